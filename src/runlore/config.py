@@ -1,0 +1,90 @@
+"""Settings from the environment, and where the store is. Nothing is read at import.
+
+| variable | meaning | default |
+| --- | --- | --- |
+| `RUNLORE_STORE` | path of the store | the nearest `.runlore` upwards, else `./.runlore` |
+| `RUNLORE_RUN` | uid of a run that this process joins | none |
+| `RUNLORE_FSYNC` | `1`: every call reaches the disk before it returns; a number > 1: at most that many milliseconds late | `0` |
+| `RUNLORE_CAPTURE` | `0` or `1`: default of `capture=`; or a list such as `git,environment` | `1` |
+| `RUNLORE_JOURNAL` | `mmap`, `write` or `auto`: how journal bytes go out | `auto` |
+| `RUNLORE_CACHE` | directory for catalogs of stores that cannot hold their own | `$XDG_CACHE_HOME/runlore` |
+"""
+
+from __future__ import annotations
+
+import os
+
+from runlore.errors import InvalidArgument
+
+STORE_DIRECTORY = ".runlore"
+
+
+def store_path(store: str | os.PathLike[str] | None = None) -> str:
+    """The absolute path of the store to use.
+
+    In this order: the argument, `RUNLORE_STORE`, the nearest `.runlore` directory from the working directory
+    upwards, `./.runlore`. Nothing is created.
+
+    Raises:
+        InvalidArgument: the path is empty or contains NUL.
+    """
+    given = os.fspath(store) if store is not None else os.environ.get("RUNLORE_STORE")
+    if given is not None:
+        if not given or "\0" in given:
+            name = "store" if store is not None else "RUNLORE_STORE"
+            raise InvalidArgument(f"{name}={given!r} is not a path; name a directory, for example './.runlore'")
+        return os.path.abspath(os.path.expanduser(given))
+    here = os.getcwd()
+    directory = here
+    while True:
+        candidate = os.path.join(directory, STORE_DIRECTORY)
+        if os.path.isdir(candidate):
+            return candidate
+        parent = os.path.dirname(directory)
+        if parent == directory:
+            return os.path.join(here, STORE_DIRECTORY)
+        directory = parent
+
+
+def joined_run() -> str | None:
+    """The uid of the run that this process was told to join (`RUNLORE_RUN`), or None."""
+    return os.environ.get("RUNLORE_RUN") or None
+
+
+def fsync_interval_ms() -> float | None:
+    """None: the operating system writes when it likes. 0: before each call returns. Else: at most this late, in ms.
+
+    Raises:
+        InvalidArgument: `RUNLORE_FSYNC` is not a number >= 0.
+    """
+    text = os.environ.get("RUNLORE_FSYNC", "0")
+    try:
+        number = float(text or 0)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise InvalidArgument(f"RUNLORE_FSYNC={text!r} must be 0, 1 or a number of milliseconds")
+    if number == 0:
+        return None
+    return 0.0 if number == 1 else number
+
+
+def journal_mode() -> str:
+    """How journal bytes go out: `auto`, `mmap` or `write` (`RUNLORE_JOURNAL`).
+
+    Raises:
+        InvalidArgument: it is none of the three.
+    """
+    mode = os.environ.get("RUNLORE_JOURNAL") or "auto"
+    if mode not in ("auto", "mmap", "write"):
+        raise InvalidArgument(f"RUNLORE_JOURNAL={mode!r} must be auto, mmap or write")
+    return mode
+
+
+def cache_directory() -> str:
+    """Where catalogs go when the store cannot hold its own: a private directory of the user's. Not created here."""
+    given = os.environ.get("RUNLORE_CACHE")
+    if given:
+        return os.path.abspath(os.path.expanduser(given))
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(base, "runlore")
