@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | `RUNLORE_STORE` | path of the store | the nearest `.runlore` upwards, else `./.runlore` |
 | `RUNLORE_RUN` | uid of a run that this process joins | none |
-| `RUNLORE_FSYNC` | `1`: every call reaches the disk before it returns; a number > 1: at most that many milliseconds late | `0` |
+| `RUNLORE_FSYNC` | `1`: each call reaches the disk before it returns; above 1: at most that many ms late | `0` |
 | `RUNLORE_CAPTURE` | `0` or `1`: default of `capture=`; or a list such as `git,environment` | `1` |
 | `RUNLORE_JOURNAL` | `mmap`, `write` or `auto`: how journal bytes go out | `auto` |
 | `RUNLORE_CACHE` | directory for catalogs of stores that cannot hold their own | `$XDG_CACHE_HOME/runlore` |
