@@ -1,0 +1,123 @@
+"""Reading a journal: vectorised, incremental, and without exceptions for what a crash leaves behind.
+
+`read` returns what the file gained since an offset. Points come as arrays, other events as small objects. Whatever
+cannot be trusted is left out and reported as `Damage`; a torn tail is a state. NumPy is imported by `read` only.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CLOSED = "closed"
+"""The writer ended the journal."""
+OPEN = "open"
+"""Everything so far is whole; the writer lives, or died between two records."""
+TORN = "torn"
+"""The last record was begun and not committed: a write in progress, or a death in the middle of one."""
+
+
+class Event(NamedTuple):
+    """One recorded fact that is not a point of a series."""
+
+    sequence: int
+    """Offset of its record: orders the events and points of one writer."""
+    time_ns: int
+    step: float | None
+    kind: str
+    key: str
+    value: Any
+    extra: dict[str, Any]
+
+
+class Damage(NamedTuple):
+    """A stretch of the file that could not be read, or not be trusted."""
+
+    offset: int
+    length: int
+    reason: str
+
+
+@dataclass
+class Context:
+    """What a reader has to know to go on from an offset. JSON-able by `dump` and `load`."""
+
+    offset: int = 0
+    frame: int = 0
+    """Start of the frame that holds `offset`."""
+    keys: dict[int, str] = field(default_factory=dict)
+    layouts: dict[int, list[int]] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+    header: dict[str, Any] = field(default_factory=dict)
+
+    def dump(self) -> str:
+        """The context as JSON text."""
+        return json.dumps([self.offset, self.frame, self.keys, self.layouts, self.extra, self.header])
+
+    def copy(self) -> Context:
+        """An independent copy."""
+        return Context(self.offset, self.frame, dict(self.keys), dict(self.layouts), self.extra, self.header)
+
+    @classmethod
+    def load(cls, text: str) -> Context:
+        """The context that `dump` wrote."""
+        offset, frame, keys, layouts, extra, header = json.loads(text)
+        return cls(
+            offset, frame, {int(k): v for k, v in keys.items()}, {int(k): v for k, v in layouts.items()}, extra, header
+        )
+
+
+@dataclass
+class Points:
+    """Points of series, in the order in which they were recorded. All arrays are of one length."""
+
+    key: NDArray[np.uint32]
+    """Ids into `Context.keys`."""
+    step: NDArray[np.float64]
+    """NaN: no step."""
+    time_ns: NDArray[np.int64]
+    value: NDArray[np.float64]
+    sequence: NDArray[np.int64]
+    """Offset of the record; the points of one row share it."""
+
+
+@dataclass
+class Chunk:
+    """What a journal gained."""
+
+    points: Points
+    events: list[Event]
+    extras: list[tuple[int, dict[str, Any]]]
+    """Extra columns, each valid for points and events from this sequence on."""
+    state: str
+    damage: list[Damage]
+    lost: int
+    """Records that the writer could not keep, so far."""
+    more: bool
+    """`max_bytes` stopped the reading, not the end of the file."""
+    context: Context
+    """Where to go on."""
+
+
+def read(path: str, context: Context | None = None, *, max_bytes: int = 1 << 62) -> Chunk:
+    """Everything that was committed to the journal since the context was made; from the start without one.
+
+    Args:
+        path: the journal file. It may be growing, cut, or damaged.
+        context: `Chunk.context` of an earlier call on the same file; it is not changed.
+        max_bytes: stop after about so many bytes; call again with the new context while `Chunk.more`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        UnsupportedFormat: a newer version of Runlore wrote it.
+    """
+    from runlore.journal.frames import FrameReader
+
+    start = context.copy() if context is not None else Context()
+    with open(path, "rb", buffering=0) as file:
+        return FrameReader(file.fileno(), start, max_bytes).run()
