@@ -1,5 +1,65 @@
-"""Runlore: an experiment tracker that never harms a training run and never loses a point."""
+"""Runlore: an experiment tracker that never harms a training run and never loses a point.
+
+Example:
+    >>> import runlore
+    >>> with runlore.start("iris/baseline", params={"lr": 0.1}) as run:
+    ...     run.log_metric("loss", 0.5, step=1)
+    >>> runlore.experiment("iris/baseline").runs()["metrics.loss"].tolist()
+    [0.5]
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from runlore._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from runlore.reader import Experiment, RunView, compare, experiment, experiments, get_run, runs
+    from runlore.run import Run, active_run, resume, start
+
+_HOMES = {
+    "Experiment": "runlore.reader",
+    "Run": "runlore.run",
+    "RunView": "runlore.reader",
+    "active_run": "runlore.run",
+    "compare": "runlore.reader",
+    "experiment": "runlore.reader",
+    "experiments": "runlore.reader",
+    "get_run": "runlore.reader",
+    "resume": "runlore.run",
+    "runs": "runlore.reader",
+    "start": "runlore.run",
+}
+
+__all__ = [
+    "Experiment",
+    "Run",
+    "RunView",
+    "__version__",
+    "active_run",
+    "compare",
+    "experiment",
+    "experiments",
+    "get_run",
+    "resume",
+    "runs",
+    "start",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, and not before: `import runlore` costs next to nothing."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'runlore' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, also those that are not imported yet."""
+    return sorted(__all__)

@@ -1,0 +1,298 @@
+"""What the catalog says of a run, computed from its points and events, in any order and in any pieces.
+
+All of it can be merged: applying the pieces of a run's journals one after another gives what applying all of them at
+once gives. The last value of a metric is the one of the greatest step, then of the latest time; points without a step
+count as before all steps. The latest value of a param or tag wins.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from runlore import model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from runlore.journal.decode import Event, Points
+
+
+class MetricSummary(NamedTuple):
+    """One series in numbers. A step of None sorts before all steps."""
+
+    points: int
+    finite: int
+    """Points that are not NaN."""
+    sum: float
+    min: float
+    """NaN when all points are."""
+    min_step: float | None
+    max: float
+    max_step: float | None
+    first: float
+    first_step: float | None
+    first_time_ns: int
+    last: float
+    last_step: float | None
+    last_time_ns: int
+
+    def merge(self, other: MetricSummary) -> MetricSummary:
+        """The summary of the points of both."""
+        low = self if _less(self.min, other.min) else other
+        high = self if _less(-self.max, -other.max) else other
+        first, last = (
+            (self, other)
+            if _place(self.first_step, self.first_time_ns) <= _place(other.first_step, other.first_time_ns)
+            else (other, self)
+        )
+        last = (
+            other if _place(other.last_step, other.last_time_ns) >= _place(self.last_step, self.last_time_ns) else self
+        )
+        return MetricSummary(
+            self.points + other.points, self.finite + other.finite, self.sum + other.sum,
+            low.min, low.min_step, high.max, high.max_step,
+            first.first, first.first_step, first.first_time_ns,
+            last.last, last.last_step, last.last_time_ns,
+        )  # fmt: skip
+
+
+def _less(a: float, b: float) -> bool:
+    return a <= b or math.isnan(b)
+
+
+def _place(step: float | None, time_ns: int) -> tuple[float, int]:
+    return (-math.inf if step is None else step, time_ns)
+
+
+def summarise_points(points: Points, keys: Mapping[int, str]) -> dict[str, MetricSummary]:
+    """The summary of each series among the points."""
+    if not len(points.key):
+        return {}
+    place = np.where(np.isnan(points.step), -np.inf, points.step)
+    order = np.lexsort((points.sequence, points.time_ns, place, points.key))
+    key, step, time, value = points.key[order], points.step[order], points.time_ns[order], points.value[order]
+    starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+    ends = np.concatenate((starts[1:], [len(key)]))
+    missing = np.isnan(value)
+    sums = np.add.reduceat(np.where(missing, 0.0, value), starts)
+    finite = np.add.reduceat((~missing).astype(np.int64), starts)
+    low, low_at = _extreme(np.fmin, value, starts, ends)
+    high, high_at = _extreme(np.fmax, value, starts, ends)
+    columns = zip(
+        key[starts].tolist(), (ends - starts).tolist(), finite.tolist(), sums.tolist(),
+        low.tolist(), step[low_at].tolist(), high.tolist(), step[high_at].tolist(),
+        value[starts].tolist(), step[starts].tolist(), time[starts].tolist(),
+        value[ends - 1].tolist(), step[ends - 1].tolist(), time[ends - 1].tolist(),
+        strict=True,
+    )  # fmt: skip
+    found: dict[str, MetricSummary] = {}
+    for number, count, good, total, least, at_least, most, at_most, *edges in columns:
+        first, first_step, first_time, last, last_step, last_time = edges
+        found[keys[number]] = MetricSummary(
+            count, good, total, least, _step(at_least), most, _step(at_most),
+            first, _step(first_step), first_time, last, _step(last_step), last_time,
+        )  # fmt: skip
+    return found
+
+
+def _extreme(function: Any, value: Any, starts: Any, ends: Any) -> tuple[Any, Any]:
+    """The extreme of each group, and where it stands first (the group's start when all are NaN)."""
+    extreme = function.reduceat(value, starts)
+    hits = np.flatnonzero(value == np.repeat(extreme, ends - starts))
+    group = np.searchsorted(starts, hits, side="right") - 1
+    at = starts.copy()
+    which, index = np.unique(group, return_index=True)
+    at[which] = hits[index]
+    return extreme, at
+
+
+def _step(step: float) -> float | None:
+    return None if math.isnan(step) else step
+
+
+class Detail:
+    """What a run's events say beyond params, tags, metrics and artifacts. Kept as JSON in the catalog.
+
+    Attributes:
+        start: value of the start event.
+        attributes: name → (time, value), of those that were set after the start.
+        statuses: (time, kind, key, value) of start, resume, status and stop events.
+        first_ns, last_ns: times of the first and the last event or point.
+    """
+
+    __slots__ = ("attributes", "first_ns", "last_ns", "start", "started_ns", "statuses")
+
+    def __init__(self) -> None:
+        self.start: dict[str, Any] = {}
+        self.started_ns: int | None = None
+        self.attributes: dict[str, tuple[int, Any]] = {}
+        self.statuses: list[tuple[int, str, str, Any]] = []
+        self.first_ns: int | None = None
+        self.last_ns = 0
+
+    def dump(self) -> str:
+        """The detail as JSON."""
+        return json.dumps(
+            [self.start, self.started_ns, self.attributes, self.statuses, self.first_ns, self.last_ns],
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def load(cls, text: str) -> Detail:
+        """What `dump` wrote."""
+        detail = cls()
+        start, started, attributes, statuses, first, last = json.loads(text)
+        detail.start, detail.started_ns, detail.first_ns, detail.last_ns = start, started, first, last
+        detail.attributes = {name: (time, value) for name, (time, value) in attributes.items()}
+        detail.statuses = [(time, kind, key, value) for time, kind, key, value in statuses]
+        return detail
+
+    def saw(self, first_ns: int, last_ns: int) -> None:
+        """Something was recorded between these times."""
+        self.first_ns = first_ns if self.first_ns is None else min(self.first_ns, first_ns)
+        self.last_ns = max(self.last_ns, last_ns)
+
+    def apply(self, event: Event) -> None:
+        """Take an event into account that is about the run itself."""
+        if event.kind == model.START and (self.started_ns is None or event.time_ns < self.started_ns):
+            self.start, self.started_ns = event.value, event.time_ns
+        if event.kind == model.ATTRIBUTE:
+            known = self.attributes.get(event.key)
+            if known is None or known[0] <= event.time_ns:
+                self.attributes[event.key] = (event.time_ns, event.value)
+        if event.kind in (model.START, model.RESUME, model.STATUS, model.STOP):
+            self.statuses.append((event.time_ns, event.kind, event.key, event.value))
+            self.statuses.sort(key=lambda status: status[0])
+
+    def attribute(self, name: str) -> Any:
+        """An attribute: as it was set last, else as the start event gave it."""
+        if name in self.attributes:
+            return self.attributes[name][1]
+        return self.start.get(name)
+
+    def conclude(self) -> tuple[str, bool, int | None, Any]:
+        """(status, whether the run was ended, when, value of the stop event), as far as events tell.
+
+        The first terminal status wins; a resume opens the run again.
+        """
+        status, ended, ended_ns, stop = model.RUNNING, False, None, None
+        for time, kind, key, value in self.statuses:
+            if kind == model.RESUME and key == "resume":
+                status, ended, ended_ns, stop = model.RUNNING, False, None, None
+            elif kind == model.STATUS and not ended and not key.startswith("process "):
+                status, ended = key, key in model.TERMINAL
+                ended_ns = time if ended else None
+                stop = {"message": value} if ended else None
+            elif kind == model.STOP:
+                if not ended:
+                    status, ended, stop = value["status"], True, value
+                ended_ns = time
+        return status, ended, ended_ns, stop
+
+
+class RunSummary:
+    """Everything that the catalog says of a run, as plain values.
+
+    Attributes:
+        detail: the run itself.
+        params: key → (time, JSON text).
+        tags: key → (time, text or None where it was removed).
+        metrics: key → `MetricSummary`.
+        artifacts: (writer, sequence) → artifact, as in the table of that name.
+        points: number of metric points.
+    """
+
+    def __init__(self) -> None:
+        self.detail = Detail()
+        self.params: dict[str, tuple[int, str]] = {}
+        self.tags: dict[str, tuple[int, str | None]] = {}
+        self.metrics: dict[str, MetricSummary] = {}
+        self.artifacts: dict[tuple[str, int], dict[str, Any]] = {}
+        self.points = 0
+
+    def dump(self) -> dict[str, Any]:
+        """All of it as plain JSON values, for the footer of a sealed run."""
+        return {
+            "detail": self.detail.dump(),
+            "params": self.params,
+            "tags": self.tags,
+            "metrics": self.metrics,
+            "artifacts": [[writer, sequence, values] for (writer, sequence), values in self.artifacts.items()],
+            "points": self.points,
+        }
+
+    @classmethod
+    def load(cls, values: Mapping[str, Any]) -> RunSummary:
+        """What `dump` gave."""
+        summary = cls()
+        summary.detail = Detail.load(values["detail"])
+        summary.params = {key: (time, text) for key, (time, text) in values["params"].items()}
+        summary.tags = {key: (time, text) for key, (time, text) in values["tags"].items()}
+        summary.metrics = {key: MetricSummary(*numbers) for key, numbers in values["metrics"].items()}
+        summary.artifacts = {(writer, sequence): row for writer, sequence, row in values["artifacts"]}
+        summary.points = values["points"]
+        return summary
+
+    def add_points(self, points: Points, keys: Mapping[int, str]) -> None:
+        """Take points into account. `keys` gives the names of `points.key`."""
+        if not len(points.key):
+            return
+        self.points += len(points.key)
+        self.detail.saw(int(points.time_ns.min()), int(points.time_ns.max()))
+        for key, summary in summarise_points(points, keys).items():
+            self._merge(key, summary)
+
+    def _merge(self, key: str, summary: MetricSummary) -> None:
+        known = self.metrics.get(key)
+        self.metrics[key] = summary if known is None else known.merge(summary)
+
+    def add_events(self, writer: str, events: Iterable[Event]) -> None:
+        """Take the events of one writer into account. Metric events (with columns of their own) count as points."""
+        for event in events:
+            self.detail.saw(event.time_ns, event.time_ns)
+            if event.kind == model.PARAM:
+                known = self.params.get(event.key)
+                if known is None or known[0] <= event.time_ns:
+                    self.params[event.key] = (event.time_ns, json.dumps(event.value))
+            elif event.kind == model.TAG:
+                known_tag = self.tags.get(event.key)
+                if known_tag is None or known_tag[0] <= event.time_ns:
+                    self.tags[event.key] = (event.time_ns, event.value)
+            elif event.kind == model.ARTIFACT and isinstance(event.value, dict):
+                self.artifacts[writer, event.sequence] = _artifact(event)
+            elif event.kind == model.METRIC and is_number(event.value):
+                value = float(event.value)
+                bad = math.isnan(value)
+                self.points += 1
+                self._merge(
+                    event.key,
+                    MetricSummary(
+                        1, int(not bad), 0.0 if bad else value, value, event.step, value, event.step,
+                        value, event.step, event.time_ns, value, event.step, event.time_ns,
+                    ),
+                )  # fmt: skip
+            else:
+                self.detail.apply(event)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a metric event's value is a point of a series: a number, not a text or list."""
+    return isinstance(value, (int, float)) and (not isinstance(value, int) or abs(value) < 1 << 1023)
+
+
+def _artifact(event: Event) -> dict[str, Any]:
+    rest = {k: v for k, v in event.value.items() if k not in ("digest", "size", "media_type", "kind")}
+    return {
+        "name": event.key,
+        "step": event.step,
+        "digest": event.value.get("digest"),
+        "size": event.value.get("size"),
+        "media_type": event.value.get("media_type"),
+        "kind": event.value.get("kind", "file"),
+        "metadata": json.dumps({**rest, **event.extra}) if rest or event.extra else None,
+        "time_ns": event.time_ns,
+    }

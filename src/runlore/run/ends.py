@@ -1,0 +1,135 @@
+"""How runs end when nobody calls `finish`: the end of the program, exceptions, `sys.exit`, Ctrl-C and SIGTERM.
+
+Hooks are installed with the first run of a process. Each hands on to what was installed before it, and exit codes stay
+as they are. A forked child never ends its parent's runs.
+
+A bare `raise SystemExit(3)` outside of a `with` block leaves no trace that a library could see; `sys.exit(3)` does.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+from types import BuiltinFunctionType
+from typing import TYPE_CHECKING, Any
+
+from runlore.model import FAILED, STOPPED, SUCCEEDED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
+
+    from runlore.run.handle import Run
+
+open_runs: dict[str, Run] = {}
+"""Runs that this process has begun and not finished, oldest first, by uid."""
+
+_installed = False
+_previous_hook: Any = None
+_previous_exit: Any = None
+_previous_handler: Any = None
+_exit_code: Any = None
+_terminated = False
+
+
+def watch(run: Run) -> None:
+    """End the run when the program does."""
+    open_runs[run.uid] = run
+    if not _installed:
+        _install()
+
+
+def forget(run: Run) -> None:
+    """The run was finished."""
+    open_runs.pop(run.uid, None)
+
+
+def status_of(error: BaseException | None) -> tuple[str, dict[str, Any]]:
+    """The status that an exception leaves behind, and what to record of it."""
+    if error is None:
+        return SUCCEEDED, {}
+    if isinstance(error, SystemExit):
+        return _status_of_exit(error.code)
+    about = {"exception": type(error).__name__, "message": str(error), "traceback": _format(error)}
+    if isinstance(error, KeyboardInterrupt) or _terminated:
+        return STOPPED, {"reason": "SIGTERM" if _terminated else "KeyboardInterrupt", **about}
+    return FAILED, about
+
+
+def _status_of_exit(code: Any) -> tuple[str, dict[str, Any]]:
+    if _terminated:
+        return STOPPED, {"reason": "SIGTERM"}
+    if code is None or code == 0:
+        return SUCCEEDED, {"exit_code": 0}
+    if isinstance(code, int):
+        return FAILED, {"exit_code": code, "message": f"sys.exit({code})"}
+    return FAILED, {"exit_code": 1, "message": str(code)}
+
+
+def _format(error: BaseException) -> str:
+    import traceback
+
+    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+
+
+def _install() -> None:
+    global _installed, _previous_hook, _previous_exit, _previous_handler  # noqa: PLW0603 - hooks of the process
+    _installed = True
+    _previous_hook, sys.excepthook = sys.excepthook, _on_exception
+    _previous_exit, sys.exit = sys.exit, _on_sys_exit  # type: ignore[assignment]
+    atexit.register(_on_end)
+    if threading.current_thread() is threading.main_thread():
+        handler = signal.getsignal(signal.SIGTERM)
+        if handler is not None and handler != signal.SIG_IGN:
+            _previous_handler = handler
+            signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+def _end_all(status: str, about: dict[str, Any]) -> None:
+    for run in reversed(list(open_runs.values())):
+        run.end(status, about)
+
+
+def _on_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    status, about = status_of(error.with_traceback(trace))
+    _end_all(status, about)
+    _previous_hook(kind, error, trace)
+
+
+class _NoticedExit(SystemExit):
+    """A `SystemExit` that tells whether it ended the program or was caught on the way."""
+
+    def __del__(self) -> None:
+        global _exit_code  # noqa: PLW0603 - the code that the process is about to end with
+        if _getframe is not None and _getframe().f_back is not None:
+            _exit_code = None  # some code caught it, and goes on
+
+
+_getframe: Callable[[], FrameType] | None = getattr(sys, "_getframe", None)
+
+
+def _on_sys_exit(status: Any = None, /) -> None:
+    global _exit_code  # noqa: PLW0603 - read when the process ends
+    _exit_code = status
+    if not isinstance(_previous_exit, BuiltinFunctionType):
+        _previous_exit(status)  # somebody else replaced sys.exit before us
+    raise _NoticedExit(status)
+
+
+def _on_end() -> None:
+    status, about = _status_of_exit(_exit_code)
+    _end_all(status, about)
+
+
+def _on_sigterm(number: int, frame: FrameType | None) -> None:
+    global _terminated  # noqa: PLW0603 - read by whatever ends the run
+    _terminated = True
+    if callable(_previous_handler):
+        _previous_handler(number, frame)
+        return
+    _end_all(STOPPED, {"reason": "SIGTERM"})
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)

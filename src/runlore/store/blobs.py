@@ -1,0 +1,66 @@
+"""Artifact contents, addressed by their SHA-256 and stored once.
+
+Contents are written beside their place and renamed into it, so a blob that exists is whole.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from runlore.errors import InvalidArgument
+from runlore.model import new_uid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_PIECE_BYTES = 1024 * 1024
+_HEX = frozenset("0123456789abcdef")
+
+
+def path_of(root: str, digest: str) -> str:
+    """Where contents with this SHA-256 (64 hex digits) are, or would be.
+
+    Raises:
+        InvalidArgument: it is no such digest.
+    """
+    if len(digest) != 64 or not _HEX.issuperset(digest):
+        raise InvalidArgument(f"digest={digest!r} is no SHA-256 in hexadecimal")
+    return os.path.join(root, digest[:2], digest)
+
+
+def put_bytes(root: str, content: bytes) -> tuple[str, int]:
+    """Keep the bytes. Returns (SHA-256, size)."""
+    return _put(root, (content,))
+
+
+def put_file(root: str, path: str) -> tuple[str, int]:
+    """Keep a copy of the file as it is read; files larger than memory are fine. Returns (SHA-256, size)."""
+    with open(path, "rb") as file:
+        return _put(root, iter(lambda: file.read(_PIECE_BYTES), b""))
+
+
+def _put(root: str, pieces: Iterable[bytes]) -> tuple[str, int]:
+    import hashlib
+
+    os.makedirs(root, exist_ok=True)
+    temporary = os.path.join(root, f"{new_uid()}.tmp")
+    digest = hashlib.sha256()
+    size = 0
+    try:
+        with open(temporary, "wb", buffering=0) as file:
+            for piece in pieces:
+                digest.update(piece)
+                size += len(piece)
+                view = memoryview(piece)
+                while view:
+                    view = view[file.write(view) :]
+        name = digest.hexdigest()
+        place = path_of(root, name)
+        if not os.path.exists(place):
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            os.rename(temporary, place)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+    return name, size

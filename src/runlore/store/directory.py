@@ -1,0 +1,209 @@
+"""A store in a directory: its layout, and how runs are created and found in it.
+
+    format                          version of this layout
+    runs/<experiment path>/<uid>/   journal/<writer>.rlj, later metrics.parquet and events.parquet
+    numbers/<experiment path>/<n>   claims of run numbers
+    blobs/<ab>/<sha256>             artifact contents
+    catalog.sqlite                  derived
+
+Whoever opens a journal in a run that existed before touches the run's directory and its experiment's, so that readers
+find it by comparing directory times. Both are safe to call from several processes at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from time import time_ns
+
+from runlore.config import store_path
+from runlore.errors import InvalidArgument, ReadOnlyStore, RunNotFound, StoreNotFound, UnsupportedFormat
+from runlore.names import encode_path, is_uid
+from runlore.store import blobs, numbers
+
+FORMAT = "1"
+JOURNAL = "journal"
+
+
+def open_store(store: str | os.PathLike[str] | DirectoryStore | None = None, *, create: bool = False) -> DirectoryStore:
+    """The store to use; see `runlore.config.store_path` for which one that is.
+
+    Args:
+        store: a path, a store that is open already, or None.
+        create: make it if it does not exist.
+
+    Raises:
+        StoreNotFound: it does not exist, and `create` is false.
+        ReadOnlyStore: it does not exist and cannot be created.
+        UnsupportedFormat: a newer version of Runlore made it.
+    """
+    if isinstance(store, DirectoryStore):
+        return store
+    opened = DirectoryStore(store_path(store))
+    if not opened.exists():
+        if not create:
+            raise StoreNotFound(
+                f"there is no store at {opened.root!r}. Record a run first (runlore.start), "
+                "or name another store with RUNLORE_STORE or --store"
+            )
+        opened.create()
+    opened.check_format()
+    return opened
+
+
+class DirectoryStore:
+    """A store in a directory.
+
+    Attributes:
+        root: its absolute path.
+    """
+
+    __slots__ = ("root",)
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def __repr__(self) -> str:
+        return f"DirectoryStore({self.root!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DirectoryStore) and self.root == other.root
+
+    def __hash__(self) -> int:
+        return hash(self.root)
+
+    # -- the store itself ---------------------------------------------------------------------------------------
+
+    def exists(self) -> bool:
+        """Whether something that looks like a store is there."""
+        return os.path.isfile(os.path.join(self.root, "format"))
+
+    def create(self) -> None:
+        """Make the store; harmless if another process does the same.
+
+        Raises:
+            ReadOnlyStore: the place cannot be written to.
+            InvalidArgument: something that is no store is in the way.
+        """
+        try:
+            os.makedirs(self.runs_root, exist_ok=True)
+            _write_once(os.path.join(self.root, ".gitignore"), "*\n")
+            _write_once(os.path.join(self.root, "format"), FORMAT + "\n")
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise ReadOnlyStore(
+                    f"the store {self.root!r} cannot be created: {error.strerror}. "
+                    "Name a place that you can write to with store= or RUNLORE_STORE"
+                ) from error
+            if error.errno in (errno.EEXIST, errno.ENOTDIR):
+                raise InvalidArgument(
+                    f"store={self.root!r} cannot be a store: a file is in the way ({error.filename!r})"
+                ) from error
+            raise
+
+    def check_format(self) -> None:
+        """Raise `UnsupportedFormat` if a newer version of Runlore made this store."""
+        with open(os.path.join(self.root, "format"), encoding="ascii", errors="replace") as file:
+            version = file.read(64).strip()
+        if version != FORMAT:
+            raise UnsupportedFormat(
+                f"the store {self.root!r} has layout version {version!r}; this Runlore knows {FORMAT}. "
+                "Nothing was changed. Upgrade Runlore to open it"
+            )
+
+    @property
+    def runs_root(self) -> str:
+        """The directory under which experiments are."""
+        return os.path.join(self.root, "runs")
+
+    @property
+    def blobs_root(self) -> str:
+        """The directory of artifact contents."""
+        return os.path.join(self.root, "blobs")
+
+    # -- runs ---------------------------------------------------------------------------------------------------
+
+    def run_directory(self, experiment: str, uid: str) -> str:
+        """Where a run of this experiment is, or would be."""
+        return os.path.join(self.runs_root, encode_path(experiment), uid)
+
+    def create_run(self, experiment: str, uid: str) -> bool:
+        """Make the directory of a run. Returns whether it is new: of several processes, exactly one is told so.
+
+        Raises:
+            ReadOnlyStore: the store cannot be written to.
+        """
+        directory = self.run_directory(experiment, uid)
+        try:
+            os.makedirs(os.path.dirname(directory), exist_ok=True)
+            try:
+                os.mkdir(directory)
+            except FileExistsError:
+                os.makedirs(os.path.join(directory, JOURNAL), exist_ok=True)
+                return False
+            os.makedirs(os.path.join(directory, JOURNAL), exist_ok=True)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise ReadOnlyStore(
+                    f"the store {self.root!r} cannot be written to: {error.strerror} ({error.filename!r}). "
+                    "Nothing was recorded. Name another store with store= or RUNLORE_STORE"
+                ) from error
+            raise
+        return True
+
+    def find_run(self, uid: str) -> str:
+        """The directory of the run with this uid, whatever its experiment.
+
+        Raises:
+            RunNotFound: no run of the store has it.
+        """
+        if is_uid(uid):
+            pending = [self.runs_root]
+            while pending:
+                directory = pending.pop()
+                candidate = os.path.join(directory, uid)
+                if os.path.isdir(candidate):
+                    return candidate
+                if os.path.isdir(directory):
+                    with os.scandir(directory) as entries:
+                        pending.extend(e.path for e in entries if not is_uid(e.name) and e.is_dir())
+        raise RunNotFound(f"no run has the uid {uid!r} in the store {self.root!r}; `runlore ls` lists what is there")
+
+    def touch_run(self, directory: str) -> None:
+        """Let readers know that something was added to a run that existed before."""
+        now = time_ns()
+        os.utime(directory, ns=(now, now))
+        os.utime(os.path.dirname(directory), ns=(now, now))
+
+    def journal_directory(self, run_directory: str) -> str:
+        """The directory of a run's live journals; made if a sealed run has none."""
+        path = os.path.join(run_directory, JOURNAL)
+        os.makedirs(path, exist_ok=True)
+        return path
+
+    def claim_number(self, experiment: str, uid: str) -> int:
+        """The next number of the experiment, for this run alone. See `runlore.store.numbers`."""
+        return numbers.claim(os.path.join(self.root, "numbers", encode_path(experiment)), uid)
+
+    # -- contents -----------------------------------------------------------------------------------------------
+
+    def put_bytes(self, content: bytes) -> tuple[str, int]:
+        """Keep contents; returns their SHA-256 in hex and their size in bytes."""
+        return blobs.put_bytes(self.blobs_root, content)
+
+    def put_file(self, path: str) -> tuple[str, int]:
+        """Keep a copy of a file, streamed; returns its SHA-256 in hex and its size in bytes."""
+        return blobs.put_file(self.blobs_root, path)
+
+    def blob_path(self, digest: str) -> str:
+        """Where contents with this SHA-256 are, or would be."""
+        return blobs.path_of(self.blobs_root, digest)
+
+
+def _write_once(path: str, text: str) -> None:
+    if os.path.exists(path):
+        return
+    temporary = f"{path}.{os.getpid()}.tmp"
+    with open(temporary, "w", encoding="ascii") as file:
+        file.write(text)
+    os.replace(temporary, path)
