@@ -1,0 +1,126 @@
+"""Arrays of pixels: which axis is which, and which values are black and white.
+
+The rule for shapes, the same for images and for the frames of a video: a last axis of 1, 3 or 4 is the channels
+(channels-last, as in Matplotlib and TensorFlow); else a first axis of 1, 3 or 4 is (channels-first, as in PyTorch).
+When both fit, channels-last wins.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from runlore.errors import InvalidArgument, WrongType
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+CHANNELS = (1, 3, 4)
+MAX_PIXELS = 178_956_970
+"""Pixels in one image, on writing and on reading: twice Pillow's own warning level."""
+
+
+def to_uint8(array: npt.NDArray[Any], argument: str) -> npt.NDArray[np.uint8]:
+    """Brightness 0..255. Booleans are black and white, floats run from 0 to 1, integers from 0 to 255.
+
+    Raises:
+        InvalidArgument: a value outside, or NaN.
+        WrongType: values that are no brightness.
+    """
+    import numpy as np
+
+    if array.dtype == np.uint8:
+        exact: npt.NDArray[np.uint8] = array
+        return exact
+    if array.dtype.kind == "b":
+        return array.astype(np.uint8) * np.uint8(255)
+    if array.dtype.kind not in "iuf":
+        raise WrongType(
+            f"{argument} holds {array.dtype}; pixels are bool, uint8, other integers 0..255, or floats 0..1"
+        )
+    if not array.size:
+        return array.astype(np.uint8)
+    low, high = float(array.min()), float(array.max())
+    top = 1.0 if array.dtype.kind == "f" else 255.0
+    if not (low >= 0.0 and high <= top):
+        advice = "divide by 255, or use astype('uint8')" if top == 1.0 and low >= 0 else "scale it"
+        raise InvalidArgument(
+            f"{argument} has values from {low:g} to {high:g}; {array.dtype} pixels run from 0 to {top:g}: {advice}"
+        )
+    scaled: npt.NDArray[Any] = np.rint(array * 255.0) if top == 1.0 else array
+    return scaled.astype(np.uint8)
+
+
+def channels_last(array: npt.NDArray[Any], argument: str) -> npt.NDArray[Any]:
+    """The last three axes as height, width, channels; see the rule above.
+
+    Raises:
+        InvalidArgument: neither the last nor the third axis from the end is 1, 3 or 4 long.
+    """
+    import numpy as np
+
+    if array.shape[-1] in CHANNELS:
+        return array
+    if array.shape[-3] in CHANNELS:
+        return np.moveaxis(array, -3, -1)
+    raise InvalidArgument(
+        f"{argument} has shape {array.shape}: no axis of 1, 3 or 4 channels is where it should be, last or third from "
+        "the end. Several grey images are (images, height, width, 1)"
+    )
+
+
+def to_image(array: npt.NDArray[Any], argument: str = "image") -> npt.NDArray[np.uint8]:
+    """One image, `(height, width)` grey or `(height, width, 3 or 4)`, from `(H, W)`, `(H, W, C)`, `(C, H, W)`, or a
+    grid from `(N, C, H, W)` or `(N, H, W, C)`.
+
+    Raises:
+        InvalidArgument: another shape, no pixels, too many, or values out of range.
+        WrongType: values that are no brightness.
+    """  # noqa: D205 - the shapes are the summary
+    if array.ndim not in (2, 3, 4):
+        raise InvalidArgument(
+            f"{argument} has shape {array.shape}; (H, W), (H, W, C), (C, H, W), "
+            "(N, C, H, W) or (N, H, W, C) can be stored"
+        )
+    if not array.size or array.size > MAX_PIXELS * 4:
+        raise InvalidArgument(
+            f"{argument} has shape {array.shape}, that is {array.size:,} values; 1 to {MAX_PIXELS * 4:,} fit"
+        )
+    pixels = to_uint8(array, argument)
+    if pixels.ndim == 2:
+        return pixels
+    pixels = channels_last(pixels, argument)
+    if pixels.ndim == 4:
+        pixels = _grid(pixels)
+    return pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
+
+
+def _grid(images: npt.NDArray[np.uint8], gap_pixels: int = 2) -> npt.NDArray[np.uint8]:
+    """`(N, H, W, C)` as one image: as square a grid as possible, filled row by row, on black."""
+    import numpy as np
+
+    count, height, width, channels = images.shape
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    shape = (rows * (height + gap_pixels) - gap_pixels, columns * (width + gap_pixels) - gap_pixels, channels)
+    grid = np.zeros(shape, dtype=np.uint8)
+    for index, image in enumerate(images):
+        top, left = index // columns * (height + gap_pixels), index % columns * (width + gap_pixels)
+        grid[top : top + height, left : left + width] = image
+    return grid
+
+
+def to_frames(array: npt.NDArray[Any], argument: str = "video") -> npt.NDArray[np.uint8]:
+    """Frames of a video as `(frames, height, width, 3)`.
+
+    Raises:
+        InvalidArgument: not `(T, H, W, C)` or `(T, C, H, W)`, no pixels, or values out of range.
+        WrongType: values that are no brightness.
+    """
+    import numpy as np
+
+    if array.ndim != 4 or not array.size:
+        raise InvalidArgument(f"{argument} has shape {array.shape}; (T, H, W, C) or (T, C, H, W) can be stored")
+    pixels = channels_last(to_uint8(array, argument), argument)
+    return np.repeat(pixels, 3, axis=3) if pixels.shape[3] == 1 else pixels[:, :, :, :3]

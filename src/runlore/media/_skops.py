@@ -1,0 +1,105 @@
+"""skops: scikit-learn estimators without pickle."""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+from runlore.errors import InvalidArgument, MissingDependency, UnsafeLoad, WrongType
+from runlore.media._content import Content, Spool, open_archive, read_content
+from runlore.media._npy import MAGIC, check_npy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def is_estimator(value: Any) -> bool:
+    """Whether this is a scikit-learn estimator, or one derived from it. Imports nothing."""
+    module = sys.modules.get("sklearn.base")
+    return module is not None and isinstance(value, module.BaseEstimator)
+
+
+def is_bunch(value: Any) -> bool:
+    """Whether this is a scikit-learn Bunch, what its data set loaders return. Imports nothing."""
+    module = sys.modules.get("sklearn.utils")
+    return module is not None and type(value) is module.Bunch
+
+
+def make_bunch(items: dict[Any, Any]) -> Any:
+    """A Bunch of these items.
+
+    Raises:
+        MissingDependency: scikit-learn is not installed.
+    """
+    try:
+        from sklearn.utils import Bunch
+    except ImportError as error:
+        raise MissingDependency("scikit-learn", "models", "loading a Bunch") from error
+    return Bunch(**items)
+
+
+def _module(purpose: str) -> Any:
+    try:
+        import skops.io
+    except ImportError as error:
+        raise MissingDependency("skops", "models", purpose) from error
+    return skops.io
+
+
+def dump(estimator: Any, out: Spool) -> None:
+    """Write an estimator.
+
+    Raises:
+        WrongType: some part of it has no form without pickle.
+        MissingDependency: skops is not installed.
+    """
+    try:
+        _module("storing a scikit-learn model").dump(estimator, out, compression=zipfile.ZIP_DEFLATED)
+    except (TypeError, ValueError, AttributeError, NotImplementedError, RecursionError) as error:
+        raise WrongType(
+            f"the model {type(estimator).__name__} cannot be stored without pickle: {str(error)[:300]}. "
+            "If a pickle is what you want, pass allow_pickle=True"
+        ) from error
+
+
+def load(content: Content, *, trusted: Iterable[str] = (), max_bytes: int | None = None) -> Any:
+    """Read an estimator, if skops and the caller trust every type in it.
+
+    Raises:
+        UnsafeLoad: it has types that neither skops nor `trusted` names; the message lists them.
+        InvalidArgument: damaged, too large once expanded, or no skops file.
+        MissingDependency: skops, or a library that the model is made of, is not installed.
+    """
+    io = _module("loading a scikit-learn model")
+    _check(content, max_bytes)
+    raw = read_content(content, "the model")
+    allowed = list(trusted)
+    try:
+        unknown = sorted(set(io.get_untrusted_types(data=raw)) - set(allowed))
+        if unknown:
+            raise UnsafeLoad(
+                f"the model is made of types that are not known to be safe to load: {unknown}. Nothing was loaded. "
+                f"If you trust them, pass trusted={unknown}"
+            )
+        return io.loads(raw, trusted=allowed)
+    except ImportError as error:
+        raise MissingDependency(error.name or "a library", "models", "loading this model") from error
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError, OSError) as error:
+        if isinstance(error, UnsafeLoad):
+            raise
+        raise InvalidArgument(
+            f"the model is not a readable skops file: {type(error).__name__}: {str(error)[:300]}"
+        ) from error
+
+
+def _check(content: Content, max_bytes: int | None) -> None:
+    """No member expands beyond the limit, neither in the zip nor through an array's header."""
+    with open_archive(content, "the model", max_bytes=max_bytes) as archive:
+        if "schema.json" not in archive.NameToInfo:
+            raise InvalidArgument("the model is a zip archive but not a skops file: it has no schema.json")
+        for member in archive.infolist():
+            with archive.open(member) as file:
+                head = file.read(len(MAGIC))
+                if head == MAGIC:
+                    check_npy(head + file.read(), f"the member {member.filename!r} of the model")
