@@ -14,6 +14,7 @@
     ├── RunEnded (RuntimeError)              logging to a run whose handle was finished
     ├── NoActiveRun (RuntimeError)
     ├── QuerySyntaxError (ValueError)        points at the column
+    ├── QueryTimeout (TimeoutError)          a query took longer than its limit
     ├── ReadOnlyStore (PermissionError)
     ├── UnsupportedFormat (RuntimeError)     written by a newer Runlore
     ├── UnsafeLoad (PermissionError)         loading would unpickle and nobody asked for it
@@ -36,6 +37,7 @@ __all__ = [
     "NoActiveRun",
     "NotFound",
     "QuerySyntaxError",
+    "QueryTimeout",
     "ReadOnlyStore",
     "RunEnded",
     "RunNotFound",
@@ -113,11 +115,17 @@ class QuerySyntaxError(InvalidArgument):
     """
 
     def __init__(self, message: str, *, query: str, column: int, expected: str = "") -> None:
-        text = f"{message}\n  {query}\n  {' ' * (column - 1)}^"
+        begin = max(0, column - 60)
+        shown = "".join(c if c.isprintable() else " " for c in query[begin : begin + 100])
+        text = f"{message}\n  {shown}\n  {' ' * (column - 1 - begin)}^"
         super().__init__(f"{text} expected {expected}" if expected else text)
         self.query = query
         self.column = column
         self.expected = expected
+
+
+class QueryTimeout(RunloreError, TimeoutError):
+    """A query took longer than its limit and was ended."""
 
 
 class ReadOnlyStore(RunloreError, PermissionError):

@@ -1,0 +1,307 @@
+"""What the parser calls as it reduces a query: builds the tree, reads words, counts limits, and says where it hurts."""
+
+# ruff: noqa: D102 - each method is a rule of grammar.lark, which describes it
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from lark import Token, Transformer
+
+from runlore.errors import InvalidArgument
+from runlore.query.checks import check_condition
+from runlore.query.expression import (
+    EVERYTHING,
+    MAX_DEPTH,
+    MAX_TERMS,
+    MAX_VALUES,
+    And,
+    Compare,
+    Condition,
+    Contains,
+    Expression,
+    Field,
+    In,
+    IsNull,
+    Like,
+    Matches,
+    Metric,
+    MetricAt,
+    Not,
+    Operator,
+    Or,
+    OrderKey,
+    Tags,
+    Value,
+)
+from runlore.query.fields import Kind, apply_function, attribute, check_text, field, kind_of
+from runlore.query.values import Clock, literal, to_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_T = TypeVar("_T")
+
+_OPERATORS: dict[str, Operator] = {
+    "==": "=",
+    "<>": "!=",
+    "=": "=",
+    "!=": "!=",
+    "<": "<",
+    "<=": "<=",
+    ">": ">",
+    ">=": ">=",
+}
+
+EXPECTED_FIELD = "a field such as metrics.loss, params.lr, tags.team or status"
+EXPECTED_VALUE = "a value: a number, true, false, or text in quotes"
+
+_ESCAPE = {quote: re.compile(r"\\([\\'\"nrt])|\\u([0-9a-fA-F]{4})|" + quote * 2) for quote in "'\""}
+_ESCAPES = {"\\": "\\", "'": "'", '"': '"', "n": "\n", "r": "\r", "t": "\t"}
+
+
+class Refused(Exception):
+    """Why and where; the parser adds the query and makes it the error that users see."""
+
+    def __init__(self, reason: str, column: int, expected: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.column = column
+        self.expected = expected
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """An expression with what the limits count, and the column where it begins."""
+
+    expression: Expression
+    column: int
+    depth: int = 1
+    terms: int = 1
+    values: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    field: Field
+    column: int
+    sign: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Literal:
+    """A value as written: `text` without quotes, and whether it had any."""
+
+    text: str
+    column: int
+    quoted: bool
+
+    def value(self, kind: Kind) -> Value:
+        """What it means for a field of this kind."""
+        if self.quoted or kind is Kind.TEXT:
+            return self.text
+        return guard(lambda: literal(self.text), self.column)
+
+
+def guard(action: Callable[[], _T], column: int) -> _T:
+    """Do it; what is refused is refused at this column."""
+    try:
+        return action()
+    except InvalidArgument as error:
+        raise Refused(str(error), column) from error
+
+
+def _column(token: Token) -> int:
+    return cast("int", token.start_pos) + 1
+
+
+def _unquote(text: str) -> str:
+    quote, inside = text[0], text[1:-1]
+    if quote == "`":
+        return inside.replace("``", "`")
+
+    def read(found: re.Match[str]) -> str:
+        if found[1]:
+            return _ESCAPES[found[1]]
+        return chr(int(found[2], 16)) if found[2] else quote
+
+    return _ESCAPE[quote].sub(read, inside)
+
+
+def _check_at(condition: Condition, column: int) -> None:
+    guard(lambda: check_condition(condition, _CLOCK), column)
+
+
+def _condition(condition: Condition, where: _Field, column: int, *, negate: bool = False, values: int = 0) -> _Node:
+    if where.sign:
+        raise Refused("a field has no sign here", where.column, EXPECTED_FIELD)
+    _check_at(condition, column)
+    node = _Node(condition, where.column, values=values)
+    return replace(node, expression=Not(condition), depth=2) if negate else node
+
+
+def _combine(kind: type[And | Or], nodes: list[_Node]) -> _Node:
+    if len(nodes) == 1:
+        return nodes[0]
+    operands: list[Expression] = []
+    depth = terms = values = 0
+    for node in nodes:
+        same = isinstance(node.expression, kind)
+        operands.extend(node.expression.operands if isinstance(node.expression, kind) else (node.expression,))
+        depth = max(depth, node.depth - 1 if same else node.depth)
+        terms += node.terms
+        values += node.values
+        if terms > MAX_TERMS:
+            raise Refused(f"the query has more than {MAX_TERMS} conditions; use `in (…)` or split it", node.column)
+        if values > MAX_VALUES:
+            raise Refused(f"the query has more than {MAX_VALUES:,} values in lists; split it", node.column)
+    _check_depth(depth + 1, nodes[0].column)
+    return _Node(kind(tuple(operands)), nodes[0].column, depth + 1, terms, values)
+
+
+def _check_depth(depth: int, column: int) -> None:
+    if depth > MAX_DEPTH:
+        raise Refused(f"the query nests more than {MAX_DEPTH} levels of and, or, not; write it flatter", column)
+
+
+_CLOCK = Clock(now_ns=0)
+"""For checking values only: what they mean is settled when the query is compiled."""
+
+
+class Builder(Transformer[Token, Any]):
+    """Called by the parser as it reduces: no tree, no recursion. Stateless, so that threads can share the parser."""
+
+    def query(self, children: list[_Node | None]) -> Expression:
+        return children[0].expression if children and children[0] else EVERYTHING
+
+    def disjunction(self, children: list[_Node]) -> _Node:
+        return _combine(Or, children)
+
+    def conjunction(self, children: list[_Node]) -> _Node:
+        return _combine(And, children)
+
+    def parenthesized(self, children: list[_Node]) -> _Node:
+        return children[0]
+
+    def negated(self, children: list[Any]) -> _Node:
+        token, node = cast("tuple[Token, _Node]", tuple(children))
+        if isinstance(node.expression, Not):
+            return replace(node, expression=node.expression.operand, column=_column(token), depth=node.depth - 1)
+        _check_depth(node.depth + 1, _column(token))
+        return replace(node, expression=Not(node.expression), column=_column(token), depth=node.depth + 1)
+
+    def compare(self, children: list[Any]) -> _Node:
+        where, operator, value = children
+        made = Compare(where.field, _OPERATORS[operator], self._value(where, value))
+        return _condition(made, where, value.column)
+
+    def member(self, children: list[Any]) -> _Node:
+        where, negate, _, *values = children
+        read = tuple(self._value(where, value) for value in values if value is not None)
+        if len(read) > MAX_VALUES:
+            raise Refused(f"more than {MAX_VALUES:,} values in a list; split it", values[MAX_VALUES].column)
+        for value, written in zip(read, values, strict=False):
+            _check_at(In(where.field, (value,)), written.column)
+        return _condition(In(where.field, read), where, where.column, negate=negate is not None, values=len(read))
+
+    def text(self, children: list[Any]) -> _Node:
+        where, negate, operator, value = children
+        kind = str(operator).lower()
+        made: Condition
+        if kind == "contains":
+            made = Contains(where.field, value.text)
+        elif kind == "matches":
+            made = Matches(where.field, value.text)
+        else:
+            made = Like(where.field, value.text, ignore_case=kind == "ilike")
+        return _condition(made, where, value.column, negate=negate is not None)
+
+    def between(self, children: list[Any]) -> _Node:
+        where, negate, _, low, high = children
+        at_least = _condition(Compare(where.field, ">=", self._value(where, low)), where, low.column)
+        at_most = _condition(Compare(where.field, "<=", self._value(where, high)), where, high.column)
+        node = _combine(And, [at_least, at_most])
+        return replace(node, expression=Not(node.expression), depth=3) if negate is not None else node
+
+    def null(self, children: list[Any]) -> _Node:
+        where, _, negate, _ = children
+        return _condition(IsNull(where.field), where, where.column, negate=negate is not None)
+
+    def identity(self, children: list[Any]) -> _Node:
+        where, _, negate, token = children
+        if token.lower() not in ("nan", "true", "false"):
+            raise Refused(f"{str(token)[:40]!r} cannot stand here", _column(token), "null, nan, true or false")
+        made = Compare(where.field, "!=" if negate is not None else "=", literal(token))
+        return _condition(made, where, _column(token))
+
+    def reference(self, children: list[Token]) -> _Field:
+        (token,) = children
+        column, (sign, text) = _column(token), _split_sign(token)
+        if text.lower() == "tags":
+            return _Field(Tags(), column, sign)
+        prefix, dot, key = text.partition(".")
+        if not dot:
+            return _Field(guard(lambda: attribute(text), column), column, sign)
+        if key.endswith(":"):
+            raise Refused(
+                f"the key {key!r} ends with a colon", column, f"an operator, or a quoted key: {prefix}.`{key}`"
+            )
+        return _Field(guard(lambda: field(prefix, key), column), column, sign)
+
+    def quoted_reference(self, children: list[Token]) -> _Field:
+        (token,) = children
+        column, (sign, text) = _column(token), _split_sign(token)
+        prefix, _, quoted = text.partition(".")
+        return _Field(guard(lambda: field(prefix, _unquote(quoted)), column), column, sign)
+
+    def function(self, children: list[Any]) -> _Field:
+        name, argument, *rest = children
+        column, (sign, text) = _column(name), _split_sign(name)
+        if argument.sign:
+            raise Refused("a sign cannot stand inside a function", argument.column)
+        if text.lower() != "at":
+            if rest:
+                raise Refused(f"{text[:40]}() takes one argument", rest[0].column, "')'")
+            return _Field(guard(lambda: apply_function(text, argument.field), column), column, sign)
+        if not rest or not isinstance(argument.field, Metric) or argument.field.aggregate != "last":
+            raise Refused("at() takes a metric and a step", column, "for example at(metrics.loss, 100)")
+        step = guard(lambda: to_number(rest[0].text), rest[0].column)
+        if math.isnan(step):
+            raise Refused("a step is not nan", rest[0].column, "a number")
+        return _Field(MetricAt(argument.field.key, step), column, sign)
+
+    def bare(self, children: list[Token]) -> _Literal:
+        return _Literal(str(children[0]), _column(children[0]), quoted=False)
+
+    def string(self, children: list[Token]) -> _Literal:
+        text = guard(lambda: check_text(_unquote(children[0])), _column(children[0]))
+        return _Literal(text, _column(children[0]), quoted=True)
+
+    def order_key(self, children: list[Any]) -> OrderKey:
+        where, direction = children
+        if isinstance(where.field, Tags):
+            raise Refused("all tags together have no order", where.column, "one of them, for example tags.team")
+        if where.sign and direction is not None:
+            raise Refused("a sign and a direction together", _column(direction), "one of the two")
+        descending = str(direction).lower().startswith("desc") if direction is not None else where.sign == "-"
+        return OrderKey(where.field, descending)
+
+    def order(self, children: list[OrderKey | None]) -> tuple[OrderKey, ...]:
+        return tuple(key for key in children if key is not None)
+
+    @staticmethod
+    def _value(where: _Field, value: _Literal) -> Value:
+        if not value.quoted and value.text.lower() in ("null", "none"):
+            raise Refused("nothing equals null", value.column, "`is null` or `is not null`")
+        prefix = value.text.partition(".")[0].lower()
+        if not value.quoted and "." in value.text and prefix in ("metrics", "params", "tags", "metric", "param", "tag"):
+            raise Refused("a field is compared with a value, not with another field", value.column, EXPECTED_VALUE)
+        return value.value(kind_of(where.field))
+
+
+def _split_sign(token: Token) -> tuple[str, str]:
+    text = str(token)
+    return (text[0], text[1:]) if text[0] in "+-" else ("", text)

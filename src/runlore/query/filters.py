@@ -1,0 +1,189 @@
+"""From the tree of a query to one SQL condition over `runs`.
+
+Negations are pushed down to the conditions first, so that each one is compiled for "certainly true" or "certainly
+false": that makes three-valued logic out of two-valued SQL. A condition that holds becomes `runs.id IN (SELECT …)`,
+which uses the index on its key and value; one that must not hold becomes `EXISTS` on the primary key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import Grouping
+
+from runlore.catalog.schema import metrics, params, runs, tags
+from runlore.query import conditions
+from runlore.query.checks import check_expression
+from runlore.query.expression import (
+    And,
+    Attribute,
+    Compare,
+    Condition,
+    Contains,
+    Expression,
+    IsNull,
+    Matches,
+    Metric,
+    MetricAt,
+    Not,
+    Or,
+    Param,
+    Tag,
+    Tags,
+)
+from runlore.query.fields import ATTRIBUTES, Kind, kind_of
+from runlore.query.functions import QueryFunctions, SqliteFunctions
+from runlore.query.params import param_condition
+from runlore.query.parser import parse
+from runlore.query.values import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Truth: TypeAlias = "sa.ColumnElement[bool]"
+
+
+def compile_filter(
+    query: str | Expression | None, functions: QueryFunctions | None = None, *, clock: Clock | None = None
+) -> Truth:
+    """A query as a condition over the columns of `runs`. Every value in it is a bound parameter.
+
+    Args:
+        query: text or tree; None for every run.
+        functions: of the database; SQLite without series unless given. The condition is to be executed within
+            `functions.session(...)`, which registers what it needs.
+        clock: what `now` and local time are; those of this machine unless given.
+
+    Raises:
+        QuerySyntaxError: the text is no query.
+        InvalidArgument: the tree is no query.
+
+    Example:
+        >>> print(compile_filter("status = 'failed' or points > 10"))
+        runs.status = :status_1 OR runs.points > :param_1
+    """
+    tree = parse(query) if query is None or isinstance(query, str) else query
+    clock = clock or Clock()
+    check_expression(tree, clock)
+    return _Compiler(functions or SqliteFunctions(), clock).compile(tree, wanted=True)[0]
+
+
+def mean_of(table: Any) -> sa.ColumnElement[float]:
+    """The mean of the points that are not NaN; NULL when there is none."""
+    return sa.case((table.c.finite > 0, table.c.sum / table.c.finite))
+
+
+def aggregate_column(table: Any, aggregate: str) -> sa.ColumnElement[Any]:
+    """The column of `metrics` that holds an aggregate."""
+    column: sa.ColumnElement[Any] = mean_of(table) if aggregate == "mean" else table.c[aggregate]
+    return column
+
+
+class _Compiler:
+    def __init__(self, functions: QueryFunctions, clock: Clock) -> None:
+        self._functions = functions
+        self._clock = clock
+
+    def compile(self, node: Expression, *, wanted: bool) -> tuple[Truth, int]:
+        """SQL that is true where the node is certainly `wanted`, and how much of a parser's stack it needs."""
+        if isinstance(node, Not):
+            return self.compile(node.operand, wanted=not wanted)
+        if isinstance(node, (And, Or)):
+            return self._combine(node, wanted=wanted)
+        return self._condition(node, wanted=wanted), 1
+
+    def _combine(self, node: And | Or, *, wanted: bool) -> tuple[Truth, int]:
+        """Join the operands, the one that nests deepest first.
+
+        SQLite's parser keeps three entries for each level that is opened at the end of a list, and one for a level
+        that is opened at its beginning, of a hundred. The order means nothing to the planner.
+        """
+        conjunction = isinstance(node, And) == wanted
+        if not node.operands:
+            return (sa.true() if conjunction else sa.false()), 1
+        compiled = sorted((self.compile(o, wanted=wanted) for o in node.operands), key=lambda pair: -pair[1])
+        if len(compiled) == 1:
+            return compiled[0]
+        need = max(size + (1 if index == 0 else 3) for index, (_, size) in enumerate(compiled))
+        join: Callable[..., Truth] = sa.and_ if conjunction else sa.or_
+        return join(*(sql for sql, _ in compiled)), need
+
+    def _condition(self, node: Condition, *, wanted: bool) -> Truth:
+        field = node.field
+        if isinstance(field, Attribute):
+            return self._on_attribute(node, field, wanted=wanted)
+        if isinstance(field, MetricAt):
+            return self._at_step(node, field, wanted=wanted)
+        if isinstance(field, Tags):
+            return self._on_any_tag(node, wanted=wanted)
+        if isinstance(field, Metric):
+            column = aggregate_column(metrics, field.aggregate)
+            return self._on_row(metrics, field.key, node, lambda: self._on_column(node, column), wanted=wanted)
+        if isinstance(field, Tag):
+            return self._on_row(tags, field.key, node, lambda: self._on_column(node, tags.c.value), wanted=wanted)
+        return self._on_param(node, field, wanted=wanted)
+
+    def _on_column(self, node: Condition, column: sa.ColumnElement[Any]) -> Truth:
+        return conditions.on_column(node, kind_of(node.field), column, self._functions, self._clock)
+
+    def _on_attribute(self, node: Condition, field: Attribute, *, wanted: bool) -> Truth:
+        column = ATTRIBUTES[field.name].column
+        if isinstance(node, IsNull):
+            return column.is_(None) if wanted else column.is_not(None)
+        holds = self._on_column(node, column)
+        return holds if wanted else sa.and_(column.is_not(None), _not_true(holds))
+
+    def _at_step(self, node: Condition, field: MetricAt, *, wanted: bool) -> Truth:
+        value, present = self._functions.value_at(runs.c.uid, field.key, field.step)
+        has_key = self._exists(metrics, metrics.c.key == field.key)
+        if isinstance(node, IsNull):
+            return sa.not_(sa.and_(has_key, present)) if wanted else sa.and_(has_key, present)
+        holds = self._on_column(node, value)
+        return sa.and_(has_key, present, holds if wanted else _not_true(holds))
+
+    def _on_any_tag(self, node: Condition, *, wanted: bool) -> Truth:
+        if isinstance(node, IsNull):
+            any_tag = self._exists(tags)
+            return sa.not_(any_tag) if wanted else any_tag
+        if isinstance(node, Contains):
+            node = Compare(node.field, "=", node.text)
+        holds = self._exists(tags, conditions.on_column(node, Kind.TEXT, tags.c.key, self._functions, self._clock))
+        return holds if wanted else sa.not_(holds)
+
+    def _on_param(self, node: Condition, field: Param, *, wanted: bool) -> Truth:
+        not_null = params.c.json != "null"
+        if isinstance(node, IsNull):
+            present = self._exists(params, params.c.key == field.key, not_null)
+            return sa.not_(present) if wanted else present
+        holds = param_condition(node, params, self._functions)
+        if wanted:
+            return self._among(params, params.c.key == field.key, not_null, holds)
+        return self._exists(params, params.c.key == field.key, not_null, _not_true(holds))
+
+    def _on_row(
+        self, table: sa.Table, key: str, node: Condition, condition: Callable[[], Truth], *, wanted: bool
+    ) -> Truth:
+        if isinstance(node, IsNull):
+            present = self._exists(table, table.c.key == key)
+            return sa.not_(present) if wanted else present
+        if not wanted:
+            return self._exists(table, table.c.key == key, _not_true(condition()))
+        slow = isinstance(node, Matches) or (isinstance(node, Compare) and node.operator == "!=")
+        return (self._exists if slow else self._among)(table, table.c.key == key, condition())
+
+    @staticmethod
+    def _exists(table: sa.Table, *where: Truth) -> Truth:
+        found: sa.Select[Any] = (
+            sa.select(sa.literal_column("1")).select_from(table).where(table.c.run_id == runs.c.id, *where)
+        )
+        return sa.exists(found.correlate(runs))
+
+    @staticmethod
+    def _among(table: sa.Table, *where: Truth) -> Truth:
+        return runs.c.id.in_(sa.select(table.c.run_id).where(*where))
+
+
+def _not_true(condition: Truth) -> Truth:
+    """False or unknown: what `NOT` alone does not say in SQL."""
+    return Grouping(condition).is_not(sa.true())

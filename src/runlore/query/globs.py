@@ -1,0 +1,130 @@
+"""Experiments by name or by glob: `vision/*`, `vision/**`, `**/resnet?`, `nlp/[ab]*`.
+
+`*` and `?` stay within one component of the path, `**` as a whole component is any number of components, `[ab]`,
+`[a-z]` and `[!ab]` are one character. A special character means itself in brackets: `[*]`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from runlore.catalog.schema import runs
+from runlore.errors import InvalidArgument, WrongType
+from runlore.names import MAX_NAME_LENGTH
+from runlore.query.fields import check_text
+from runlore.query.regex import MAX_PATTERN_LENGTH, compile_pattern, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runlore.query.functions import QueryFunctions
+
+MAX_EXPERIMENTS = 1_000
+"""Names and globs in one list."""
+
+_SPECIAL = frozenset("*?[")
+
+
+def experiment_condition(experiment: str | Sequence[str], functions: QueryFunctions) -> sa.ColumnElement[bool]:
+    """Runs of these experiments: a name, a glob, or a list of both.
+
+    Raises:
+        WrongType: neither text nor a list of texts.
+        InvalidArgument: too many or too long, or not storable as text.
+    """
+    given = [experiment] if isinstance(experiment, str) else experiment
+    if not isinstance(given, (list, tuple)) or not all(isinstance(name, str) for name in given):
+        raise WrongType(f"experiment={experiment!r} must be a name, a glob such as 'vision/*', or a list of those")
+    if len(given) > MAX_EXPERIMENTS:
+        raise InvalidArgument(f"experiment: {len(given):,} names; at most {MAX_EXPERIMENTS:,} are possible")
+    for name in given:
+        check_text(name)
+        if len(name) > MAX_NAME_LENGTH:
+            raise InvalidArgument(f"experiment={name[:40]!r}…: {len(name):,} characters; at most {MAX_NAME_LENGTH:,}")
+    names = sorted({name for name in given if not _SPECIAL & set(name)})
+    globs = sorted({name for name in given if _SPECIAL & set(name)})
+    if len(globs) > 100:
+        raise InvalidArgument(f"experiment: {len(globs)} globs; at most 100 are possible")
+    alternatives = [_glob_condition(glob, functions) for glob in globs]
+    if names or not globs:
+        alternatives.append(runs.c.experiment.in_(names) if len(names) != 1 else runs.c.experiment == names[0])
+    return sa.or_(*alternatives)
+
+
+def glob_to_regex(pattern: str) -> str:
+    """The glob as a regular expression for a whole name.
+
+    Raises:
+        InvalidArgument: a range in brackets runs backwards.
+
+    Example:
+        >>> glob_to_regex("vision/*")
+        '(?s)^vision/[^/]*$'
+        >>> bool(compile_pattern(glob_to_regex("vision/**")).search("vision/cifar10/resnet"))
+        True
+    """
+    out, components = "", pattern.split("/")
+    for index, component in enumerate(components):
+        first, last = index == 0, index == len(components) - 1
+        if component == "**":
+            out += ".*" if first and last else "(?:/.*)?" if last else "(?:.*/)?"
+            continue
+        out += _component_to_regex(component)
+        following_is_any = index == len(components) - 2 and components[-1] == "**"
+        out += "" if last or following_is_any else "/"
+    return f"(?s)^{out}$"
+
+
+def _glob_condition(glob: str, functions: QueryFunctions) -> sa.ColumnElement[bool]:
+    if glob == "**":
+        return sa.true()
+    prefix = _literal_prefix(glob)
+    below = functions.begins(runs.c.experiment, prefix) if prefix else sa.true()
+    if glob == prefix + "**":
+        return sa.or_(runs.c.experiment == prefix[:-1], below)
+    regex = glob_to_regex(glob)
+    if len(regex) > MAX_PATTERN_LENGTH:
+        raise InvalidArgument(f"experiment={glob[:40]!r}… is too long for a glob")
+    compile_pattern(regex)
+    return sa.and_(below, functions.matches(runs.c.experiment, regex))
+
+
+def _literal_prefix(glob: str) -> str:
+    """What every match begins with, up to and with its last `/`."""
+    special = min(index for index, character in enumerate(glob) if character in _SPECIAL)
+    return glob[: glob.rfind("/", 0, special) + 1]
+
+
+def _component_to_regex(component: str) -> str:
+    out, index = "", 0
+    while index < len(component):
+        character = component[index]
+        index += 1
+        if character == "*":
+            out += "" if out.endswith("[^/]*") else "[^/]*"
+        elif character == "?":
+            out += "[^/]"
+        elif character == "[" and (end := component.find("]", index + 1 + (component[index : index + 1] == "!"))) > 0:
+            out += _set_to_regex(component[index:end])
+            index = end + 1
+        else:
+            out += quote(character)
+    return out
+
+
+def _set_to_regex(inside: str) -> str:
+    negated, members = inside.startswith("!"), inside.removeprefix("!")
+    parts, index = "", 0
+    while index < len(members):
+        if members[index + 1 : index + 2] == "-" and index + 2 < len(members):
+            low, high = members[index], members[index + 2]
+            if low > high:
+                raise InvalidArgument(f"experiment: the range {low}-{high} in [{inside}] runs backwards")
+            parts += f"{quote(low)}-{quote(high)}"
+            index += 3
+        else:
+            parts += quote(members[index])
+            index += 1
+    return f"[^/{parts}]" if negated else f"[{parts}]"

@@ -1,0 +1,166 @@
+"""Orders: several keys, missing values last in either direction, ties broken so that the order is total.
+
+Each key becomes one to three sort terms that are never NULL: a rank (0 a value, then NaN, then nothing), which always
+ascends, and the value, which follows the direction. That is what keyset pagination needs to compare positions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import sqlalchemy as sa
+
+from runlore.catalog.schema import metrics, params, runs, tags
+from runlore.errors import InvalidArgument
+from runlore.query.expression import Attribute, Metric, MetricAt, OrderKey, Param, Tags
+from runlore.query.fields import ATTRIBUTES, Kind, check_field, is_fixed
+from runlore.query.filters import aggregate_column
+from runlore.query.parser import parse_order
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runlore.query.expression import Field
+    from runlore.query.functions import QueryFunctions
+
+MAX_KEYS = 8
+"""Keys in one order."""
+
+DEFAULT = (OrderKey(Attribute("started"), descending=True),)
+"""The newest run first."""
+
+OrderBy: TypeAlias = "str | OrderKey | Sequence[str | OrderKey] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class SortTerm:
+    """One expression to sort by; never NULL.
+
+    Attributes:
+        expression: over `runs` and the joined tables.
+        type: of its values in Python: int, float or str.
+        descending: its direction.
+    """
+
+    expression: sa.ColumnElement[Any]
+    type: type[int | float | str]
+    descending: bool = False
+
+    def ordered(self) -> sa.ColumnElement[Any]:
+        """For ORDER BY."""
+        return self.expression.desc() if self.descending else self.expression.asc()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A total order of runs.
+
+    Attributes:
+        keys: as asked for.
+        terms: to sort by, ending with the start and the uid.
+        source: `runs` with what the terms need joined to it.
+        fixed: no term ever changes after the start of a run.
+    """
+
+    keys: tuple[OrderKey, ...]
+    terms: tuple[SortTerm, ...]
+    source: sa.FromClause
+    fixed: bool
+
+
+def compile_order(order_by: OrderBy, functions: QueryFunctions) -> Order:
+    """An order as sort terms.
+
+    Ties are broken by the start and then the uid, in the direction of the last key. None is `"-started"`.
+
+    Raises:
+        QuerySyntaxError: the text is no order.
+        InvalidArgument: too many keys, or a key that has no order.
+
+    Example:
+        >>> from runlore.query import SqliteFunctions
+        >>> order = compile_order("-metrics.acc", SqliteFunctions())
+        >>> [(term.type.__name__, term.descending) for term in order.terms]
+        [('int', False), ('float', True), ('int', True), ('str', True)]
+    """
+    keys = parse_order(order_by) or DEFAULT
+    if len(keys) > MAX_KEYS:
+        raise InvalidArgument(f"order_by: {len(keys)} keys; at most {MAX_KEYS} are possible")
+    builder = _Builder(functions)
+    for key in keys:
+        builder.add(key)
+    last = keys[-1].descending
+    builder.add(OrderKey(Attribute("started"), last))
+    builder.add(OrderKey(Attribute("uid"), last))
+    fixed = all(is_fixed(key.field) for key in keys)
+    return Order(keys, tuple(builder.terms), builder.source, fixed)
+
+
+class _Builder:
+    def __init__(self, functions: QueryFunctions) -> None:
+        self.terms: list[SortTerm] = []
+        self.source: sa.FromClause = runs
+        self._functions = functions
+        self._done: set[Field] = set()
+
+    def add(self, key: OrderKey) -> None:
+        field = key.field
+        check_field(field)
+        if field in self._done:
+            return
+        self._done.add(field)
+        if isinstance(field, Tags):
+            raise InvalidArgument("order_by: all tags together have no order; name one, as in tags.team")
+        if isinstance(field, Attribute):
+            self._attribute(field, key.descending)
+        elif isinstance(field, Param):
+            self._param(field, key.descending)
+        elif isinstance(field, Metric):
+            table = self._join(metrics, field.key)
+            value = aggregate_column(table, field.aggregate)
+            self._number(value, table.c.run_id.is_not(None), key.descending)
+        elif isinstance(field, MetricAt):
+            value, present = self._functions.value_at(runs.c.uid, field.key, field.step)
+            self._number(value, present, key.descending)
+        else:
+            table = self._join(tags, field.key)
+            self._rank(sa.case((table.c.run_id.is_(None), 1), else_=0))
+            self._text(sa.func.coalesce(table.c.value, ""), key.descending)
+
+    def _join(self, table: sa.Table, key: str) -> Any:
+        alias = table.alias()
+        self.source = self.source.outerjoin(alias, sa.and_(alias.c.run_id == runs.c.id, alias.c.key == key))
+        return alias
+
+    def _rank(self, expression: sa.ColumnElement[Any]) -> None:
+        self.terms.append(SortTerm(expression, int))
+
+    def _text(self, expression: sa.ColumnElement[Any], descending: bool) -> None:
+        self.terms.append(SortTerm(self._functions.binary(expression), str, descending))
+
+    def _attribute(self, field: Attribute, descending: bool) -> None:
+        definition = ATTRIBUTES[field.name]
+        column = definition.column
+        is_text = definition.kind is Kind.TEXT
+        if definition.nullable:
+            self._rank(sa.case((column.is_(None), 1), else_=0))
+            column = sa.func.coalesce(column, "" if is_text else 0)
+        if is_text:
+            self._text(column, descending)
+        else:
+            self.terms.append(SortTerm(column, int, descending))
+
+    def _number(self, value: sa.ColumnElement[Any], present: sa.ColumnElement[bool], descending: bool) -> None:
+        self._rank(sa.case((sa.and_(present, value.is_not(None)), 0), (present, 1), else_=2))
+        self.terms.append(SortTerm(sa.func.coalesce(sa.cast(value, sa.Float), 0.0), float, descending))
+
+    def _param(self, field: Param, descending: bool) -> None:
+        """Numbers, then text (and lists, by their JSON), then NaN, then None and missing."""
+        table = self._join(params, field.key)
+        number, json = table.c.num, table.c.json
+        is_missing = sa.or_(table.c.run_id.is_(None), json == "null")
+        self._rank(sa.case((is_missing, 3), (number.is_not(None), 0), (json == "NaN", 2), else_=1))
+        self.terms.append(SortTerm(sa.func.coalesce(number, 0.0), float, descending))
+        is_text = sa.and_(sa.not_(is_missing), number.is_(None))
+        self._text(sa.case((is_text, sa.func.coalesce(table.c.text, "")), else_=""), descending)

@@ -1,0 +1,133 @@
+"""Conditions on params, which are of any type: numbers compare as numbers, text as text, true and false as themselves.
+
+Lenient where types differ only in writing, because many clients log every param as text: `params.lr = 0.1`,
+`params.lr = '0.1'` and a param that was logged as `"0.1"` all agree. Integers compare exactly at any size, by their
+digits in the JSON, where float64 cannot tell them apart.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, TypeAlias
+
+import sqlalchemy as sa
+
+from runlore.errors import InvalidArgument
+from runlore.query.conditions import COMPARISONS, PLAIN, on_text
+from runlore.query.expression import Compare, Condition, In
+from runlore.query.functions import is_nan
+from runlore.query.values import as_float, number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runlore.query.expression import Operator, Value
+    from runlore.query.functions import QueryFunctions
+
+Truth: TypeAlias = "sa.ColumnElement[bool]"
+
+EXACT = 2**53
+"""From here on, float64 cannot tell every integer from its neighbours."""
+
+_FLAGS = ("true", "false")
+
+
+def param_condition(node: Condition, table: sa.Table, functions: QueryFunctions) -> Truth:
+    """SQL that is true where the condition holds, and false or NULL elsewhere. The row is there and is not null."""
+    if isinstance(node, In):
+        return _equals(node.values, table)
+    if not isinstance(node, Compare):
+        return on_text(node, table.c.text, functions)
+    if node.operator == "=":
+        return _equals((node.value,), table)
+    if node.operator == "!=":
+        return sa.not_(sa.func.coalesce(_equals((node.value,), table), sa.false()))
+    return _ordered(node.operator, node.value, table, functions)
+
+
+def _equals(many: Iterable[Value], table: sa.Table) -> Truth:
+    texts: set[str] = set()
+    numbers: set[float] = set()
+    for value in many:
+        _gather(value, texts, numbers)
+    found = table.c.text.in_(sorted(texts))
+    if not numbers:
+        return found
+    return sa.or_(found, sa.and_(table.c.num.in_(sorted(numbers)), table.c.json.not_in(_FLAGS)))
+
+
+def _gather(value: Value, texts: set[str], numbers: set[float]) -> None:
+    """The texts and the numbers that equal the value. The text of a param that is not a string is its JSON."""
+    read = value
+    if isinstance(value, str):
+        texts.add(value)
+        if value.lower() in _FLAGS:
+            read = value.lower() == "true"
+        else:
+            parsed = number(value.strip())
+            if parsed is None:
+                return
+            read = parsed
+    if isinstance(read, bool):
+        texts.update((str(read), str(read).lower()))
+    elif isinstance(read, (int, float)):
+        if is_nan(read):
+            texts.update(("NaN", "nan"))
+            return
+        whole = _exact_integer(read)
+        if whole is None:
+            texts.add(repr(read))
+            numbers.add(as_float(read))
+            return
+        texts.add(str(whole))
+        near = as_float(whole)
+        if near not in (float("inf"), float("-inf")) and int(near) == whole:
+            texts.add(repr(near))
+
+
+def _ordered(symbol: Operator, value: Value, table: sa.Table, functions: QueryFunctions) -> Truth:
+    if isinstance(value, (int, float)):
+        return _ordered_number(symbol, value, table, functions)
+    if not isinstance(value, str):
+        raise InvalidArgument(f"params are not compared with {value!r}")
+    is_text = sa.func.substr(table.c.json, 1, 1) == '"'
+    as_text = sa.and_(is_text, COMPARISONS[symbol](functions.binary(table.c.text), value))
+    read = number(value.strip())
+    return as_text if read is None else sa.or_(as_text, _ordered_number(symbol, read, table, functions))
+
+
+def _ordered_number(symbol: Operator, value: float, table: sa.Table, functions: QueryFunctions) -> Truth:
+    if is_nan(value):
+        return sa.false()
+    is_number = table.c.json.not_in(_FLAGS)
+    whole = _exact_integer(value)
+    near = as_float(value)
+    if whole is None:
+        return sa.and_(is_number, COMPARISONS[symbol](table.c.num, near))
+    strictly: Operator = "<" if symbol in ("<", "<=") else ">"
+    return sa.and_(
+        is_number,
+        sa.or_(
+            COMPARISONS[strictly](table.c.num, near),
+            sa.and_(table.c.num == near, _by_digits(symbol, whole, near, table, functions)),
+        ),
+    )
+
+
+def _by_digits(symbol: Operator, whole: int, near: float, table: sa.Table, functions: QueryFunctions) -> Truth:
+    """Among numbers that float64 cannot tell from `whole`: integers by length and digits, floats by their value."""
+    json, digits = functions.binary(table.c.json), str(whole)
+    is_integer = sa.and_(json.not_like("%.%"), json.not_like("%e%"), json.not_like("%n%"))
+    upwards = COMPARISONS["<" if (symbol in ("<", "<=")) == (whole > 0) else ">"]
+    length = sa.func.length(json)
+    clauses = [upwards(length, len(digits)), sa.and_(length == len(digits), upwards(json, digits))]
+    if symbol in ("<=", ">="):
+        clauses.append(json == digits)
+    floats = sa.and_(sa.not_(is_integer), sa.true() if PLAIN[symbol](near, whole) else sa.false())
+    return sa.or_(sa.and_(is_integer, sa.or_(*clauses)), floats)
+
+
+def _exact_integer(value: float) -> int | None:
+    """The value as an integer, when it is one that must be compared by its digits."""
+    is_finite = isinstance(value, int) or math.isfinite(value)
+    return int(value) if is_finite and abs(value) >= EXACT else None
