@@ -57,10 +57,11 @@ ANYWHERE = {"numpy", "pandas", "pyarrow"}
 HOMES = {
     "lark": ("query",),
     "rich": ("cli", "demo", "exec"),
+    "re2": ("query.regex",),
     "sqlalchemy": ("catalog", "query", "reader", "registry"),
     "typer": ("cli", "exec"),
     "click": ("cli",),
-    "sklearn": ("demo", "media._sklearn"),
+    "sklearn": ("demo", "media._skops", "media._lightgbm"),
     "matplotlib": ("demo", "media._matplotlib"),
 }
 """Where a library may be imported, as a prefix below `runlore`. A library that is neither here nor in `ANYWHERE` lives

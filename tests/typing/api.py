@@ -29,6 +29,9 @@ def record(directory: Path) -> None:
         run.log_text("text", name="notes.txt")
         run.log_extra(rank=0)
         assert_type(run.uid, str)
+        assert_type(run.number, int)
+        assert_type(run.status, str)
+        assert_type(run.env(), dict[str, str])
         with run.child("trial") as child:
             assert_type(child, runlore.Run)
     run.finish()
@@ -36,7 +39,7 @@ def record(directory: Path) -> None:
 
 def resume(uid: str) -> None:
     assert_type(runlore.resume(uid), runlore.Run)
-    assert_type(runlore.active_run(), "runlore.Run | None")
+    assert_type(runlore.active_run(), runlore.Run)
 
 
 def read(uid: str) -> None:
