@@ -201,7 +201,7 @@ class Captures:
         report_failure(self._sink, name, function)
 
 
-def report_failure(sink: Sink, name: str, function: Callable[[], None]) -> None:
+def report_failure(sink: Sink, name: str, function: Callable[[], object]) -> None:
     """Call the function; if it fails, record `{"error": ...}` for the capture instead of raising."""
     try:
         function()

@@ -40,6 +40,12 @@ class Task:
             if not self.cancelled:
                 self.function()
 
+    def again(self, due: float) -> None:
+        """Call the function once more, at this time."""
+        if not self.cancelled:
+            self.due = due
+            _worker.add(self)
+
     def cancel(self, timeout_s: float = 1.0) -> bool:
         """No call begins after this. Returns whether none is under way either, after waiting at most `timeout_s`."""
         self.cancelled = True
