@@ -62,8 +62,13 @@ took. A package forbids all that is below it."""
 HEAVY = {"numpy", "pandas", "pyarrow", "sqlalchemy", "sqlite3", "asyncio", "lark", "rich", "typer", "matplotlib"}
 """What must stay out even when everything is captured: it runs in the training process too."""
 
-MODULE_BUDGET = 70
-"""Modules beyond a bare interpreter (ours and the standard library's). Raise it knowingly, with the reason here."""
+MODULE_BUDGET = 85
+"""Modules beyond an interpreter without `site`, ours and the standard library's, such as `os`, `re` and `json`.
+
+Some twenty of them any program has loaded anyway. Raise the number knowingly."""
+
+IMPORT_BUDGET = 40
+"""The same for `import runlore` alone."""
 
 PROGRAM = """
 import sys
@@ -111,8 +116,8 @@ def test_the_first_metric_loads_nothing_dear(plain):
     assert find_forbidden(plain["recording"]) == []
 
 
-def test_importing_loads_less_than_recording(plain):
-    assert len(plain["imported"]) < 25, plain["imported"]
+def test_importing_stays_within_its_budget(plain):
+    assert len(plain["imported"]) <= IMPORT_BUDGET, plain["imported"]
 
 
 def test_the_number_of_modules_stays_within_its_budget(plain):
