@@ -68,6 +68,7 @@ runs = Table(
     Column("path", Text, nullable=False, comment="directory, relative to runs/"),
     Column("state", Text, nullable=False, comment="open | ended | sealed"),
     Column("mtime_ns", BigInteger, nullable=False, default=0, comment="of the run's directory"),
+    Column("sealed", Text, comment="identity of the sealed files that were indexed"),
     Index("runs_experiment", "experiment", "number"),
     Index("runs_started", "started_ns", "id"),
     Index("runs_status", "status", "started_ns"),
@@ -156,10 +157,10 @@ journals = Table(
     _run_id(),
     Column("writer", Text, nullable=False),
     Column("offset", BigInteger, nullable=False, comment="bytes consumed; the guard against applying twice"),
-    Column("state", Text, nullable=False, comment="open | closed | dead"),
-    Column(
-        "keys", Text, nullable=False, comment="JSON: key definitions met so far, so that reading can go on from offset"
-    ),
+    Column("state", Text, nullable=False, comment="open | closed | sealed"),
+    Column("context", Text, nullable=False, comment="JSON: what reading needs to go on from offset"),
+    Column("lost", BigInteger, nullable=False, comment="records that its writer could not keep"),
+    Column("damage", Text, nullable=False, comment="JSON list of what could not be read"),
     PrimaryKeyConstraint("run_id", "writer"),
     sqlite_with_rowid=False,
 )

@@ -1,8 +1,8 @@
-"""Recording a run: `start`, `resume`, `active_run` and the `Run` handle. Standard library only until a call needs more."""
+"""Recording a run: `start`, `resume`, `active_run` and the `Run` handle. Standard library only at first."""
 
 from __future__ import annotations
 
 from runlore.run.handle import Run
-from runlore.run.start import active_run, resume, start
+from runlore.run.starting import active_run, resume, start
 
 __all__ = ["Run", "active_run", "resume", "start"]

@@ -75,7 +75,7 @@ class Run(MediaMethods):
     def __repr__(self) -> str:
         return f"<Run {self.experiment}#{self.number} {self.status} uid={self.uid}>"
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> Run:  # noqa: PYI034 - a subclass gets its own type from its own start
         """The run itself."""
         return self
 
@@ -97,7 +97,8 @@ class Run(MediaMethods):
         if self._number is None:
             from runlore.run.lookup import start_of
 
-            self._number = start_of(self.path).get("number")
+            found = start_of(self.path).get("number")
+            self._number = None if found is None else int(found)
         return self._number or 0
 
     @property
@@ -397,7 +398,7 @@ class Run(MediaMethods):
             experiment: by default the one of this run.
             options: as for `runlore.start`.
         """
-        from runlore.run.start import start
+        from runlore.run.starting import start
 
         return start(experiment or self.experiment, name, parent=self.uid, store=self.store, join=False, **options)
 

@@ -30,7 +30,7 @@ def start(
     group: str | None = None,
     parent: str | Run | None = None,
     store: str | os.PathLike[str] | DirectoryStore | None = None,
-    capture: bool | Mapping[str, bool] | None = None,
+    capture: bool | Mapping[str, bool | float | str] | None = None,
     join: bool = True,
 ) -> Run:
     """Start a run.
@@ -150,13 +150,13 @@ def active_run() -> Run:
     raise NoActiveRun("no run is active in this process; start one with runlore.start('experiment')")
 
 
-def _begin(run: Run, params: dict[str, Any], tags: dict[str, Any], captures: dict[str, bool]) -> None:
+def _begin(run: Run, params: dict[str, Any], tags: dict[str, Any], captures: dict[str, Any]) -> None:
     ends.watch(run)
     for key, value in params.items():
         run.log_param(key, value)
     run.set_tags(tags)
     if any(captures.values()):
-        from runlore.capture import begin
+        from runlore.run.capturing import begin
 
         run._captures = begin(run, captures)  # noqa: SLF001 - the handle keeps what it has to stop
 
@@ -195,7 +195,7 @@ def _uid_of(parent: str | Run | None) -> str | None:
     return uid
 
 
-def _captures(capture: Any) -> dict[str, bool]:
+def _captures(capture: Any) -> dict[str, Any]:
     if capture is False:
         return {}
     from runlore.capture import resolve

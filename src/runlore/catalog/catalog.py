@@ -1,0 +1,90 @@
+"""The catalog of one store, as readers use it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DatabaseError
+
+from runlore.catalog import database, index
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Connection, Engine
+
+    from runlore.store import DirectoryStore
+
+_catalogs: dict[tuple[int, str], Catalog] = {}
+_lock = threading.Lock()
+
+
+def open_catalog(store: DirectoryStore) -> Catalog:
+    """The catalog of a store; one object a store and process, which threads may share. Safe after `fork`."""
+    key = (os.getpid(), store.root)
+    with _lock:
+        found = _catalogs.get(key)
+        if found is None:
+            found = _catalogs[key] = Catalog(store)
+        return found
+
+
+class Catalog:
+    """A derived SQL index over the runs of a store.
+
+    Attributes:
+        store: whose runs it describes.
+        path: its database file.
+    """
+
+    def __init__(self, store: DirectoryStore) -> None:
+        self.store = store
+        self.path = database.location(store)
+        self._engine: Engine | None = None
+        self._refreshing = threading.Lock()
+
+    @property
+    def engine(self) -> Engine:
+        """The database, opened with the first use and again if its file was deleted."""
+        if self._engine is None or not os.path.exists(self.path):
+            self.close()
+            self._engine = database.open_database(self.path)
+        return self._engine
+
+    def refresh(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Bring the catalog up to date with the store. Threads and processes may do so at once.
+
+        Args:
+            progress: called with (runs looked at, runs to look at), after every batch of runs.
+
+        Returns:
+            How many runs were looked at.
+        """
+        with self._refreshing:
+            try:
+                return index.refresh(self.engine, self.store.runs_root, progress)
+            except DatabaseError as error:
+                if not database.is_unreadable(error) and os.path.exists(self.path):
+                    raise
+                self.rebuild()
+                return index.refresh(self.engine, self.store.runs_root, progress)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection for reading: what it sees does not change until it is closed."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    def rebuild(self) -> None:
+        """Throw the catalog away. The next refresh makes it anew from the store."""
+        self.close()
+        database.discard(self.path)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None

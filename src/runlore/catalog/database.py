@@ -1,0 +1,118 @@
+"""The catalog's database: where it is, how it is opened, and when it is thrown away and begun anew."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event, select
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.pool import QueuePool
+
+from runlore.catalog import schema
+from runlore.config import cache_directory
+from runlore.journal import liveness
+from runlore.names import encode
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from sqlalchemy import Engine
+
+    from runlore.store import DirectoryStore
+
+_BUSY_SECONDS = 30
+_UNREADABLE = ("malformed", "not a database", "disk image", "no such table", "no such column", "has no column")
+
+
+def location(store: DirectoryStore) -> str:
+    """The file of the store's catalog.
+
+    It is in the store, or in the user's cache directory where the store is read-only or on a mount whose locks cannot
+    be trusted.
+    """
+    if os.access(store.root, os.W_OK) and not _is_read_only(store.root) and liveness.trusts_locks(store.root):
+        return os.path.join(store.root, "catalog.sqlite")
+    identity = hashlib.sha256(os.path.realpath(store.root).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    name = encode(os.path.basename(os.path.dirname(store.root)) or "store")
+    return os.path.join(cache_directory(), "catalogs", f"{name}-{identity}.sqlite")
+
+
+def _is_read_only(path: str) -> bool:
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+
+
+def open_database(path: str) -> Engine:
+    """An engine on the catalog at this path, which has the tables of this version when this returns.
+
+    A catalog of another version, or one that cannot be read, is removed and begun anew: all of it is derived.
+    """
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    engine = _engine(path)
+    try:
+        if _is_current(engine):
+            return engine
+        _create(engine)
+        if _is_current(engine):
+            return engine
+    except DatabaseError as error:
+        if isinstance(error, OperationalError) and not any(word in str(error) for word in _UNREADABLE):
+            raise
+    engine.dispose()
+    discard(path)
+    engine = _engine(path)
+    _create(engine)
+    return engine
+
+
+def discard(path: str) -> None:
+    """Remove a catalog. Readers that have it open finish with what they see."""
+    for suffix in ("", "-wal", "-shm"):
+        if os.path.exists(path + suffix):
+            os.unlink(path + suffix)
+
+
+def is_unreadable(error: BaseException) -> bool:
+    """Whether the error says that the database is damaged or of another shape, and should be begun anew."""
+    return isinstance(error, DatabaseError) and any(word in str(error) for word in _UNREADABLE)
+
+
+def _engine(path: str) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=QueuePool,
+        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are begun here, not by the driver
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-32768"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        kind = connection.get_execution_options().get("begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {kind}")
+
+    return engine
+
+
+def _is_current(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE name = 'properties'").scalar()
+        if not tables:
+            return False
+        version = select(schema.properties.c.value).where(schema.properties.c.name == "version")
+        return connection.execute(version).scalar() == str(schema.VERSION)
+
+
+def _create(engine: Engine) -> None:
+    with engine.connect().execution_options(begin="IMMEDIATE") as connection, connection.begin():
+        schema.metadata.create_all(connection)
+        known = connection.execute(
+            select(schema.properties.c.name).where(schema.properties.c.name == "version")
+        ).first()
+        if known is None:
+            connection.execute(schema.properties.insert(), {"name": "version", "value": str(schema.VERSION)})

@@ -1,0 +1,105 @@
+"""One artifact of a run: its contents, and the object that they hold."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from runlore.errors import ArtifactNotFound, InvalidName
+
+if TYPE_CHECKING:
+    from runlore.store import DirectoryStore
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact as one event recorded it. The same name logged again is another `Artifact`, a later version.
+
+    Attributes:
+        name: within the run; `/` makes folders.
+        step: where in the run it belongs, or None.
+        digest: SHA-256 of the contents in hex; None for a reference without contents.
+        size: of the contents, in bytes.
+        media_type: such as `image/png`.
+        kind: `file`, `model`, `image`, `table` …
+        metadata: whatever else was recorded of it.
+        time_ns: when it was logged.
+    """
+
+    name: str
+    step: float | None
+    digest: str | None
+    size: int | None
+    media_type: str | None
+    kind: str
+    metadata: dict[str, Any]
+    time_ns: int
+    _store: DirectoryStore = field(repr=False, compare=False)
+
+    @property
+    def path(self) -> str:
+        """The file that holds the contents. It belongs to the store: read it, do not change it.
+
+        Raises:
+            ArtifactNotFound: the artifact has no contents, or they are gone.
+        """
+        if self.digest is None:
+            raise ArtifactNotFound(f"artifact {self.name!r} is a reference; the store keeps no contents of it")
+        path = self._store.blob_path(self.digest)
+        if not os.path.exists(path):
+            raise ArtifactNotFound(
+                f"the contents of artifact {self.name!r} (sha256 {self.digest}) are missing from the store; "
+                "`runlore doctor` lists what is damaged"
+            )
+        return path
+
+    def open(self) -> BinaryIO:
+        """The contents as a binary file, for reading."""
+        return open(self.path, "rb")
+
+    def read_bytes(self) -> bytes:
+        """The contents."""
+        with self.open() as file:
+            return file.read()
+
+    def read_text(self) -> str:
+        """The contents as UTF-8 text."""
+        return self.read_bytes().decode("utf-8")
+
+    def load(self, *, allow_pickle: bool = False, **options: Any) -> Any:
+        """The object that was logged: an image, a DataFrame, a model, a figure …
+
+        Args:
+            allow_pickle: load a pickle, which runs code that the file brings. Only for files that you trust.
+            options: for the kind at hand, for example `as_array=True` for images; see `runlore.media.decode`.
+
+        Raises:
+            UnsafeLoad: it is a pickle, and `allow_pickle` is false.
+            MissingDependency: a library is needed that is not installed.
+        """
+        from runlore.media import decode
+
+        return decode(
+            self.kind, self.media_type or "", self.metadata, self.path, allow_pickle=allow_pickle, **options
+        )  # fmt: skip
+
+    def download(self, directory: str | os.PathLike[str] = ".", *, overwrite: bool = False) -> str:
+        """Copy the contents into a directory, under the artifact's name; returns the path of the copy.
+
+        Raises:
+            InvalidName: the name would leave the directory.
+            FileExistsError: the file exists and `overwrite` is false.
+        """
+        root = os.path.realpath(os.fspath(directory))
+        target = os.path.realpath(os.path.join(root, *self.name.split("/")))
+        if os.path.commonpath([root, target]) != root or target == root:
+            raise InvalidName(f"artifact name {self.name!r} would leave the directory {root!r}")
+        if os.path.exists(target) and not overwrite:
+            raise FileExistsError(f"{target!r} exists; pass overwrite=True to replace it")
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        temporary = f"{target}.{os.getpid()}.part"
+        shutil.copyfile(self.path, temporary)
+        os.replace(temporary, target)
+        return target
