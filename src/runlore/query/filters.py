@@ -80,6 +80,13 @@ def aggregate_column(table: Any, aggregate: str) -> sa.ColumnElement[Any]:
     return column
 
 
+def value_at_step(field: MetricAt, functions: QueryFunctions) -> tuple[sa.ColumnElement[Any], Truth]:
+    """The value of a series at a step, and whether there is one. Only series of runs with the key are looked up."""
+    value, present = functions.value_at(runs.c.uid, field.key, field.step)
+    has_key = _exists(metrics, metrics.c.key == field.key)
+    return sa.case((has_key, value)), sa.case((has_key, present), else_=sa.false()) == sa.true()
+
+
 class _Compiler:
     def __init__(self, functions: QueryFunctions, clock: Clock) -> None:
         self._functions = functions
@@ -135,49 +142,41 @@ class _Compiler:
         return holds if wanted else sa.and_(column.is_not(None), _not_true(holds))
 
     def _at_step(self, node: Condition, field: MetricAt, *, wanted: bool) -> Truth:
-        value, present = self._functions.value_at(runs.c.uid, field.key, field.step)
-        has_key = self._exists(metrics, metrics.c.key == field.key)
+        value, present = value_at_step(field, self._functions)
         if isinstance(node, IsNull):
-            return sa.not_(sa.and_(has_key, present)) if wanted else sa.and_(has_key, present)
+            return sa.not_(present) if wanted else present
         holds = self._on_column(node, value)
-        return sa.and_(has_key, present, holds if wanted else _not_true(holds))
+        return sa.and_(present, holds if wanted else _not_true(holds))
 
     def _on_any_tag(self, node: Condition, *, wanted: bool) -> Truth:
         if isinstance(node, IsNull):
-            any_tag = self._exists(tags)
+            any_tag = _exists(tags)
             return sa.not_(any_tag) if wanted else any_tag
         if isinstance(node, Contains):
             node = Compare(node.field, "=", node.text)
-        holds = self._exists(tags, conditions.on_column(node, Kind.TEXT, tags.c.key, self._functions, self._clock))
+        holds = _exists(tags, conditions.on_column(node, Kind.TEXT, tags.c.key, self._functions, self._clock))
         return holds if wanted else sa.not_(holds)
 
     def _on_param(self, node: Condition, field: Param, *, wanted: bool) -> Truth:
         not_null = params.c.json != "null"
         if isinstance(node, IsNull):
-            present = self._exists(params, params.c.key == field.key, not_null)
+            present = _exists(params, params.c.key == field.key, not_null)
             return sa.not_(present) if wanted else present
         holds = param_condition(node, params, self._functions)
         if wanted:
             return self._among(params, params.c.key == field.key, not_null, holds)
-        return self._exists(params, params.c.key == field.key, not_null, _not_true(holds))
+        return _exists(params, params.c.key == field.key, not_null, _not_true(holds))
 
     def _on_row(
         self, table: sa.Table, key: str, node: Condition, condition: Callable[[], Truth], *, wanted: bool
     ) -> Truth:
         if isinstance(node, IsNull):
-            present = self._exists(table, table.c.key == key)
+            present = _exists(table, table.c.key == key)
             return sa.not_(present) if wanted else present
         if not wanted:
-            return self._exists(table, table.c.key == key, _not_true(condition()))
+            return _exists(table, table.c.key == key, _not_true(condition()))
         slow = isinstance(node, Matches) or (isinstance(node, Compare) and node.operator == "!=")
-        return (self._exists if slow else self._among)(table, table.c.key == key, condition())
-
-    @staticmethod
-    def _exists(table: sa.Table, *where: Truth) -> Truth:
-        found: sa.Select[Any] = (
-            sa.select(sa.literal_column("1")).select_from(table).where(table.c.run_id == runs.c.id, *where)
-        )
-        return sa.exists(found.correlate(runs))
+        return (_exists if slow else self._among)(table, table.c.key == key, condition())
 
     @staticmethod
     def _among(table: sa.Table, *where: Truth) -> Truth:
@@ -187,3 +186,10 @@ class _Compiler:
 def _not_true(condition: Truth) -> Truth:
     """False or unknown: what `NOT` alone does not say in SQL."""
     return Grouping(condition).is_not(sa.true())
+
+
+def _exists(table: sa.Table, *where: Truth) -> Truth:
+    found: sa.Select[Any] = (
+        sa.select(sa.literal_column("1")).select_from(table).where(table.c.run_id == runs.c.id, *where)
+    )
+    return sa.exists(found.correlate(runs))

@@ -15,7 +15,7 @@ from runlore.catalog.schema import metrics, params, runs, tags
 from runlore.errors import InvalidArgument
 from runlore.query.expression import Attribute, Metric, MetricAt, OrderKey, Param, Tags
 from runlore.query.fields import ATTRIBUTES, Kind, check_field, is_fixed
-from runlore.query.filters import aggregate_column
+from runlore.query.filters import aggregate_column, value_at_step
 from runlore.query.parser import parse_order
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class _Builder:
             value = aggregate_column(table, field.aggregate)
             self._number(value, table.c.run_id.is_not(None), key.descending)
         elif isinstance(field, MetricAt):
-            value, present = self._functions.value_at(runs.c.uid, field.key, field.step)
+            value, present = value_at_step(field, self._functions)
             self._number(value, present, key.descending)
         else:
             table = self._join(tags, field.key)

@@ -7,6 +7,7 @@ digits in the JSON, where float64 cannot tell them apart.
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -71,18 +72,22 @@ def _gather(value: Value, texts: set[str], numbers: set[float]) -> None:
     if isinstance(read, bool):
         texts.update((str(read), str(read).lower()))
     elif isinstance(read, (int, float)):
-        if is_nan(read):
-            texts.update(("NaN", "nan"))
-            return
-        whole = _exact_integer(read)
-        if whole is None:
-            texts.add(repr(read))
-            numbers.add(as_float(read))
-            return
-        texts.add(str(whole))
-        near = as_float(whole)
-        if near not in (float("inf"), float("-inf")) and int(near) == whole:
-            texts.add(repr(near))
+        _gather_number(read, texts, numbers)
+
+
+def _gather_number(value: float, texts: set[str], numbers: set[float]) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        texts.update((json.dumps(value), repr(value)))  # by their text: an integer beyond float64 has inf as its number
+        return
+    whole = _exact_integer(value)
+    if whole is None:
+        texts.add(repr(value))
+        numbers.add(float(value))
+        return
+    texts.add(str(whole))
+    near = as_float(whole)
+    if math.isfinite(near) and int(near) == whole:
+        texts.add(repr(near))
 
 
 def _ordered(symbol: Operator, value: Value, table: sa.Table, functions: QueryFunctions) -> Truth:
@@ -102,29 +107,34 @@ def _ordered_number(symbol: Operator, value: float, table: sa.Table, functions: 
     is_number = table.c.json.not_in(_FLAGS)
     whole = _exact_integer(value)
     near = as_float(value)
-    if whole is None:
+    if whole is None and math.isfinite(near):
         return sa.and_(is_number, COMPARISONS[symbol](table.c.num, near))
     strictly: Operator = "<" if symbol in ("<", "<=") else ">"
-    return sa.and_(
-        is_number,
-        sa.or_(
-            COMPARISONS[strictly](table.c.num, near),
-            sa.and_(table.c.num == near, _by_digits(symbol, whole, near, table, functions)),
-        ),
-    )
+    beyond = COMPARISONS[strictly](table.c.num, near)
+    return sa.and_(is_number, sa.or_(beyond, sa.and_(table.c.num == near, _exactly(symbol, value, table, functions))))
 
 
-def _by_digits(symbol: Operator, whole: int, near: float, table: sa.Table, functions: QueryFunctions) -> Truth:
-    """Among numbers that float64 cannot tell from `whole`: integers by length and digits, floats by their value."""
-    json, digits = functions.binary(table.c.json), str(whole)
-    is_integer = sa.and_(json.not_like("%.%"), json.not_like("%e%"), json.not_like("%n%"))
-    upwards = COMPARISONS["<" if (symbol in ("<", "<=")) == (whole > 0) else ">"]
-    length = sa.func.length(json)
-    clauses = [upwards(length, len(digits)), sa.and_(length == len(digits), upwards(json, digits))]
+def _exactly(symbol: Operator, value: float, table: sa.Table, functions: QueryFunctions) -> Truth:
+    """Among numbers that float64 cannot tell from the value: integers by length and digits, floats by what they are."""
+    column, near = functions.binary(table.c.json), as_float(value)
+    is_integer = sa.and_(column.not_like("%.%"), column.not_like("%e%"), column.not_like("%n%"))
+    whole = _exact_integer(value)
+    integers = _constant(PLAIN[symbol](0, near)) if whole is None else _by_digits(symbol, whole, column)
+    floats = _constant(PLAIN[symbol](near, value))
+    return sa.or_(sa.and_(is_integer, integers), sa.and_(sa.not_(is_integer), floats))
+
+
+def _by_digits(symbol: Operator, whole: int, column: sa.ColumnElement[str]) -> Truth:
+    digits, length = str(whole), sa.func.length(column)
+    onward = COMPARISONS["<" if (symbol in ("<", "<=")) == (whole > 0) else ">"]
+    clauses = [onward(length, len(digits)), sa.and_(length == len(digits), onward(column, digits))]
     if symbol in ("<=", ">="):
-        clauses.append(json == digits)
-    floats = sa.and_(sa.not_(is_integer), sa.true() if PLAIN[symbol](near, whole) else sa.false())
-    return sa.or_(sa.and_(is_integer, sa.or_(*clauses)), floats)
+        clauses.append(column == digits)
+    return sa.or_(*clauses)
+
+
+def _constant(truth: bool) -> Truth:
+    return sa.true() if truth else sa.false()
 
 
 def _exact_integer(value: float) -> int | None:
