@@ -29,7 +29,6 @@ def test_what_a_page_tells_to_run_runs(page, tmp_path):
     environment = {
         **os.environ,
         "RUNLORE_STORE": str(tmp_path / ".runlore"),
-        "PYTHONPATH": "",
         "PYTHONWARNINGS": "error",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
