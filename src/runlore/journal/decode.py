@@ -56,8 +56,10 @@ class Context:
     header: dict[str, Any] = field(default_factory=dict)
 
     def dump(self) -> str:
-        """The context as JSON text."""
-        return json.dumps([self.offset, self.frame, self.keys, self.layouts, self.extra, self.header])
+        """The context as text for `load`, which gives back every key exactly, lone surrogates too."""
+        parts = [self.offset, self.frame, self.keys, self.layouts, self.extra, self.header]
+        text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "surrogatepass").decode("latin-1")
 
     def copy(self) -> Context:
         """An independent copy."""
@@ -66,7 +68,9 @@ class Context:
     @classmethod
     def load(cls, text: str) -> Context:
         """The context that `dump` wrote."""
-        offset, frame, keys, layouts, extra, header = json.loads(text)
+        offset, frame, keys, layouts, extra, header = json.loads(
+            text.encode("latin-1").decode("utf-8", "surrogatepass")
+        )
         return cls(
             offset, frame, {int(k): v for k, v in keys.items()}, {int(k): v for k, v in layouts.items()}, extra, header
         )

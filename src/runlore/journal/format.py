@@ -1,15 +1,18 @@
-"""The bytes of a journal, version 1. Little-endian; every size is a multiple of 8.
+"""The bytes of a journal, version 1, as docs/reference/journal-format.md describes them.
+
+All numbers are little-endian; the sizes of records are multiples of 8.
 
 A journal is a file header followed by *frames*. A frame is `FRAME_BYTES` long, or a multiple of it where one record
 needs more (its `span`); it starts with a 32-byte frame header, which also closes the account of the frame before it:
-how many bytes were used, and their CRC-32. Records never cross the end of a frame's span. Unused bytes are zero.
+how many bytes were used, and the CRC-32 of its records. Records never cross the end of a frame. Unused bytes are zero.
 
     file header   magic 8s | version u16 | pad u16 | header bytes u32 | JSON bytes u32 | CRC of the JSON u32
-                  | lost u32 | ~lost u32 | pad to 64 | JSON: uid, writer, host, boot, pid, user, created_ns, ...
-    frame header  magic 4s | index u32 | span u32 | previous: used u32, CRC u32 | pad u64 | CRC of this u32
+                  | CRC of these 24 bytes u32 | pad u32 | lost u32 | ~lost u32 | pad to 64
+                  | JSON: uid, writer, host, boot, pid, pid_started, created_ns, lock | pad to 32
+    frame header  magic 4s | index u32 | span u32 | previous: used u32, CRC u32 | pad u64 | CRC of these 28 bytes u32
     record        time i64 ns | step f64, NaN: none | word u64 | id u32 | tail u32 | payload
 
-The first frame's header bytes follow the file header, inside frame 0. `tail` is the commit mark and is written last:
+The first frame's header follows the file header, inside frame 0. `tail` is the commit mark and is written last:
 `0xA5 << 24 | type << 16 | size in units of 8 bytes`, the size 0 where it does not fit (then `word` has it).
 
 | type | word | id | payload |
@@ -17,20 +20,20 @@ The first frame's header bytes follow the file header, inside frame 0. `tail` is
 | SCALAR | the value, f64 | key | none: 32 bytes in all |
 | ROW | CRC u32, values u32 | layout | that many f64 |
 | EVENT | CRC u32, bytes u32 | 0 | JSON `{"e": kind, "k": key, "v": value, "x": {extra columns}}` |
-| KEY | CRC u32, bytes u32 | key | JSON string: defines the key's id |
-| LAYOUT | CRC u32, bytes u32 | layout | key ids, u32 each: defines the columns of rows |
+| KEY | CRC u32, bytes u32 | key | UTF-8 text: what this id stands for |
+| LAYOUT | CRC u32, bytes u32 | layout | key ids, u32 each: the columns of rows |
 | EXTRA | CRC u32, bytes u32 | 0 | JSON object: extra columns of every later record of this writer |
-| VOID | 0 | 0 | none: room that was claimed and not used |
-| CLOSE | CRC of the frame so far u32, lost u32 | 0 | none: the writer ended; nothing follows |
+| CLOSE | CRC of the frame so far u32, lost u32 | CRC of this record | none: the writer ended; nothing follows |
 
-A killed writer leaves zeros, or an uncommitted record, after its last committed one: a state, not an error. Frames are
-checked by CRC once they are complete, rows and texts each by their own; the scalars of a journal's last, unclosed frame
-rest on their commit marks alone.
+A record's CRC covers its time, step, count and id, then its payload. The last 32 bytes of a frame are kept for CLOSE.
+Texts are UTF-8 in which lone surrogates stand as they are (`surrogatepass`). A layout is forgotten once
+`MAX_LAYOUTS` newer ones were defined.
 """
 
 from __future__ import annotations
 
 import struct
+from zlib import crc32
 
 MAGIC = b"RUNLORE\n"
 VERSION = 1
@@ -38,21 +41,24 @@ FRAME_BYTES = 16 * 1024
 FRAME_MAGIC = b"RLfr"
 HEADER_BYTES = 64
 RECORD_BYTES = 32
-MAX_EVENT_BYTES = 64 * 1024 * 1024
+MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
+MAX_LAYOUTS = 4096
 SUFFIX = ".rlj"
 LOCK_SUFFIX = ".lock"
 
-FILE_HEADER = struct.Struct("<8sHHIIIII")
-LOST_OFFSET = 24
+FILE_HEADER = struct.Struct("<8sHHIII")
+LOST_OFFSET = 32
 LOST = struct.Struct("<II")
-FRAME_HEADER = struct.Struct("<4sIIIIQI")
+CRC = struct.Struct("<I")
+FRAME_HEADER = struct.Struct("<4sIIIIQ")
 SCALAR_RECORD = struct.Struct("<qddII")
 RECORD = struct.Struct("<qdIIII")
+CHECKED = struct.Struct("<qdII")
 TAIL = struct.Struct("<I")
 TAIL_AT = 28
 
 MARK = 0xA5
-SCALAR, ROW, EVENT, KEY, LAYOUT, EXTRA, VOID, CLOSE = range(1, 9)
+SCALAR, ROW, EVENT, KEY, LAYOUT, EXTRA, CLOSE = range(1, 8)
 WITH_PAYLOAD = frozenset({ROW, EVENT, KEY, LAYOUT, EXTRA})
 
 
@@ -63,7 +69,6 @@ def tail_of(kind: int, size: int) -> int:
 
 
 SCALAR_TAIL = tail_of(SCALAR, RECORD_BYTES)
-VOID_TAIL = tail_of(VOID, RECORD_BYTES)
 CLOSE_TAIL = tail_of(CLOSE, RECORD_BYTES)
 
 
@@ -76,5 +81,47 @@ def span_of(size: int) -> int:
     """How many `FRAME_BYTES` the frame of a record of this size takes: large records share a larger frame."""
     if size <= FRAME_BYTES // 8:
         return 1
-    wanted = min(8 * size, max(size, 1 << 20)) + RECORD_BYTES
+    wanted = min(8 * size, max(size, 1 << 20)) + 2 * RECORD_BYTES
     return -(-wanted // FRAME_BYTES)
+
+
+def header_length(text_bytes: int) -> int:
+    """Bytes of a file header whose JSON has so many."""
+    return -(-(HEADER_BYTES + text_bytes) // 32) * 32
+
+
+def file_header(text: bytes, lost: int) -> bytes:
+    """The first 64 bytes of a journal whose description is this JSON text."""
+    fixed = FILE_HEADER.pack(MAGIC, VERSION, 0, header_length(len(text)), len(text), crc32(text))
+    return (fixed + CRC.pack(crc32(fixed)) + bytes(4) + lost_count(lost)).ljust(HEADER_BYTES, b"\0")
+
+
+def lost_count(lost: int) -> bytes:
+    """A count of lost records, and its complement to tell it from noise."""
+    count = min(lost, 0xFFFFFFFF)
+    return LOST.pack(count, count ^ 0xFFFFFFFF)
+
+
+def frame_header(index: int, span: int, used: int, check: int) -> bytes:
+    """The header of the frame at `index * FRAME_BYTES`, which says how the frame before it ended."""
+    fixed = FRAME_HEADER.pack(FRAME_MAGIC, index, span, used, check, 0)
+    return fixed + CRC.pack(crc32(fixed))
+
+
+def record_check(time_ns: int, step: float, count: int, number: int, payload: bytes | memoryview) -> int:
+    """The CRC of a record with a payload."""
+    return crc32(payload, crc32(CHECKED.pack(time_ns, step, count, number)))
+
+
+def record(time_ns: int, step: float, count: int, number: int, payload: bytes) -> bytes:
+    """A record with a payload, but for its commit mark."""
+    head = RECORD.pack(time_ns, step, record_check(time_ns, step, count, number, payload), count, number, 0)
+    rest = -len(payload) & 7
+    return head + payload + bytes(rest) if rest else head + payload
+
+
+def closing_record(time_ns: int, check: int, lost: int) -> bytes:
+    """The record that ends a journal, but for its commit mark; `check` is the CRC of its frame's records so far."""
+    count = min(lost, 0xFFFFFFFF)
+    own = crc32(RECORD.pack(time_ns, float("nan"), check, count, 0, 0)[:24])
+    return RECORD.pack(time_ns, float("nan"), check, count, own, 0)

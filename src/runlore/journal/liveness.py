@@ -27,8 +27,8 @@ MAPPABLE_FILE_SYSTEMS = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "ramf
 SILENCE_NS = 15 * 60 * 1_000_000_000
 """Where only age can decide: a writer on another host that wrote nothing for so long is taken for dead."""
 
-held: set[str] = set()
-"""Lock files that writers of this process hold (absolute paths)."""
+held: set[tuple[int, int]] = set()
+"""Lock files that writers of this process hold: device and inode, so that no other path to one is mistaken."""
 
 _types: dict[int, str] = {}
 
@@ -38,21 +38,27 @@ def file_system(path: str) -> str:
     device = os.stat(path).st_dev
     found = _types.get(device)
     if found is None:
-        found = _types[device] = _look_up(device)
+        found = _types[device] = _look_up(device, os.path.realpath(path))
     return found
 
 
-def _look_up(device: int) -> str:
+def _look_up(device: int, path: str) -> str:
+    """By device; where that is not in the table (btrfs subvolumes), by the longest mount point above the path."""
     wanted = f"{os.major(device)}:{os.minor(device)}"
+    best, found = "", "unknown"
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
             for line in lines:
                 fields = line.split(" ")
+                kind = fields[fields.index("-") + 1]
                 if fields[2] == wanted:
-                    return fields[fields.index("-") + 1]
+                    return kind
+                point = fields[4].replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\").rstrip("/")
+                if f"{path}/".startswith(f"{point}/") and len(point) >= len(best):
+                    best, found = point, kind
     except OSError:
         return "unknown"  # no /proc: not Linux
-    return "unknown"
+    return found
 
 
 def trusts_locks(directory: str) -> bool:
@@ -81,23 +87,22 @@ def acquire(journal_path: str) -> int | None:
         os.close(descriptor)
         os.unlink(path)
         return None
-    held.add(path)
+    held.add(_identity(os.fstat(descriptor)))
     return descriptor
 
 
 def release(journal_path: str, descriptor: int) -> None:
-    """Let go of the lock and remove its file: the writer ended in order."""
-    path = lock_path(journal_path)
-    held.discard(path)
-    if os.path.exists(path):
-        os.unlink(path)
-    os.close(descriptor)
+    """Let go of the lock and remove its file: the writer ended in order.
 
-
-def forget_after_fork(journal_path: str, descriptor: int | None) -> None:
-    """In a forked child: the lock is the parent's. Closing the descriptor here does not touch it."""
-    held.discard(lock_path(journal_path))
-    if descriptor is not None:
+    Raises:
+        OSError: the file cannot be removed. The lock is free all the same.
+    """
+    held.discard(_identity(os.fstat(descriptor)))
+    try:
+        os.unlink(lock_path(journal_path))
+    except FileNotFoundError:
+        return  # somebody removed the whole run
+    finally:
         os.close(descriptor)
 
 
@@ -111,15 +116,14 @@ def is_alive(journal_path: str, header: dict[str, Any]) -> tuple[bool, str]:
 
     Args:
         journal_path: the journal, which is not opened.
-        header: its header, which names host, boot and process of the writer.
+        header: its header, which names host, boot and process of the writer; empty if it is damaged.
     """
-    path = os.path.abspath(lock_path(journal_path))
-    if path in held:
-        return True, "lock"
-    if header.get("lock") and os.path.exists(os.path.dirname(path)) and trusts_locks(os.path.dirname(path)):
-        return _is_locked(path), "lock"
-    if header.get("boot") and header.get("boot") == boot_id() and header.get("host") == os.uname().nodename:
-        return process_started(int(header.get("pid", 0))) == header.get("pid_started"), "process"
+    locked = _is_locked(os.path.abspath(lock_path(journal_path)), header)
+    if locked is not None:
+        return locked, "lock"
+    started = header.get("pid_started")
+    if started and header.get("boot") and header["boot"] == boot_id() and header.get("host") == os.uname().nodename:
+        return process_started(int(header.get("pid", 0))) == started, "process"
     try:
         modified = os.stat(journal_path).st_mtime_ns
     except FileNotFoundError:
@@ -127,18 +131,32 @@ def is_alive(journal_path: str, header: dict[str, Any]) -> tuple[bool, str]:
     return time_ns() - modified < SILENCE_NS, "age"
 
 
-def _is_locked(path: str) -> bool:
+def _is_locked(path: str, header: dict[str, Any]) -> bool | None:
+    """Whether the lock is held; None where that cannot be told, or means nothing."""
     try:
+        if _identity(os.stat(path)) in held:
+            return True
+        if not trusts_locks(os.path.dirname(path)):
+            return None
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return False
+        known = header.get("lock") and os.path.isdir(os.path.dirname(path)) and trusts_locks(os.path.dirname(path))
+        return False if known else None
+    except OSError:
+        return None  # somebody else's, and not for us to read
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return True
+    except OSError:
+        return None
     finally:
         os.close(descriptor)
     return False
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def boot_id() -> str:
@@ -151,9 +169,13 @@ def boot_id() -> str:
 
 
 def process_started(pid: int) -> int | None:
-    """When a process started, in clock ticks since the boot; None if there is none. Tells reused ids apart."""
+    """When a process started, in clock ticks since the boot; None if there is none. Tells reused ids apart.
+
+    A process that was killed and not yet waited for (a zombie) is none.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[19])
+            fields = file.read().rpartition(b")")[2].split()
+        return None if fields[0] in (b"Z", b"X", b"x") else int(fields[19])
     except (OSError, IndexError, ValueError):
         return None

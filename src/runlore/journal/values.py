@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 from runlore.errors import InvalidArgument, WrongType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+
+def shown(value: object) -> str:
+    """The value as messages show it: its `repr`, cut to a line."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def number_of(key: object, value: Any) -> float:
@@ -23,7 +29,7 @@ def number_of(key: object, value: Any) -> float:
         InvalidArgument: an integer that is larger than a float can be, an array of several elements.
     """
     if isinstance(value, (str, bytes, bytearray)):
-        raise WrongType(f"metric {key!r}: value={value!r} is text, not a number; convert it, or use log_param")
+        raise WrongType(f"metric {key!r}: value={shown(value)} is text, not a number; convert it, or use log_param")
     item = getattr(value, "item", None)
     if item is not None:
         try:
@@ -33,13 +39,15 @@ def number_of(key: object, value: Any) -> float:
                 f"metric {key!r}: a value of type {type(value).__name__} must hold one number: {error}"
             ) from error
         if isinstance(value, (str, bytes)):
-            raise WrongType(f"metric {key!r}: value={value!r} is text, not a number; convert it, or use log_param")
+            raise WrongType(f"metric {key!r}: value={shown(value)} is text, not a number; convert it, or use log_param")
     try:
         return float(value)
     except OverflowError as error:
         raise InvalidArgument(f"metric {key!r}: the integer is larger than a float64 can be; use log_param") from error
     except (TypeError, ValueError) as error:
-        raise WrongType(f"metric {key!r}: value={value!r} of type {type(value).__name__} is not a number") from error
+        raise WrongType(
+            f"metric {key!r}: value={shown(value)} of type {type(value).__name__} is not a number"
+        ) from error
 
 
 def step_of(step: Any) -> float:
@@ -47,16 +55,18 @@ def step_of(step: Any) -> float:
 
     Raises:
         WrongType: it is not a number.
-        InvalidArgument: it is NaN.
+        InvalidArgument: it is NaN, or an integer that is larger than a float can be.
     """
     if step is None:
         return math.nan
+    if isinstance(step, (str, bytes, bytearray)):
+        raise WrongType(f"step={shown(step)} is text; give an int, a float or None")
     try:
-        number = float(step.item() if hasattr(step, "item") else step) if not isinstance(step, str) else None
-    except (TypeError, ValueError, OverflowError) as error:
-        raise WrongType(f"step={step!r} is not a number; give an int, a float or None") from error
-    if number is None:
-        raise WrongType(f"step={step!r} is text; give an int, a float or None")
+        number = float(step.item() if hasattr(step, "item") else step)
+    except OverflowError as error:
+        raise InvalidArgument("step: the integer is larger than a float64 can be") from error
+    except (TypeError, ValueError) as error:
+        raise WrongType(f"step={shown(step)} is not a number; give an int, a float or None") from error
     if number != number:  # noqa: PLR0124 - NaN is the only value that differs from itself
         raise InvalidArgument("step=nan is not a step; leave it out, or give None, for a point without a step")
     return number
@@ -76,20 +86,24 @@ def time_ns_of(time: Any) -> int:
             from datetime import timezone
 
             time = time.replace(tzinfo=timezone.utc)
+        if time != time:  # noqa: PLR0124 - pandas' NaT differs from itself
+            raise InvalidArgument("time=NaT is not a time; give seconds since 1970 or a datetime")
         whole = time.replace(microsecond=0)
         nanoseconds = int(whole.timestamp()) * 1_000_000_000 + time.microsecond * 1000
         nanoseconds += int(getattr(time, "nanosecond", 0))
     elif isinstance(time, (int, float)) and not isinstance(time, bool):
         if time != time or time in (math.inf, -math.inf):  # noqa: PLR0124 - NaN differs from itself
-            raise InvalidArgument(f"time={time!r} is not a time; give seconds since 1970 or a datetime")
+            raise InvalidArgument(f"time={shown(time)} is not a time; give seconds since 1970 or a datetime")
         nanoseconds = int(time) * 1_000_000_000 if isinstance(time, int) else round(time * 1e9)
+    elif getattr(getattr(time, "dtype", None), "kind", "") == "M":
+        nanoseconds = int(time.astype("datetime64[ns]").astype("int64"))
     elif hasattr(time, "item"):
         return time_ns_of(time.item())
     else:
-        raise WrongType(f"time={time!r} of type {type(time).__name__} must be seconds since 1970 or a datetime")
+        raise WrongType(f"time={shown(time)} of type {type(time).__name__} must be seconds since 1970 or a datetime")
     if not -(2**63) < nanoseconds < 2**63:
         raise InvalidArgument(
-            f"time={time!r} is outside of the years 1678 to 2262; times are seconds since 1970, in UTC"
+            f"time={shown(time)} is outside of the years 1678 to 2262; times are seconds since 1970, in UTC"
         )
     return int(nanoseconds)
 
@@ -111,7 +125,7 @@ def flatten(values: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
         inner = []
         for key, value in level.items():
             if not isinstance(key, (str, int)):
-                raise WrongType(f"key={key!r} must be a string, not {type(key).__name__}")
+                raise WrongType(f"key={shown(key)} must be a string, not {type(key).__name__}")
             name = f"{base}/{key}" if base else str(key)
             if isinstance(value, dict) or (hasattr(value, "items") and hasattr(value, "keys")):
                 inner.append((name, value))
@@ -149,6 +163,7 @@ def _plain(value: Any) -> Any:
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
+_encode_unicode = json.JSONEncoder(separators=(",", ":"), default=_plain, ensure_ascii=False).encode
 
 
 def to_json(value: Any, argument: str) -> str:
@@ -160,11 +175,24 @@ def to_json(value: Any, argument: str) -> str:
         WrongType: it contains something that JSON cannot hold, for example bytes or an arbitrary object.
         InvalidArgument: it contains itself, or is nested too deeply.
     """
+    return _encoded(_encode, value, argument)
+
+
+def to_bytes(value: Any, argument: str) -> bytes:
+    """As `to_json`, in UTF-8 that keeps lone surrogates as they are: every text comes back exactly.
+
+    Raises:
+        WrongType, InvalidArgument: as `to_json`.
+    """
+    return _encoded(_encode_unicode, value, argument).encode("utf-8", "surrogatepass")
+
+
+def _encoded(encode: Callable[[Any], str], value: Any, argument: str) -> str:
     try:
-        return _encode(value)
+        return encode(value)
     except (TypeError, UnicodeError) as error:
         raise WrongType(
             f"{argument} cannot be stored: {error}; give numbers, text, lists and mappings, or log it as an artifact"
         ) from error
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RuntimeError) as error:
         raise InvalidArgument(f"{argument} cannot be stored: {error}") from error
