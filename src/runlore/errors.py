@@ -17,6 +17,7 @@
     ├── QueryTimeout (TimeoutError)          a query took longer than its limit
     ├── ReadOnlyStore (PermissionError)
     ├── UnsupportedFormat (RuntimeError)     written by a newer Runlore
+    ├── DamagedFile (RuntimeError)           a file of the store is not what it should be
     ├── UnsafeLoad (PermissionError)         loading would unpickle and nobody asked for it
     └── MissingDependency (ImportError)      names the extra to install
 
@@ -30,6 +31,7 @@ __all__ = [
     "AlreadyExists",
     "ArtifactNotFound",
     "CardNotFound",
+    "DamagedFile",
     "ExperimentNotFound",
     "InvalidArgument",
     "InvalidName",
@@ -134,6 +136,10 @@ class ReadOnlyStore(RunloreError, PermissionError):
 
 class UnsupportedFormat(RunloreError, RuntimeError):
     """The bytes were written by a newer version of Runlore."""
+
+
+class DamagedFile(RunloreError, RuntimeError):
+    """A file of the store is not what it should be: cut, overwritten, or without its other half."""
 
 
 class UnsafeLoad(RunloreError, PermissionError):

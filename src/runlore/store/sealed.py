@@ -1,0 +1,385 @@
+"""The sealed files of a run, and reading them.
+
+    metrics.parquet   every point: key, step, time_ns, value, writer, sequence, position; sorted by key, step, time
+    events.parquet    everything else: time_ns, writer, sequence, step, kind, key, value, extra, exact
+
+Both describe themselves in the Parquet metadata `runlore`, as JSON. `events.parquet` is the commit mark: its metadata
+name the generation of the `metrics.parquet` that belongs to it. While a new generation takes the place of an old one,
+its points lie in `metrics-<generation>.parquet`. Values and extra columns are JSON text. A row without a kind says
+which extra columns its writer gave to all its records from there on. Where kind or key are no valid Unicode, `exact`
+has both as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from runlore.errors import DamagedFile, UnsupportedFormat
+from runlore.store.points import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from typing import BinaryIO
+
+VERSION = 1
+METRICS = "metrics.parquet"
+EVENTS = "events.parquet"
+METADATA = b"runlore"
+
+Identity = tuple[int, int, int]
+"""Tells one version of a file from the next: inode, time of change, size."""
+
+EventRow = tuple[str, int, int, "float | None", str, str, Any, dict[str, Any]]
+"""Writer, sequence, time, step, kind, key, value, extra columns."""
+
+
+class Superseded(Exception):
+    """The sealed files were replaced while they were read. Never leaves the store: reading starts again."""
+
+
+def generation_path(directory: str, generation: str) -> str:
+    """Where the points of a generation lie until they take the place of those before."""
+    return os.path.join(directory, f"metrics-{generation}.parquet")
+
+
+def identity(directory: str) -> Identity | None:
+    """Which sealed files the run has; None: none.
+
+    The file is opened rather than looked at, since that makes a network mount ask its server.
+    """
+    try:
+        descriptor = os.open(os.path.join(directory, EVENTS), os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        return _identity_of(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _identity_of(descriptor: int) -> Identity:
+    found = os.fstat(descriptor)
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def read_summary(directory: str) -> dict[str, Any]:
+    """What the footer of a sealed run says. Only the footer is read.
+
+    Returns:
+        `summary` (`RunSummary.dump`), `start` (value of the start event), `writers` (name → `bytes`, `context`,
+        `state`, `lost`, `damage`, `header`), `points`, `generation`.
+
+    Raises:
+        FileNotFoundError: the run is not sealed.
+        UnsupportedFormat: a newer version of Runlore sealed it.
+        DamagedFile: the file is not what it should be.
+    """
+    path = os.path.join(directory, EVENTS)
+    with open(path, "rb") as file:
+        return _describe(_parquet(file, path), path)
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """Say which file it was that pyarrow could not read."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise DamagedFile(
+            f"{path!r} cannot be read as Parquet: {error}. Nothing was changed; "
+            "put it back from a copy of the store, or move the run away"
+        ) from error
+
+
+def _parquet(file: BinaryIO, path: str) -> Any:
+    import pyarrow.parquet as pq
+
+    with _reading(path):
+        return pq.ParquetFile(file, page_checksum_verification=True)
+
+
+def _describe(parquet: Any, path: str) -> dict[str, Any]:
+    text = (parquet.metadata.metadata or {}).get(METADATA)
+    if text is None:
+        raise DamagedFile(f"{path!r} is a Parquet file that Runlore did not write. Nothing was changed; move it away")
+    about: dict[str, Any] = json.loads(text)
+    if about["version"] > VERSION:
+        raise UnsupportedFormat(
+            f"{path!r} has format version {about['version']}; this Runlore reads up to {VERSION}. "
+            "Nothing was changed. Upgrade Runlore to read it"
+        )
+    return about
+
+
+def open_sealed(directory: str) -> Sealed | None:
+    """The sealed files of the run, to be closed by the caller; None where it is not sealed."""
+    path = os.path.join(directory, EVENTS)
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - `Sealed` owns it
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        return Sealed(directory, file, _parquet(file, path))
+    except BaseException:
+        file.close()
+        raise
+
+
+class Sealed:
+    """The sealed files of one run, as they were when they were opened.
+
+    Attributes:
+        identity: which version of the files this is.
+        about: the footer of `events.parquet`; see `read_summary`.
+        writers: name → what the footer says of the writer.
+    """
+
+    def __init__(self, directory: str, file: BinaryIO, parquet: Any) -> None:
+        self.directory = directory
+        self.path = os.path.join(directory, EVENTS)
+        self.identity = _identity_of(file.fileno())
+        self.about = _describe(parquet, self.path)
+        self.writers: dict[str, dict[str, Any]] = self.about["writers"]
+        self._file = file
+        self._parquet = parquet
+        self._extras: list[tuple[str, int, dict[str, Any]]] | None = None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    # -- events -------------------------------------------------------------------------------------------------
+
+    @property
+    def extras(self) -> list[tuple[str, int, dict[str, Any]]]:
+        """Changes of extra columns: (writer, from this sequence on, columns)."""
+        if self._extras is None:
+            self._extras = []
+            if self.about["extra_changes"]:
+                for index in range(self._parquet.num_row_groups):
+                    self._extras += [
+                        (writer, sequence, json.loads(value))
+                        for writer, sequence, value in self._rows(index, None, ["writer", "sequence", "value"])
+                    ]
+        return self._extras
+
+    def events(self, kinds: Collection[str] | None = None) -> Iterator[EventRow]:
+        """The events of these kinds, in the order in which they lie in the file."""
+        for index in range(self._parquet.num_row_groups):
+            yield from self.events_of_group(index, kinds)
+
+    @property
+    def groups(self) -> int:
+        """Number of row groups of events."""
+        return int(self._parquet.num_row_groups)
+
+    def events_of_group(self, index: int, kinds: Collection[str] | None = None) -> Iterator[EventRow]:
+        """The events of one row group."""
+        import pyarrow as pa
+
+        chosen = True if kinds is None else pa.array(sorted({plain(kind) for kind in kinds}), pa.string())
+        columns = ["writer", "sequence", "time_ns", "step", "kind", "key", "value", "extra", "exact"]
+        for *start, kind, key, value, extra, exact in self._rows(index, chosen, columns):
+            true_kind, true_key = json.loads(exact) if exact else (kind, key)
+            if kinds is None or true_kind in kinds:
+                writer, sequence, time_ns, step = start
+                own = json.loads(extra) if extra else {}
+                yield writer, sequence, time_ns, step, true_kind, true_key, json.loads(value), own
+
+    def _rows(self, index: int, kinds: Any, columns: list[str]) -> Iterator[tuple[Any, ...]]:
+        """Rows of a row group: of these kinds, of any kind (True), or without one (None)."""
+        import pyarrow.compute as pc
+
+        with _reading(self.path):
+            kind = self._parquet.read_row_group(index, columns=["kind"]).column(0)
+            mask = pc.is_valid(kind) if kinds is True else pc.is_null(kind) if kinds is None else None
+            if mask is None:
+                mask = pc.is_in(kind, value_set=kinds)
+            if not pc.any(mask).as_py():
+                return
+            table = self._parquet.read_row_group(index, columns=columns).filter(mask)
+        yield from zip(*(table.column(name).to_pylist() for name in columns), strict=True)
+
+    # -- points -------------------------------------------------------------------------------------------------
+
+    def points(self, ids: Mapping[str, int], keys: Collection[str] | None) -> list[Part]:
+        """The points of these series; None: of all.
+
+        Args:
+            ids: writers → their numbers in the result.
+            keys: names of the series.
+
+        Raises:
+            Superseded: the files were replaced meanwhile.
+        """
+        if not self.about["points"]:
+            return []
+        with self.metrics() as metrics:
+            part = metrics.part(ids, keys)
+        return [] if part is None else [part]
+
+    @contextmanager
+    def metrics(self) -> Iterator[SealedMetrics]:
+        """The file of points that belongs to this generation.
+
+        Raises:
+            Superseded: the files were replaced meanwhile.
+            DamagedFile: it is not there.
+        """
+        generation = self.about["generation"]
+        usual = os.path.join(self.directory, METRICS)
+        # It moves from the second place to the first at most once while this generation is the current one.
+        for path in (usual, generation_path(self.directory, generation), usual):
+            try:
+                file = open(path, "rb")  # noqa: SIM115 - closed below
+            except FileNotFoundError:
+                continue
+            with file:
+                found = SealedMetrics(path, _parquet(file, path))
+                if found.about["generation"] == generation:
+                    yield found
+                    return
+        if identity(self.directory) != self.identity:
+            raise Superseded
+        raise DamagedFile(
+            f"the points of the run {self.directory!r} are gone: it has no {METRICS} of the generation {generation} "
+            f"that its {EVENTS} names. Put both files back from one copy of the store"
+        )
+
+
+class SealedMetrics:
+    """One `metrics.parquet`.
+
+    Attributes:
+        about: its metadata: `generation`, `keys` (name and number of points, in the order of the rows), `writers`.
+    """
+
+    def __init__(self, path: str, parquet: Any) -> None:
+        self.path = path
+        self.about = _describe(parquet, path)
+        self._parquet = parquet
+
+    def part(self, ids: Mapping[str, int], keys: Collection[str] | None = None) -> Part | None:
+        """The points of these series, or of all; None where there are none."""
+        import numpy as np
+
+        ranges = self._ranges(keys)
+        groups, places = self._groups_of([(start, end) for _, start, end in ranges])
+        if not groups:
+            return None
+        counts = [end - start for _, start, end in ranges]
+        columns = self._columns(groups, ids, positions=len(ranges) > 1)
+        if sum(counts) != len(columns[0]):
+            columns = tuple(_cut(column, places) for column in columns)
+        step, time_ns, value, writer, sequence, position = columns
+        if position is None:  # a row has a key once
+            position = np.zeros(len(step), dtype=np.int32)
+        key = np.repeat(np.arange(len(ranges)), counts)
+        return Part(key, [name for name, _, _ in ranges], step, time_ns, value, writer, sequence, position)
+
+    def pieces(self, ids: Mapping[str, int], rows: int) -> Iterator[Part]:
+        """All points, in pieces of about so many rows, in the order of the file."""
+        import numpy as np
+
+        names = [name for name, _ in self.about["keys"]]
+        ends = np.cumsum([count for _, count in self.about["keys"]], dtype=np.int64)
+        start = 0
+        batch: list[int] = []
+        taken = 0
+        last = self._parquet.num_row_groups - 1
+        for index in range(last + 1):
+            batch.append(index)
+            taken += self._parquet.metadata.row_group(index).num_rows
+            if taken < rows and index < last:
+                continue
+            columns = self._columns(batch, ids, positions=True)
+            key = np.searchsorted(ends, np.arange(start, start + taken), side="right")
+            yield Part(key, names, *columns)
+            start, batch, taken = start + taken, [], 0
+
+    def _columns(self, groups: list[int], ids: Mapping[str, int], *, positions: bool) -> tuple[Any, ...]:
+        """Step, time, value, writer, sequence and position of these row groups; one number for a single writer."""
+        writers = self.about["writers"]
+        names = ["step", "time_ns", "value", "sequence"]
+        names += ["position"] if positions else []
+        names += ["writer"] if len(writers) > 1 else []
+        with _reading(self.path):
+            table = self._parquet.read_row_groups(groups, columns=names)
+        writer = _writer_numbers(table.column("writer"), ids) if len(writers) > 1 else ids[writers[0]]
+        position = table.column("position").to_numpy() if positions else None
+        return (
+            _steps(table.column("step")), table.column("time_ns").to_numpy(), table.column("value").to_numpy(),
+            writer, table.column("sequence").to_numpy(), position,
+        )  # fmt: skip
+
+    def _ranges(self, keys: Collection[str] | None) -> list[tuple[str, int, int]]:
+        """(name, first row, row behind the last) of the series wanted, in the order of the rows."""
+        found = []
+        start = 0
+        for name, count in self.about["keys"]:
+            if keys is None or name in keys:
+                found.append((name, start, start + count))
+            start += count
+        return found
+
+    def _groups_of(self, ranges: Sequence[tuple[int, int]]) -> tuple[list[int], list[tuple[int, int]]]:
+        """The row groups that hold these rows, and where the rows are once those groups are read."""
+        metadata = self._parquet.metadata
+        groups: list[int] = []
+        places = []
+        start = taken = index = 0
+        pending = list(reversed(ranges))
+        while pending:
+            first, last = pending[-1]
+            end = start + metadata.row_group(index).num_rows
+            if first < end and start < last:
+                if not groups or groups[-1] != index:
+                    groups.append(index)
+                    taken += end - start
+                places.append((max(first, start) - end + taken, min(last, end) - end + taken))
+            if last <= end:
+                pending.pop()
+            else:
+                start, index = end, index + 1
+        return groups, places
+
+
+def plain(text: str) -> str:
+    """The text as valid Unicode: what is none is escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _steps(column: Any) -> Any:
+    """Steps as float64; null is NaN."""
+    import numpy as np
+
+    array = column.to_numpy()
+    return array if array.dtype == np.float64 else array.astype(np.float64)
+
+
+def _writer_numbers(column: Any, ids: Mapping[str, int]) -> Any:
+    import numpy as np
+
+    known = {plain(writer): number for writer, number in ids.items()}
+    chunks = [
+        np.array([known[name] for name in chunk.dictionary.to_pylist()], dtype=np.uint32)[chunk.indices.to_numpy()]
+        for chunk in column.chunks
+    ]
+    return np.concatenate(chunks)
+
+
+def _cut(column: Any, places: Sequence[tuple[int, int]]) -> Any:
+    """The rows at these places of a column; None and single numbers stay what they are."""
+    import numpy as np
+
+    if column is None or isinstance(column, int):
+        return column
+    slices = [column[start:end] for start, end in places]
+    return slices[0] if len(slices) == 1 else np.concatenate(slices)
