@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from typing import IO, Any, Union
 
 from runlore.errors import InvalidArgument, WrongType
@@ -120,7 +121,7 @@ def read_member(archive: zipfile.ZipFile, name: object, what: str) -> bytes:
         raise InvalidArgument(f"{what} refers to a member {name!r} that it does not have")
     try:
         return archive.read(name)
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, ValueError) as error:
         raise InvalidArgument(f"{what}: the member {name!r} is damaged ({error})") from error
 
 

@@ -24,12 +24,12 @@ def feed_pandas(hasher: Hasher, value: Any) -> None:
         _feed_index(hasher, value.columns)
         _feed_index(hasher, value.index)
         for position in range(value.shape[1]):
-            _feed_values(hasher, value.iloc[:, position].array)
+            _feed_values(hasher, value.iloc[:, position])
     elif isinstance(value, pd.Series):
         hasher.blob("Series")
         hasher.value(value.name)
         _feed_index(hasher, value.index)
-        _feed_values(hasher, value.array)
+        _feed_values(hasher, value)
     elif isinstance(value, pd.Index):
         _feed_index(hasher, value)
     elif isinstance(value, pd.api.extensions.ExtensionArray):
@@ -52,19 +52,21 @@ def _feed_index(hasher: Hasher, index: Any) -> None:
     hasher.value(list(index.names))
     if isinstance(index, pd.MultiIndex):
         for level in range(index.nlevels):
-            _feed_values(hasher, index.get_level_values(level).array)
+            _feed_values(hasher, index.get_level_values(level))
     else:
-        _feed_values(hasher, index.array)
+        _feed_values(hasher, index)
 
 
-def _feed_values(hasher: Hasher, values: Any) -> None:
+def _feed_values(hasher: Hasher, holder: Any) -> None:
+    """The values of a Series, an Index or an extension array."""
     import numpy as np
     import pandas as pd
 
-    dtype = values.dtype
+    dtype = holder.dtype
     if isinstance(dtype, np.dtype):
-        feed_array(hasher, np.asarray(values))
+        feed_array(hasher, np.asarray(holder))
         return
+    values = getattr(holder, "array", holder)
     hasher.text("dtype", f"{dtype!s}")
     if isinstance(dtype, pd.CategoricalDtype):
         hasher.value(bool(dtype.ordered))

@@ -149,9 +149,9 @@ def _feed_data(hasher: Hasher, value: Any) -> None:
         _feed_any_array(hasher, value)
     else:
         raise WrongType(
-            f"data is or contains a {type_name(value)}, which has no content that can be hashed. Pass arrays, "
-            "DataFrames, tensors, paths of files or directories, or built-in values of such; for an object of your own, "
-            "the data that it was made from"
+            f"data is or contains a {type_name(value)}, which has no content to hash. Pass arrays, "
+            "DataFrames, tensors, paths of files or directories, or built-in values of such; for an object of "
+            "your own, the data that it was made from"
         )
 
 

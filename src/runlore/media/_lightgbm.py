@@ -64,7 +64,7 @@ def load(content: Content, metadata: Mapping[str, Any]) -> Any:
     if wrapper is not None and wrapper not in _WRAPPERS:
         raise InvalidArgument(f"the model says it is a {wrapper!r}, which is none of {list(_WRAPPERS)}")
     try:
-        booster = lightgbm.Booster(model_str=raw.decode("utf-8"), params={"verbosity": -1})
+        booster = lightgbm.Booster(model_str=raw.decode("utf-8"))
         booster.best_iteration = int(metadata.get("best_iteration", 0))
         return booster if wrapper is None else _wrap(getattr(lightgbm, wrapper), booster, metadata)
     except (lightgbm.basic.LightGBMError, TypeError, ValueError) as error:

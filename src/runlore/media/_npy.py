@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import operator
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, UnsafeLoad
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 MAGIC = b"\x93NUMPY"
-_MAX_HEADER_BYTES = 100_000
+_MAX_HEADER_BYTES = 1 << 20
 
 
 def is_plain(dtype: np.dtype[Any]) -> bool:
@@ -25,7 +27,8 @@ def dump_npy(array: npt.NDArray[Any]) -> bytes:
     import numpy as np
 
     out = io.BytesIO()
-    np.lib.format.write_array(out, array, allow_pickle=False)
+    version = (2, 0) if str(array.dtype.names).isascii() and str(array.dtype).isascii() else (3, 0)
+    np.lib.format.write_array(out, array, version=version, allow_pickle=False)
     return out.getvalue()
 
 
@@ -41,9 +44,12 @@ def check_npy(raw: bytes, what: str) -> tuple[tuple[int, ...], bool, np.dtype[An
     source = io.BytesIO(raw)
     try:
         version = np.lib.format.read_magic(source)
-        reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = reader(source, max_header_size=_MAX_HEADER_BYTES)
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        if version == (3, 0):
+            shape, fortran, dtype = _read_utf8_header(source)
+        else:
+            reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, fortran, dtype = reader(source, max_header_size=_MAX_HEADER_BYTES)
+    except (LookupError, ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
         raise InvalidArgument(f"{what} is not an array: {str(error)[:200]}") from error
     if not is_plain(dtype):
         raise UnsafeLoad(
@@ -55,6 +61,18 @@ def check_npy(raw: bytes, what: str) -> tuple[tuple[int, ...], bool, np.dtype[An
     if count * dtype.itemsize != len(raw) - source.tell() or any(length < 0 for length in shape):
         raise InvalidArgument(f"{what} declares shape {shape} of {dtype} and holds {len(raw) - source.tell():,} bytes")
     return shape, fortran, dtype, source.tell()
+
+
+def _read_utf8_header(source: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """The header of version 3, for which NumPy has no public reader: names of fields may be of any script."""
+    import numpy as np
+
+    length = int.from_bytes(source.read(4), "little")
+    if length > _MAX_HEADER_BYTES:
+        raise ValueError(f"its header has {length:,} bytes")
+    header = ast.literal_eval(source.read(length).decode("utf-8"))
+    shape = tuple(operator.index(size) for size in header["shape"])
+    return shape, header["fortran_order"] is True, np.lib.format.descr_to_dtype(header["descr"])
 
 
 def load_npy(raw: bytes, what: str) -> npt.NDArray[Any]:

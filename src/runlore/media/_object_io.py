@@ -163,9 +163,9 @@ class ObjectWriter:
     def _pickled(self, value: Any) -> Node:
         if not self.allow_pickle:
             raise UnsafeLoad(
-                f"the object is or contains a {type_name(value)}, which only a pickle could hold, and a pickle runs code "
-                "when it is loaded. Nothing was stored. Pass allow_pickle=True if that is what you want, or built-in "
-                "values, arrays, DataFrames and models"
+                f"the object is or contains a {type_name(value)}, which only a pickle could hold, and a pickle runs "
+                "code when it is loaded. Nothing was stored. Pass allow_pickle=True if that is what you want, or "
+                "built-in values, arrays, DataFrames and models"
             )
         return {"t": "pickle", "member": self._spooled(".pickle", lambda out: _pickle.dump(value, out, "the object"))}
 

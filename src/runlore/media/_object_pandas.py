@@ -9,6 +9,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, WrongType
+from runlore.media._arrays import library_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,13 +31,14 @@ def pandas_node(writer: ObjectWriter, value: Any) -> Node | None:
             "t": "series",
             "name": writer.node(value.name),
             "index": _index_node(writer, value.index),
-            "values": _values_node(writer, value.array),
+            "values": _values_node(writer, value),
             "attrs": writer.node(dict(value.attrs)),
         }
-    if isinstance(value, pd.Index) and kind.__module__.startswith("pandas."):
+    if isinstance(value, pd.Index) and library_of(value) == "pandas":
         return _index_node(writer, value)
-    if isinstance(value, pd.api.extensions.ExtensionArray) and kind.__module__.startswith("pandas."):
-        return _values_node(writer, value)
+    if isinstance(value, pd.api.extensions.ExtensionArray) and library_of(value) == "pandas":
+        node = _values_node(writer, value)
+        return {"t": "extension_array", "v": node} if node["t"] == "numpy_values" else node
     if value is pd.NA or value is pd.NaT:
         return {"t": "NA" if value is pd.NA else "NaT"}
     return _scalar_node(writer, value)
@@ -79,7 +81,7 @@ def _frame_node(writer: ObjectWriter, frame: Any) -> Node:
         if isinstance(dtype, np.dtype) and not dtype.hasobject:
             together.setdefault(dtype, []).append(position)
         else:
-            apart.append({"at": position, "values": _values_node(writer, frame.iloc[:, position].array)})
+            apart.append({"at": position, "values": _values_node(writer, frame.iloc[:, position])})
     blocks = [
         {"at": positions, "values": writer.node(np.asarray(frame.iloc[:, positions].to_numpy()))}
         for positions in together.values()
@@ -108,19 +110,21 @@ def _index_node(writer: ObjectWriter, index: Any) -> Node:
             "codes": [writer.node(codes) for codes in index.codes],
             "names": names,
         }
-    node: dict[str, Any] = {"t": "index", "values": _values_node(writer, index.array), "names": names}
+    node: dict[str, Any] = {"t": "index", "values": _values_node(writer, index), "names": names}
     if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) and index.freqstr is not None:
         node["freq"] = index.freqstr
     return node
 
 
-def _values_node(writer: ObjectWriter, values: Any) -> Node:
+def _values_node(writer: ObjectWriter, holder: Any) -> Node:
+    """The values of a Series, an Index or an extension array."""
     import numpy as np
     import pandas as pd
 
-    dtype = values.dtype
+    dtype = holder.dtype
     if isinstance(dtype, np.dtype):
-        return {"t": "numpy_values", "v": writer.node(np.asarray(values))}
+        return {"t": "numpy_values", "v": writer.node(np.asarray(holder))}
+    values = getattr(holder, "array", holder)
     if isinstance(dtype, pd.CategoricalDtype):
         categories = _index_node(writer, dtype.categories)
         return {
@@ -132,7 +136,7 @@ def _values_node(writer: ObjectWriter, values: Any) -> Node:
     if isinstance(dtype, pd.DatetimeTZDtype):
         return {"t": "zoned", "v": writer.node(values.asi8), "unit": dtype.unit, "zone": _zone_name(dtype.tz)}
     if isinstance(dtype, pd.PeriodDtype):
-        return {"t": "periods", "v": writer.node(np.asarray(values.asi8)), "freq": dtype.freq.freqstr}
+        return {"t": "periods", "v": writer.node(np.asarray(values.asi8)), "freq": dtype.name[len("period[") : -1]}
     if isinstance(dtype, pd.IntervalDtype):
         ends = [_index_node(writer, values.left), _index_node(writer, values.right)]
         return {"t": "intervals", "v": ends, "closed": values.closed}
@@ -214,6 +218,12 @@ def _multi_index(reader: ObjectReader, node: dict[str, Any]) -> Any:
         codes=[reader.value(codes) for codes in node["codes"]],
         names=[reader.value(name) for name in node["names"]],
     )
+
+
+def _extension_array(reader: ObjectReader, node: dict[str, Any]) -> Any:
+    import pandas as pd
+
+    return pd.Series(reader.value(node["v"])).array
 
 
 def _categorical(reader: ObjectReader, node: dict[str, Any]) -> Any:
@@ -303,6 +313,7 @@ PANDAS: dict[str, Callable[[ObjectReader, dict[str, Any]], Any]] = {
     "range_index": _range_index,
     "multi_index": _multi_index,
     "numpy_values": lambda reader, node: reader.value(node["v"]),
+    "extension_array": _extension_array,
     "categorical": _categorical,
     "zoned": _zoned,
     "periods": _periods,

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, MissingDependency
+from runlore.media._content import read_content
 from runlore.media._pixels import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -55,14 +56,12 @@ def open_image(content: Content) -> Any:
         MissingDependency: Pillow is not installed.
     """
     module = _image_module("reading an image")
-    source = io.BytesIO(content) if isinstance(content, bytes) else content
+    source = io.BytesIO(read_content(content, "the image"))  # in memory: formats with several frames keep it open
     try:
         image = module.open(source, formats=_READABLE)
         if image.width * image.height > MAX_PIXELS:
             raise InvalidArgument(f"the image has {image.width} x {image.height} pixels, more than {MAX_PIXELS:,}")
         image.load()
-    except FileNotFoundError:
-        raise
     except (OSError, SyntaxError, ValueError, module.DecompressionBombError) as error:
         if isinstance(error, InvalidArgument):
             raise

@@ -34,7 +34,8 @@ def to_uint8(array: npt.NDArray[Any], argument: str) -> npt.NDArray[np.uint8]:
         exact: npt.NDArray[np.uint8] = array
         return exact
     if array.dtype.kind == "b":
-        return array.astype(np.uint8) * np.uint8(255)
+        lit: npt.NDArray[np.uint8] = np.where(array, 255, 0).astype(np.uint8)
+        return lit
     if array.dtype.kind not in "iuf":
         raise WrongType(
             f"{argument} holds {array.dtype}; pixels are bool, uint8, other integers 0..255, or floats 0..1"

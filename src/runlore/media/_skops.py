@@ -7,7 +7,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, MissingDependency, UnsafeLoad, WrongType
-from runlore.media._content import Content, Spool, open_archive, read_content
+from runlore.media._content import Content, Spool, open_archive, read_content, read_member
 from runlore.media._npy import MAGIC, check_npy
 
 if TYPE_CHECKING:
@@ -63,6 +63,12 @@ def dump(estimator: Any, out: Spool) -> None:
         ) from error
 
 
+def untrusted_types(content: Content) -> list[str]:
+    """Names of the types in a stored estimator that a reader has to trust by name; scikit-learn's trees are one."""
+    raw = read_content(content, "the model")
+    return sorted(_module("storing a scikit-learn model").get_untrusted_types(data=raw))
+
+
 def load(content: Content, *, trusted: Iterable[str] = (), max_bytes: int | None = None) -> Any:
     """Read an estimator, if skops and the caller trust every type in it.
 
@@ -98,8 +104,7 @@ def _check(content: Content, max_bytes: int | None) -> None:
     with open_archive(content, "the model", max_bytes=max_bytes) as archive:
         if "schema.json" not in archive.NameToInfo:
             raise InvalidArgument("the model is a zip archive but not a skops file: it has no schema.json")
-        for member in archive.infolist():
-            with archive.open(member) as file:
-                head = file.read(len(MAGIC))
-                if head == MAGIC:
-                    check_npy(head + file.read(), f"the member {member.filename!r} of the model")
+        for name in archive.namelist():
+            raw = read_member(archive, name, "the model")
+            if raw.startswith(MAGIC):
+                check_npy(raw, f"the member {name!r} of the model")

@@ -147,7 +147,13 @@ def decode_confusion_matrix(content: Content) -> ConfusionMatrix:
 
     document = load_json(content, "the confusion matrix")
     rows, labels = document.get("matrix"), document.get("labels")
-    if not isinstance(rows, list) or not isinstance(labels, list) or any(len(row) != len(rows) for row in rows):
+    if (
+        not isinstance(rows, list)
+        or not isinstance(labels, list)
+        or any(not isinstance(row, list) or len(row) != len(rows) for row in rows)
+    ):
         raise InvalidArgument("the confusion matrix has no square matrix or no labels")
+    if not all(isinstance(label, (str, int, float)) for label in labels):
+        raise InvalidArgument("the confusion matrix has labels that are neither text nor numbers")
     matrix = np.asarray([floats_from_json(row, "a row of the confusion matrix") for row in rows])
     return ConfusionMatrix(_check_labels(labels, len(rows)), _check_matrix(matrix))

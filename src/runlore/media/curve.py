@@ -309,12 +309,6 @@ def _decode_line(stored: dict[str, Any]) -> Line:
         raise InvalidArgument(
             f"a line of the curve has {len(x)} x and {len(y)} y values, or thresholds of other length"
         )
-    area, precision = stored.get("auc"), stored.get("average_precision")
-    return Line(
-        stored.get("name", ""),
-        x,
-        y,
-        marks,
-        None if area is None else float(area),
-        None if precision is None else float(precision),
-    )
+    areas = [stored.get("auc"), stored.get("average_precision")]
+    auc, precision = [None if area is None else float(floats_from_json([area], "an area")[0]) for area in areas]
+    return Line(stored.get("name", ""), x, y, marks, auc, precision)

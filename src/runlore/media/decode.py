@@ -39,9 +39,7 @@ _DECODERS: dict[str, tuple[frozenset[str], Decoder]] = {
     kinds.AUDIO: (frozenset({"max_bytes"}), lambda content, _, __, options: decode_audio(content, **options)),
     kinds.VIDEO: (
         frozenset({"as_array", "max_bytes"}),
-        lambda content, media_type, _, options: decode_video(
-            content, ".gif" if media_type == "image/gif" else ".mp4", **options
-        ),
+        lambda content, media_type, _, options: decode_video(content, media_type, **options),
     ),
     kinds.HISTOGRAM: (frozenset(), lambda content, _, __, ___: decode_histogram(content)),
     kinds.CURVE: (frozenset(), lambda content, _, __, ___: decode_curve(content)),

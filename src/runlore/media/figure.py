@@ -7,7 +7,7 @@ from typing import Any
 from runlore.errors import InvalidArgument, WrongType
 from runlore.media import _matplotlib, _plotly
 from runlore.media._arrays import type_name
-from runlore.media._content import MAX_JSON_BYTES, Content, read_content
+from runlore.media._content import MAX_JSON_BYTES, Content, load_json, read_content
 from runlore.media.encoded import FIGURE, Encoded
 
 PLOTLY_MEDIA_TYPE = "application/vnd.plotly.v1+json"
@@ -64,4 +64,6 @@ def decode_figure(content: Content, media_type: str) -> Any:
     """
     if media_type != PLOTLY_MEDIA_TYPE:
         return read_content(content, "the figure")
-    return _plotly.from_json(read_content(content, "the figure", max_bytes=MAX_JSON_BYTES))
+    raw = read_content(content, "the figure", max_bytes=MAX_JSON_BYTES)
+    load_json(raw, "the figure, which is not a Plotly specification")
+    return _plotly.from_json(raw)

@@ -5,10 +5,11 @@ Edges and counts are named in the stored form and can therefore not be swapped b
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runlore.errors import InvalidArgument
-from runlore.media._arrays import floats_from_json, is_tensor, json_number, json_numbers, to_array, to_floats
+from runlore.media._arrays import floats_from_json, json_number, json_numbers, to_array, to_floats
 from runlore.media._content import Content, dump_json, load_json
 from runlore.media.encoded import HISTOGRAM, Encoded
 
@@ -99,7 +100,7 @@ def _count(values: Any, bins: int) -> Histogram:
 
     if isinstance(bins, bool) or not isinstance(bins, (int, np.integer)) or not 1 <= bins <= MAX_BINS:
         raise InvalidArgument(f"bins={bins!r} must be a whole number from 1 to {MAX_BINS}")
-    array = to_array(values, "values") if is_tensor(values) or not np.isscalar(values) else np.asarray([values])
+    array = to_array(values, "values")
     flat = to_floats(array.reshape(-1), "values")
     finite = flat[np.isfinite(flat)]
     edges = _edges(finite, int(bins))
@@ -121,12 +122,13 @@ def _edges(finite: npt.NDArray[np.float64], bins: int) -> npt.NDArray[np.float64
     low, high = float(finite.min()), float(finite.max())
     if low == high:
         largest = float(np.finfo(np.float64).max)
-        margin = max(0.5, float(np.spacing(abs(low))))
+        margin = max(0.5, math.ulp(abs(low)))
         low, high = max(low - margin, -largest), min(high + margin, largest)
-    if np.isfinite(high - low):
-        edges = np.linspace(low, high, bins + 1)
-    else:
-        edges = np.linspace(low / 2, high / 2, bins + 1) * 2
+    with np.errstate(over="ignore"):  # beyond the last edge, which is set below
+        if math.isfinite(high - low):
+            edges = np.linspace(low, high, bins + 1)
+        else:
+            edges = np.linspace(low / 2, high / 2, bins + 1) * 2
     edges[0], edges[-1] = low, high
     return np.unique(np.clip(edges, low, high))
 

@@ -44,7 +44,8 @@ def encode_model(
 
     | model | format | comes back as |
     | --- | --- | --- |
-    | scikit-learn estimator | `skops` | the estimator |
+    | scikit-learn estimator | `skops` | the estimator; types in it that skops does not know to be safe, and
+    scikit-learn's decision trees, must be named with `trusted=` (metadata `untrusted_types` lists them) |
     | `torch.nn.Module`, state dict | `safetensors` | the state dict, or the module given as `module=` |
     | XGBoost Booster or scikit-learn wrapper | `ubj` (default), `json` | the same class |
     | LightGBM Booster or scikit-learn wrapper | `text` | the same class |
@@ -121,6 +122,8 @@ def _dump(model: Any, format: str, suffix: str) -> tuple[Spool, dict[str, Any]]:
             _pickle.dump(model, out, "model")
         elif format == SKOPS:
             _skops.dump(model, out)
+            out.close()
+            extra = {"untrusted_types": _skops.untrusted_types(out.data if out.data is not None else str(out.path))}
         elif format == SAFETENSORS and (_torch.is_module(model) or _torch.is_state(model)):
             state = _torch.module_state(model) if _torch.is_module(model) else dict(model)
             extra = {"tensors": len(state), "values": sum(int(tensor.numel()) for tensor in state.values())}

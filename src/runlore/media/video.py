@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument
-from runlore.media import _imageio
+from runlore.media import _ffmpeg
 from runlore.media._arrays import to_array
 from runlore.media._content import Content, fs_path, read_content
 from runlore.media._pixels import to_frames
@@ -39,7 +39,7 @@ def encode_video(video: Any, fps: float | None = None) -> Encoded:
     Raises:
         WrongType: nothing that is a video.
         InvalidArgument: a file that is no known video, a bad shape, values out of range, a bad rate.
-        MissingDependency: imageio with ffmpeg is not installed.
+        MissingDependency: imageio-ffmpeg is not installed.
     """
     if isinstance(video, (str, os.PathLike)):
         if fps is not None:
@@ -51,7 +51,7 @@ def encode_video(video: Any, fps: float | None = None) -> Encoded:
     frames = to_frames(to_array(video, "video"))
     count, height, width, _ = frames.shape
     metadata = {"frames": count, "width": width, "height": height, "fps": float(rate), "duration_s": count / rate}
-    path = _imageio.write_mp4(_even(frames), float(rate))
+    path = _ffmpeg.write_mp4(_even(frames), float(rate))
     return Encoded(path=path, delete_after=True, media_type="video/mp4", suffix=".mp4", kind=VIDEO, metadata=metadata)
 
 
@@ -77,21 +77,19 @@ def _from_file(path: str) -> Encoded:
     )
 
 
-def decode_video(
-    content: Content, suffix: str = ".mp4", *, as_array: bool = False, max_bytes: int | None = None
-) -> Any:
+def decode_video(content: Content, media_type: str, *, as_array: bool = False, max_bytes: int | None = None) -> Any:
     """A stored video: the bytes of the file, or its frames `(T, H, W, 3)` with `as_array=True`.
 
     Args:
         content: the video file.
-        suffix: of a file of this format.
+        media_type: as it was stored.
         as_array: decode the frames.
         max_bytes: how large the frames may be together. Default: the larger of 1 GiB and 100 times the file.
 
     Raises:
         InvalidArgument: damaged, or too large.
-        MissingDependency: imageio with ffmpeg is not installed.
+        MissingDependency: imageio-ffmpeg is not installed.
     """
     if not as_array:
         return read_content(content, "the video", max_bytes=max_bytes)
-    return _imageio.read_frames(content, suffix, max_bytes)
+    return _ffmpeg.read_frames(content, media_type, max_bytes)
