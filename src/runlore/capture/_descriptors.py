@@ -1,0 +1,93 @@
+"""Descriptors: what they lead to, and what stands between the program and the forwarder."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sys
+
+PIPE_BYTES = 1024 * 1024
+F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", None)
+
+
+class Stream:
+    """One descriptor pair between the program and the forwarder.
+
+    Attributes:
+        key: `stdout` or `stderr`.
+        descriptors: which of 1 and 2 write into it; none for a Python stream.
+        source: the end that is read. writer: the end that is written.
+        target: a copy of the descriptor that output goes to, or None.
+    """
+
+    __slots__ = ("descriptors", "is_terminal", "key", "source", "target", "writer")
+
+    def __init__(self, key: str, descriptors: tuple[int, ...], target: int | None) -> None:
+        self.key = key
+        self.descriptors = descriptors
+        self.target = target
+        self.is_terminal = target is not None and os.isatty(target)
+        if self.is_terminal and target is not None:
+            self.source, self.writer = open_terminal(target)
+        else:
+            self.source, self.writer = os.pipe()
+            enlarge(self.writer)
+        os.set_blocking(self.source, False)
+
+    def fds(self) -> list[int]:
+        """Every descriptor that this holds."""
+        return [fd for fd in (self.source, self.writer, self.target) if fd is not None]
+
+
+def open_terminal(like: int) -> tuple[int, int]:
+    """A pseudo-terminal (reading end, terminal) of the same size and modes that changes nothing on its way."""
+    import termios
+
+    source, terminal = os.openpty()
+    modes = termios.tcgetattr(like)
+    modes[1] &= ~termios.OPOST
+    modes[3] &= ~termios.ECHO
+    termios.tcsetattr(terminal, termios.TCSANOW, modes)
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, fcntl.ioctl(like, termios.TIOCGWINSZ, bytes(8)))
+    return source, terminal
+
+
+def enlarge(pipe: int) -> None:
+    """Ask for a large pipe, so that a burst of output does not wait for the forwarder's turn on the processor."""
+    if F_SETPIPE_SZ is not None:
+        try:
+            fcntl.fcntl(pipe, F_SETPIPE_SZ, PIPE_BYTES)
+        except OSError:
+            return  # the user's pipes are large enough together: the usual size does, too
+
+
+def is_open(descriptor: int) -> bool:
+    """Whether this descriptor is open in this process."""
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def is_same_place(first: int, second: int) -> bool:
+    """Whether two descriptors lead to the same file, pipe or terminal."""
+    one, other = os.fstat(first), os.fstat(second)
+    return (one.st_dev, one.st_ino, one.st_rdev) == (other.st_dev, other.st_ino, other.st_rdev)
+
+
+def flush_python() -> None:
+    """Write out what Python's own streams hold."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            # Closed by the program, or nobody reads it any more: its own business, as without capture.
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+
+
+def flush_c() -> None:
+    """Write out what C's standard streams hold, when C code may have written: after something imported ctypes."""
+    ctypes = sys.modules.get("ctypes")
+    if ctypes is not None:
+        ctypes.CDLL(None).fflush(None)

@@ -1,0 +1,147 @@
+"""From the bytes that a program writes to the lines that are recorded: what a terminal would show in the end.
+
+Carriage returns, backspaces, cursor movements and erasures are carried out, so a progress bar is the final state of its
+line; colours and other escape sequences are dropped, which also keeps a record from controlling the reader's terminal.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+MAX_LINE_CHARACTERS = 16_384
+WINDOW_ROWS = 40
+"""Rows that stay open once a program moves the cursor up: as many progress bars may be drawn over again."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_TOKEN = re.compile(
+    r"\x1b\[(?P<arguments>[0-?]*)[ -/]*(?P<command>[@-~])"
+    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|(?=\x1b)|\Z)"
+    r"|\x1b[ -/]+[0-~]|\x1b[0-Z\\`-~]"
+    r"|(?P<control>[\x00-\x08\n-\x1f\x7f])"
+    r"|(?P<text>[^\x00-\x08\n-\x1f\x7f]+)"
+)
+_UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]{0,4096}\x1b?|[ -/]*)?\Z")
+
+
+class LineAssembler:
+    """Turns chunks of output into finished lines, each with the time at which it last changed."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = ""
+        self._rows = [""]
+        self._times = [0]
+        self._row = 0
+        self._column = 0
+        self._window = 0
+
+    def feed(self, data: bytes, time_ns: int) -> list[tuple[int, str]]:
+        """The lines that these bytes finish, as (time in ns, text without line end)."""
+        text = self._rest + self._decoder.decode(data)
+        self._rest = ""
+        if "\x1b" in text:
+            unfinished = _UNFINISHED.search(text, max(0, len(text) - 4200))
+            if unfinished:
+                self._rest = text[unfinished.start() :]
+                text = text[: unfinished.start()]
+        if "\r" in text:
+            text = text.replace("\r\n", "\n")
+            if text.endswith("\r"):  # the newline may come with the next chunk
+                text, self._rest = text[:-1], "\r" + self._rest
+        if self._is_plain() and not _CONTROL.search(text):
+            return self._feed_plain(text, time_ns)
+        for token in _TOKEN.finditer(text):
+            self._apply(token, time_ns)
+        return self._finished()
+
+    def flush(self) -> list[tuple[int, str]]:
+        """Everything that is still open, the last line without its end included. The assembler starts anew."""
+        rows = [(time, row) for time, row in zip(self._times, self._rows, strict=True) if time]
+        if rows and not rows[-1][1]:
+            rows.pop()
+        self._rows, self._times, self._row, self._column, self._rest, self._window = [""], [0], 0, 0, "", 0
+        return _split_long(rows)
+
+    def _is_plain(self) -> bool:
+        return self._window == 0 and len(self._rows) == 1 and self._column == len(self._rows[0])
+
+    def _feed_plain(self, text: str, time_ns: int) -> list[tuple[int, str]]:
+        first_ns = self._times[0] if self._times[0] and text.startswith("\n") else time_ns
+        *lines, rest = (self._rows[0] + text).split("\n")
+        out = _split_long([(time_ns if index else first_ns, line) for index, line in enumerate(lines)])
+        while len(rest) > MAX_LINE_CHARACTERS:
+            out.append((time_ns, rest[:MAX_LINE_CHARACTERS]))
+            rest = rest[MAX_LINE_CHARACTERS:]
+        self._rows, self._times, self._column = [rest], [time_ns if rest else 0], len(rest)
+        return out
+
+    def _apply(self, token: re.Match[str], time_ns: int) -> None:
+        text, control, command = token.group("text", "control", "command")
+        if text:
+            self._write(text, time_ns)
+        elif control == "\n":
+            self._move_to(self._row + 1)
+            self._times[self._row - 1] = self._times[self._row - 1] or time_ns
+            self._column = 0
+        elif control == "\r":
+            self._column = 0
+        elif control == "\b":
+            self._column = max(0, self._column - 1)
+        elif command:
+            self._command(command, token.group("arguments"))
+
+    def _command(self, command: str, arguments: str) -> None:
+        number = int(arguments) if arguments.isdecimal() and len(arguments) < 5 else 0
+        if command in "AF":
+            self._row = max(0, self._row - (number or 1))
+            self._window = 200
+            self._column = 0 if command == "F" else self._column
+        elif command in "BE":
+            self._move_to(self._row + min(number or 1, WINDOW_ROWS))
+            self._column = 0 if command == "E" else self._column
+        elif command in "CD":
+            self._column = max(0, self._column + (1 if command == "C" else -1) * min(number or 1, 500))
+        elif command == "G":
+            self._column = max(0, min(number, 500) - 1)
+        elif command == "K":
+            row = self._rows[self._row]
+            before = row[: self._column] if number == 0 else " " * self._column if number == 1 else ""
+            self._rows[self._row] = before + (row[self._column :] if number == 1 else "")
+        elif command == "J" and number == 0:
+            self._rows[self._row] = self._rows[self._row][: self._column]
+            del self._rows[self._row + 1 :], self._times[self._row + 1 :]
+
+    def _write(self, text: str, time_ns: int) -> None:
+        row = self._rows[self._row]
+        if len(row) < self._column:
+            row = row.ljust(self._column)
+        self._rows[self._row] = row[: self._column] + text + row[self._column + len(text) :]
+        self._times[self._row] = time_ns
+        self._column += len(text)
+        if self._column > MAX_LINE_CHARACTERS:
+            self._move_to(self._row + 1)
+            self._column = 0
+
+    def _move_to(self, row: int) -> None:
+        while row >= len(self._rows):
+            self._rows.append("")
+            self._times.append(0)
+        self._row = row
+
+    def _finished(self) -> list[tuple[int, str]]:
+        keep = self._row if self._window == 0 else max(0, min(self._row, len(self._rows) - WINDOW_ROWS))
+        out = [(self._times[index], self._rows[index]) for index in range(keep)]
+        del self._rows[:keep], self._times[:keep]
+        self._row -= keep
+        self._window = max(0, self._window - len(out))
+        return _split_long([(time, row) for time, row in out if time])
+
+
+def _split_long(rows: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    cleaned = [(time_ns, row.rstrip()) for time_ns, row in rows]
+    return [
+        (time_ns, row[begin : begin + MAX_LINE_CHARACTERS])
+        for time_ns, row in cleaned
+        for begin in range(0, len(row) or 1, MAX_LINE_CHARACTERS)
+    ]
