@@ -210,6 +210,11 @@ class Spool:
             self.data = self._file.getvalue()
         self._file.close()
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """`data`, `path` and `delete_after`, as `Encoded` takes them."""
+        return {"data": self.data, "path": self.path, "delete_after": self.path is not None}
+
     def discard(self) -> None:
         """Remove the temporary file, if there is one. Safe to call twice."""
         if self.path is not None and os.path.exists(self.path):

@@ -84,12 +84,11 @@ def decode(
         media_type: as it was stored.
         metadata: as it was stored.
         path: a path of the content, or the bytes.
-        allow_pickle: unpickle a model or object that was stored as a pickle. Only if you trust whoever logged it;
-            nothing else is ever unpickled.
+        allow_pickle: unpickle a model or object that was stored as a pickle, if you trust whoever logged it.
         **options: see the table.
 
     Raises:
-        UnsafeLoad: the content is a pickle without `allow_pickle`, or has types that are not trusted.
+        UnsafeLoad: a pickle without `allow_pickle`, or types that are not trusted.
         InvalidArgument: an unknown kind or option, or content that is damaged, too large or not what it says.
         MissingDependency: a library is needed that is not installed.
         FileNotFoundError: the path does not exist.

@@ -50,26 +50,10 @@ def encode_image(image: Any, *, boxes: Any = None, masks: Any = None, caption: s
     """
     if caption is not None and not isinstance(caption, str):
         raise WrongType(f"caption={caption!r} must be a string, not {type(caption).__name__}")
-    width: int | None
-    height: int | None
     if isinstance(image, (str, os.PathLike)):
         encoded, width, height = _from_file(fs_path(image, "image"))
     else:
-        if _pillow.is_image(image):
-            width, height = image.size
-            if not 0 < width * height <= MAX_PIXELS:
-                raise InvalidArgument(f"image has {width} x {height} pixels; 1 to {MAX_PIXELS:,} can be stored")
-            data = _pillow.image_to_png(image)
-        elif is_tensor(image) or hasattr(image, "__array__") or isinstance(image, (list, tuple)):
-            pixels = to_image(to_array(image, "image"))
-            height, width = pixels.shape[:2]
-            data = _pillow.array_to_png(pixels)
-        else:
-            raise WrongType(
-                f"image is a {type_name(image)}; a path, a Pillow image or an array can be "
-                "stored. For figures of Matplotlib or Plotly use log_figure"
-            )
-        encoded = Encoded(data=data, media_type="image/png", suffix=".png", kind=IMAGE)
+        encoded, width, height = _from_pixels(image)
     if width is not None:
         encoded.metadata.update(width=width, height=height)
     if caption is not None:
@@ -79,6 +63,24 @@ def encode_image(image: Any, *, boxes: Any = None, masks: Any = None, caption: s
     if masks is not None:
         encoded.metadata["masks"] = check_masks(masks, width, height)
     return encoded
+
+
+def _from_pixels(image: Any) -> tuple[Encoded, int, int]:
+    if _pillow.is_image(image):
+        width, height = image.size
+        if not 0 < width * height <= MAX_PIXELS:
+            raise InvalidArgument(f"image has {width} x {height} pixels; 1 to {MAX_PIXELS:,} can be stored")
+        data = _pillow.image_to_png(image)
+    elif is_tensor(image) or hasattr(image, "__array__") or isinstance(image, (list, tuple)):
+        pixels = to_image(to_array(image, "image"))
+        height, width = pixels.shape[:2]
+        data = _pillow.array_to_png(pixels)
+    else:
+        raise WrongType(
+            f"image is a {type_name(image)}; a path, a Pillow image or an array can be stored. "
+            "For figures of Matplotlib or Plotly use log_figure"
+        )
+    return Encoded(data=data, media_type="image/png", suffix=".png", kind=IMAGE), width, height
 
 
 def _from_file(path: str) -> tuple[Encoded, int | None, int | None]:

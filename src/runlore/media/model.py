@@ -1,4 +1,16 @@
-"""Models: each library's own safe format, and pickle only when it is asked for by name."""
+"""Models: each library's own safe format, and pickle only when it is asked for by name.
+
+| model | format | comes back as |
+| --- | --- | --- |
+| scikit-learn estimator | `skops` | the estimator |
+| `torch.nn.Module`, state dict | `safetensors` | the state dict, or the module given as `module=` |
+| XGBoost Booster or scikit-learn wrapper | `ubj` (default), `json` | the same class |
+| LightGBM Booster or scikit-learn wrapper | `text` | the same class |
+| anything else | `pickle`, only with `format="pickle"` or `allow_pickle=True` | the object |
+
+Types in a skops file that skops does not know to be safe, scikit-learn's decision trees among them, must be named with
+`trusted=` when it is loaded; the metadata lists them as `untrusted_types`.
+"""
 
 from __future__ import annotations
 
@@ -40,16 +52,7 @@ def encode_model(
     signature: Mapping[str, Any] | None = None,
     example: Any = None,
 ) -> Encoded:
-    """A model in a format that can be loaded without running code from the file.
-
-    | model | format | comes back as |
-    | --- | --- | --- |
-    | scikit-learn estimator | `skops` | the estimator; types in it that skops does not know to be safe, and
-    scikit-learn's decision trees, must be named with `trusted=` (metadata `untrusted_types` lists them) |
-    | `torch.nn.Module`, state dict | `safetensors` | the state dict, or the module given as `module=` |
-    | XGBoost Booster or scikit-learn wrapper | `ubj` (default), `json` | the same class |
-    | LightGBM Booster or scikit-learn wrapper | `text` | the same class |
-    | anything else | `pickle`, only with `format="pickle"` or `allow_pickle=True` | the object |
+    """A model in a format that can be loaded without running code from the file; see the table of this module.
 
     Args:
         model: the model.
@@ -77,32 +80,25 @@ def encode_model(
     if example is not None:
         described = {**_describe(model, example), **described}
     chosen = format or _natural_format(model)
-    if chosen is None:
-        if not allow_pickle:
-            raise UnsafeLoad(
-                f"model is a {type_name(model)}, which only a pickle could hold, and a pickle runs code when it is "
-                'loaded. Nothing was stored. Pass format="pickle" if that is what you want, or log the file that the '
-                "library itself writes with log_artifact"
-            )
-        chosen = PICKLE
-    media_type, suffix = _STORED_AS[chosen]
+    if chosen is None and not allow_pickle:
+        raise UnsafeLoad(
+            f"model is a {type_name(model)}, which only a pickle could hold, and a pickle runs code when it is loaded. "
+            'Nothing was stored. Pass format="pickle" if that is what you want, or log the file that the library itself '
+            "writes with log_artifact"
+        )
     try:
-        out, extra = _dump(model, chosen, suffix)
+        return _encode(model, chosen or PICKLE, described)
     except WrongType:
-        if not allow_pickle or format is not None:
+        if not allow_pickle or format is not None or chosen is None:
             raise
-        chosen, (media_type, suffix) = PICKLE, _STORED_AS[PICKLE]
-        out, extra = _dump(model, PICKLE, suffix)
-    metadata = {"format": chosen, **_origin(model), **extra, **described}
-    return Encoded(
-        data=out.data,
-        path=out.path,
-        delete_after=out.path is not None,
-        media_type=media_type,
-        suffix=suffix,
-        kind=MODEL,
-        metadata=metadata,
-    )
+        return _encode(model, PICKLE, described)
+
+
+def _encode(model: Any, format: str, described: dict[str, Any]) -> Encoded:  # noqa: A002
+    media_type, suffix = _STORED_AS[format]
+    out, extra = _dump(model, format, suffix)
+    metadata = {"format": format, **_origin(model), **extra, **described}
+    return Encoded(**out.content, media_type=media_type, suffix=suffix, kind=MODEL, metadata=metadata)
 
 
 def _natural_format(model: Any) -> str | None:

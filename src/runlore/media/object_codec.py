@@ -55,9 +55,7 @@ def encode_object(obj: Any, allow_pickle: bool = False) -> Encoded:
         archive.writestr(zipfile.ZipInfo(_SKELETON), skeleton, compress_type=zipfile.ZIP_DEFLATED)
     kind = type(obj)
     return Encoded(
-        data=out.data,
-        path=out.path,
-        delete_after=out.path is not None,
+        **out.content,
         media_type=MEDIA_TYPE,
         suffix=".runlore-object",
         kind=OBJECT,

@@ -40,10 +40,8 @@ def encode_table(data: Any, *, columns: Sequence[str] | None = None) -> Encoded:
     out: Any
     try:
         table = _to_arrow(data, columns)
-        names = [str(name) for name in table.column_names]
-        repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-        if repeated:
-            raise InvalidArgument(f"the table has several columns named {repeated[0]!r}; rename one")
+        names = list(table.column_names)
+        _check_names(names)
         with Spool(".parquet") as out:
             pq.write_table(table, out, compression="zstd")
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
@@ -60,9 +58,7 @@ def encode_table(data: Any, *, columns: Sequence[str] | None = None) -> Encoded:
         "column_count": len(names),
     }
     return Encoded(
-        data=out.data,
-        path=out.path,
-        delete_after=out.path is not None,
+        **out.content,
         media_type=MEDIA_TYPE,
         suffix=".parquet",
         kind=TABLE,
@@ -107,11 +103,14 @@ def _from_pandas(frame: Any) -> Any:
         frame = frame.to_frame()
     if not isinstance(frame, pd.DataFrame):
         raise WrongType(f"data is a pandas {type(frame).__name__}; pass a DataFrame or a Series")
-    names = [str(name) for name in frame.columns]
-    if len(set(names)) < len(names):
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        raise InvalidArgument(f"the table has several columns named {repeated[0]!r}; rename one")
+    _check_names([str(name) for name in frame.columns])
     return pa.Table.from_pandas(frame)
+
+
+def _check_names(names: list[str]) -> None:
+    if len(set(names)) < len(names):
+        repeated = min(name for name in names if names.count(name) > 1)
+        raise InvalidArgument(f"the table has several columns named {repeated!r}; rename one")
 
 
 def _from_rows(rows: Sequence[Sequence[Any]], columns: Sequence[str] | None) -> Any:
