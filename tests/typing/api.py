@@ -44,11 +44,11 @@ def resume(uid: str) -> None:
 
 def read(uid: str) -> None:
     experiment = runlore.experiment("iris")
-    assert_type(experiment.runs("metrics.loss < 1", order_by="-metrics.loss", limit=10), "pd.DataFrame")
-    assert_type(experiment.data(event="metric", key="loss"), "pd.DataFrame")
-    assert_type(experiment.summary(), "pd.DataFrame")
-    assert_type(runlore.runs("params.lr = 0.1", experiment="vision/*"), "pd.DataFrame")
-    assert_type(runlore.compare([uid]), "pd.DataFrame")
+    assert_type(experiment.runs("metrics.loss < 1", order_by="-metrics.loss", limit=10), pd.DataFrame)
+    assert_type(experiment.data(event="metric", key="loss"), pd.DataFrame)
+    assert_type(experiment.summary(), pd.DataFrame)
+    assert_type(runlore.runs("params.lr = 0.1", experiment="vision/*"), pd.DataFrame)
+    assert_type(runlore.compare([uid]), pd.DataFrame)
     assert_type(runlore.get_run(uid).status, str)
 
 
