@@ -92,9 +92,10 @@ def time_ns_of(time: Any) -> int:
         nanoseconds = int(whole.timestamp()) * 1_000_000_000 + time.microsecond * 1000
         nanoseconds += int(getattr(time, "nanosecond", 0))
     elif isinstance(time, (int, float)) and not isinstance(time, bool):
-        if time != time or time in (math.inf, -math.inf):  # noqa: PLR0124 - NaN differs from itself
+        if isinstance(time, float) and not -1e10 < time < 1e10:  # NaN too
             raise InvalidArgument(f"time={shown(time)} is not a time; give seconds since 1970 or a datetime")
-        nanoseconds = int(time) * 1_000_000_000 if isinstance(time, int) else round(time * 1e9)
+        whole_s = math.floor(time)
+        nanoseconds = whole_s * 1_000_000_000 + round((time - whole_s) * 1e9)
     elif getattr(getattr(time, "dtype", None), "kind", "") == "M":
         nanoseconds = int(time.astype("datetime64[ns]").astype("int64"))
     elif hasattr(time, "item"):
