@@ -83,8 +83,8 @@ def encode_model(
     if chosen is None and not allow_pickle:
         raise UnsafeLoad(
             f"model is a {type_name(model)}, which only a pickle could hold, and a pickle runs code when it is loaded. "
-            'Nothing was stored. Pass format="pickle" if that is what you want, or log the file that the library itself '
-            "writes with log_artifact"
+            'Nothing was stored. Pass format="pickle" if that is what you want, or log the file that the library '
+            "itself writes with log_artifact"
         )
     try:
         return _encode(model, chosen or PICKLE, described)
