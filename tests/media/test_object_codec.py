@@ -503,3 +503,13 @@ def test_newer_versions_say_so():
     content = crafted(json.dumps({"format": "runlore-object", "version": 99, "value": None}))
     with pytest.raises(UnsupportedFormat, match="99"):
         decode_object(content)
+
+
+def test_objects_of_the_first_version_open_forever():
+    value = decode_object(pathlib.Path(__file__).parent / "assets" / "object-1.runlore-object")
+    assert value["n"] == [1, 2.5, math.inf, None, -(2**70)]
+    assert value[1, "k"] == {"s"}
+    np.testing.assert_array_equal(value["a"], np.arange(6, dtype="<f4").reshape(2, 3))
+    assert value["t"] == dt.datetime(2024, 1, 2, 3, 4, 5, tzinfo=dt.timezone.utc)
+    assert value["f"].loc["s"].tolist() == [2, "y"]
+    assert value["b"] == b"y" * 2000
