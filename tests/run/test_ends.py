@@ -24,7 +24,13 @@ def run_program(tmp_path, body, *, timeout=60, **options):
     script.write_text(PRELUDE + textwrap.dedent(body))
     environment = {**os.environ, "RUNLORE_STORE": str(tmp_path / "store"), "RUNLORE_CAPTURE": "0"}
     return subprocess.run(
-        [sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=timeout, check=False, **options
+        [sys.executable, str(script)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        **options,
     )
 
 
@@ -149,14 +155,20 @@ def test_an_orphan_does_not_keep_a_dead_run_alive(tmp_path):
         r.log_metric('m', 1.0)
         os.kill(os.getpid(), 9)
     """
-    done = run_program(tmp_path, "import subprocess\n" + textwrap.dedent(script).replace("time.sleep(20)", "os.close(1); os.close(2); time.sleep(3)"))
+    done = run_program(
+        tmp_path,
+        "import subprocess\n"
+        + textwrap.dedent(script).replace("time.sleep(20)", "os.close(1); os.close(2); time.sleep(3)"),
+    )
     assert done.returncode == -9
     assert only_run(tmp_path).status == "crashed"
 
 
 def test_a_living_run_is_running_and_a_killed_one_crashed(tmp_path):
     script = tmp_path / "program.py"
-    script.write_text(PRELUDE + "r = runlore.start('e'); r.log_metric('m', 1.0); print('up', flush=True); time.sleep(60)")
+    script.write_text(
+        PRELUDE + "r = runlore.start('e'); r.log_metric('m', 1.0); print('up', flush=True); time.sleep(60)"
+    )
     environment = {**os.environ, "RUNLORE_STORE": str(tmp_path / "store"), "RUNLORE_CAPTURE": "0"}
     with subprocess.Popen([sys.executable, str(script)], env=environment, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"up\n"

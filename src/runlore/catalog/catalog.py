@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DatabaseError
 
-from runlore.catalog import database, index
+from runlore.catalog import cards, database, index
+from runlore.store.cards import cards_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,17 +66,21 @@ class Catalog:
         """
         with self._refreshing:
             try:
-                return index.refresh(self.engine, self.store.runs_root, progress)
+                return self._refresh(progress)
             except DatabaseError as error:
                 if not database.is_unreadable(error) and os.path.exists(self.path):
                     raise
                 self.rebuild()
-                return index.refresh(self.engine, self.store.runs_root, progress)
+                return self._refresh(progress)
+
+    def _refresh(self, progress: Callable[[int, int], None] | None) -> int:
+        cards.refresh(self.engine, cards_root(self.store))
+        return index.refresh(self.engine, self.store.runs_root, progress)
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """A connection for reading: what it sees does not change until it is closed."""
-        with self.engine.connect() as connection:
+        with self.engine.connect() as connection, connection.begin():
             yield connection
 
     def rebuild(self) -> None:

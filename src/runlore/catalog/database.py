@@ -101,8 +101,8 @@ def _engine(path: str) -> Engine:
 
 def _is_current(engine: Engine) -> bool:
     with engine.connect() as connection:
-        tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE name = 'properties'").scalar()
-        if not tables:
+        tables = {row[0] for row in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not tables >= set(schema.metadata.tables):
             return False
         version = select(schema.properties.c.value).where(schema.properties.c.name == "version")
         return connection.execute(version).scalar() == str(schema.VERSION)

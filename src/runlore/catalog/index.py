@@ -290,7 +290,7 @@ def _make_way(connection: Connection, gain: _Gain, run_id: int) -> None:
         if keys:
             connection.execute(
                 delete(table).where(table.c.run_id == bindparam("r"), table.c.key == bindparam("k")),
-                [{"r": run_id, "k": key} for key in keys],
+                [{"r": run_id, "k": _text(key)} for key in keys],
             )
 
 
@@ -340,17 +340,17 @@ def _run_row(gain: _Gain) -> dict[str, Any]:
     points = gain.summary.points + (gain.known.points if gain.known and not gain.replace else 0)
     return {
         "uid": uid,
-        "experiment": detail.attribute("experiment") or unquote(directory),
+        "experiment": _text(detail.attribute("experiment") or unquote(directory)),
         "number": detail.attribute("number"),
-        "name": detail.attribute("name"),
+        "name": _text(detail.attribute("name")),
         "status": status,
         "started_ns": started if started is not None else uid_time_ns(uid),
         "ended_ns": ended_ns,
         "updated_ns": detail.last_ns or uid_time_ns(uid),
         "user": detail.start.get("user"),
         "host": detail.start.get("host"),
-        "description": detail.attribute("description"),
-        "group_name": detail.attribute("group"),
+        "description": _text(detail.attribute("description")),
+        "group_name": _text(detail.attribute("group")),
         "parent_uid": detail.attribute("parent"),
         "points": points,
         "lost": sum(mark.lost for mark in gain.marks.values()),
@@ -366,28 +366,35 @@ def _run_row(gain: _Gain) -> dict[str, Any]:
     }
 
 
+def _text(text: Any) -> str | None:
+    """Text as SQL can hold it: lone surrogates as escapes. The exact text is in the run's events."""
+    return None if text is None else str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _collect(new: dict[str, list[dict[str, Any]]], gain: _Gain, run_id: int) -> None:
     """Rows of the other tables."""
     summary = gain.summary
     for key, (time, text) in summary.params.items():
         number, words = _param_columns(text)
         new["params"].append(
-            {"run_id": run_id, "key": key, "num": number, "text": words, "json": text, "time_ns": time}
+            {"run_id": run_id, "key": _text(key), "num": number, "text": words, "json": text, "time_ns": time}
         )
     for key, (time, value) in summary.tags.items():
         if value is not None:
-            new["tags"].append({"run_id": run_id, "key": key, "value": value, "time_ns": time})
+            new["tags"].append({"run_id": run_id, "key": _text(key), "value": _text(value), "time_ns": time})
     for key, metric in summary.metrics.items():
         new["metrics"].append(
             {
                 "run_id": run_id,
-                "key": key,
+                "key": _text(key),
                 "count": metric.points,
                 **dict(zip(_METRIC_COLUMNS, metric[1:], strict=True)),
             }
         )
     for (writer, sequence), values in summary.artifacts.items():
-        new["artifacts"].append({"run_id": run_id, "writer": writer, "sequence": sequence, **values})
+        new["artifacts"].append(
+            {"run_id": run_id, "writer": writer, "sequence": sequence, **values, "name": _text(values["name"])}
+        )
     for writer, mark in gain.marks.items():
         new["journals"].append({"run_id": run_id, "writer": writer, **mark._asdict()})
 
@@ -396,7 +403,7 @@ def _param_columns(text: str) -> tuple[float | None, str | None]:
     """What a param's JSON is as a number, and as a text, for comparison in SQL."""
     value = json.loads(text)
     if isinstance(value, str):
-        return None, value
+        return None, _text(value)
     if isinstance(value, (int, float)):
         return (float(value) if abs(value) < 1 << 1023 or isinstance(value, float) else math.inf), text
     return None, (None if value is None else text)

@@ -78,7 +78,8 @@ def summarise_points(points: Points, keys: Mapping[int, str]) -> dict[str, Metri
     starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
     ends = np.concatenate((starts[1:], [len(key)]))
     missing = np.isnan(value)
-    sums = np.add.reduceat(np.where(missing, 0.0, value), starts)
+    with np.errstate(over="ignore", invalid="ignore"):  # a sum of huge values is inf, of both infinities NaN
+        sums = np.add.reduceat(np.where(missing, 0.0, value), starts)
     finite = np.add.reduceat((~missing).astype(np.int64), starts)
     low, low_at = _extreme(np.fmin, value, starts, ends)
     high, high_at = _extreme(np.fmax, value, starts, ends)

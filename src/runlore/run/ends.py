@@ -53,10 +53,10 @@ def status_of(error: BaseException | None) -> tuple[str, dict[str, Any]]:
         return SUCCEEDED, {}
     if isinstance(error, SystemExit):
         return _status_of_exit(error.code)
-    about = {"exception": type(error).__name__, "message": str(error), "traceback": _format(error)}
     if isinstance(error, KeyboardInterrupt) or _terminated:
-        return STOPPED, {"reason": "SIGTERM" if _terminated else "KeyboardInterrupt", **about}
-    return FAILED, about
+        # No traceback: importing what formats it would make Python forget to end by SIGINT.
+        return STOPPED, {"reason": "SIGTERM" if _terminated else "KeyboardInterrupt"}
+    return FAILED, {"exception": type(error).__name__, "message": str(error), "traceback": _format(error)}
 
 
 def _status_of_exit(code: Any) -> tuple[str, dict[str, Any]]:

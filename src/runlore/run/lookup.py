@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from typing import Any
-from zlib import crc32
 
 from runlore.journal import format as fmt
 from runlore.model import START
@@ -37,19 +36,16 @@ def _start_in(path: str) -> dict[str, Any]:
         return {}
     at = fmt.FILE_HEADER.unpack_from(data)[3] + 32
     while 0 < at <= len(data) - 32:
-        _, _, check, count, _, tail = fmt.RECORD.unpack_from(data, at)
-        kind = tail >> 16 & 0xFF
-        if tail >> 24 != fmt.MARK:
+        time, step, check, count, number, tail = fmt.RECORD.unpack_from(data, at)
+        kind, size = tail >> 16 & 0xFF, (tail & 0xFFFF) * 8
+        if tail >> 24 != fmt.MARK or not size:
             return {}
         if kind == fmt.EVENT:
             text = data[at + 32 : at + 32 + count]
-            if crc32(text) != check:
+            if fmt.record_check(time, step, count, number, text) != check:
                 return {}
-            record = json.loads(text)
+            record = json.loads(text.decode("utf-8", "surrogatepass"))
             if record["e"] == START:
                 return dict(record["v"])
-        size = (tail & 0xFFFF) * 8
-        if not size:
-            return {}
         at += size
     return {}

@@ -121,12 +121,15 @@ def resume(uid: str, *, store: str | os.PathLike[str] | DirectoryStore | None = 
         place.journal_directory(path), uid, config.journal_mode(), fsync=config.fsync_interval_ms() is not None
     )
     place.touch_run(path)
+    from urllib.parse import unquote
+
     from runlore.run.lookup import start_of
 
     about = start_of(path)
     journal.event(model.RESUME, "resume", _process())
     run = Run(
-        place, journal, uid=uid, number=about["number"], experiment=about["experiment"], path=path,
+        place, journal, uid=uid, number=about.get("number"), path=path,
+        experiment=about.get("experiment") or unquote(os.path.relpath(os.path.dirname(path), place.runs_root)),
         name=about.get("name"), owner=True,
     )  # fmt: skip
     _begin(run, {}, {}, captures)

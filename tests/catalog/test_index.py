@@ -1,0 +1,270 @@
+"""The catalog: derived, incremental, shared, and rebuilt whenever it is missing, foreign or damaged."""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import runlore
+from runlore.catalog import open_catalog
+from runlore.catalog.catalog import Catalog
+from runlore.catalog.summary import RunSummary, summarise_points
+from runlore.errors import UnsupportedFormat
+from runlore.journal.decode import Points
+from runlore.store import open_store
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.setenv("RUNLORE_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("RUNLORE_CAPTURE", "0")
+    return tmp_path / "store"
+
+
+def record(experiment="e", value=1.0, **options):
+    with runlore.start(experiment, params={"p": value}, **options) as run:
+        run.log_metric("m", value, step=1)
+    return run
+
+
+def test_a_refresh_looks_only_at_what_changed(store):
+    for index in range(5):
+        record(f"e/{index % 2}", float(index))
+    catalog = open_catalog(open_store())
+    time.sleep(0.1)  # directory times younger than the clock's grain are not trusted
+    assert catalog.refresh() == 5
+    assert catalog.refresh() == 0
+    record("e/0")
+    assert catalog.refresh() == 1
+    live = runlore.start("e/1")
+    assert catalog.refresh() == 1
+    assert catalog.refresh() == 1
+    live.finish()
+    time.sleep(0.1)
+    catalog.refresh()
+    assert catalog.refresh() == 0
+
+
+def test_events_recorded_after_the_end_are_found(store):
+    run = record()
+    open_catalog(open_store()).refresh()
+    time.sleep(0.1)
+    open_catalog(open_store()).refresh()
+    with runlore.resume(run.uid) as again:
+        again.set_tag("late", "yes")
+    assert runlore.get_run(run.uid).tags == {"late": "yes"}
+
+
+def test_a_deleted_directory_is_forgotten(store):
+    keep, drop = record(), record("other")
+    assert len(runlore.runs()) == 2
+    shutil.rmtree(drop.path)
+    assert runlore.runs()["uid"].tolist() == [keep.uid]
+    shutil.rmtree(os.path.dirname(drop.path))
+    assert runlore.runs()["uid"].tolist() == [keep.uid]
+
+
+def test_a_copied_run_is_found(store, tmp_path):
+    run = record("deep/er")
+    other = tmp_path / "other"
+    runlore.start("x", store=other).finish()
+    assert len(runlore.runs(store=other)) == 1
+    shutil.copytree(store / "runs" / "deep", other / "runs" / "deep", copy_function=shutil.copy2)
+    assert runlore.get_run(run.uid, store=other).metrics == {"m": 1.0}
+
+
+@pytest.mark.parametrize("harm", ["delete", "garbage", "newer", "older_tables", "cut", "empty"])
+def test_a_catalog_that_is_gone_damaged_or_foreign_is_rebuilt(store, harm):
+    run = record()
+    assert len(runlore.runs()) == 1
+    catalog = open_catalog(open_store())
+    catalog.close()
+    path = catalog.path
+    for suffix in ("-wal", "-shm"):
+        if os.path.exists(path + suffix):
+            os.unlink(path + suffix)
+    if harm == "delete":
+        os.unlink(path)
+    elif harm == "garbage":
+        with open(path, "wb") as file:
+            file.write(os.urandom(5000))
+    elif harm == "empty":
+        open(path, "wb").close()
+    elif harm == "cut":
+        os.truncate(path, 20_000)
+    else:
+        connection = sqlite3.connect(path)
+        if harm == "newer":
+            connection.execute("UPDATE properties SET value = '999' WHERE name = 'version'")
+        else:
+            connection.execute("DROP TABLE metrics")
+        connection.commit()
+        connection.close()
+    assert runlore.runs()["uid"].tolist() == [run.uid]
+    assert runlore.get_run(run.uid).metrics == {"m": 1.0}
+
+
+def test_a_store_that_cannot_be_written_to_is_read_through_the_cache(store, monkeypatch):
+    run = record()
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: False if mode == os.W_OK else real(path, mode))
+    catalog = Catalog(open_store())
+    assert catalog.path.startswith(os.environ["RUNLORE_CACHE"])
+    catalog.refresh()
+    with catalog.connect() as connection:
+        assert connection.exec_driver_sql("SELECT uid FROM runs").scalar() == run.uid
+    assert not (store / "catalog.sqlite").exists()
+
+
+def test_a_newer_store_is_refused(store):
+    record()
+    (store / "format").write_text("2\n")
+    with pytest.raises(UnsupportedFormat, match="Upgrade"):
+        runlore.runs()
+    with pytest.raises(UnsupportedFormat, match="Upgrade"):
+        runlore.start("e")
+
+
+WRITER = """
+import sys, runlore
+for i in range(int(sys.argv[1])):
+    with runlore.start("e", capture=False, params={"p": i}) as run:
+        for s in range(20):
+            run.log_metrics({"a": s, "b": -s}, step=s)
+"""
+
+READER = """
+import json, sys, time, runlore
+from runlore.errors import NotFound
+seen = 0
+while True:
+    try:
+        table = runlore.runs("status = 'succeeded'")
+    except NotFound:
+        time.sleep(0.01)
+        continue
+    assert len(table) >= seen
+    seen = len(table)
+    if seen:
+        assert set(table["points"]) == {40}, table["points"].tolist()
+        assert (table["metrics.a"] == 19).all()
+        assert (table["metrics.b"] == -19).all()
+    if seen == int(sys.argv[1]):
+        break
+"""
+
+
+def test_several_readers_and_writers_at_once(store):
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, "15"]) for _ in range(3)]
+    readers = [subprocess.Popen([sys.executable, "-c", READER, "45"]) for _ in range(3)]
+    assert [process.wait(120) for process in writers + readers] == [0] * 6
+    table = runlore.runs()
+    assert sorted(table["run"]) == list(range(1, 46))
+
+
+def _refresh(root):
+    Catalog(open_store(root)).refresh()
+
+
+def test_readers_that_index_at_once_do_no_harm(store):
+    for index in range(30):
+        record(value=float(index))
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        pool.map(_refresh, [str(store)] * 8)
+    table = runlore.runs(order_by="number")
+    assert table["points"].tolist() == [1] * 30
+    assert table["metrics.m"].tolist() == [float(index) for index in range(30)]
+
+
+def test_progress_is_told(store):
+    for _ in range(3):
+        record()
+    calls = []
+    open_catalog(open_store()).refresh(lambda done, total: calls.append((done, total)))
+    assert calls == [(3, 3)]
+
+
+def test_integers_beyond_a_floats_precision_are_kept(store):
+    with runlore.start("e", params={"big": 2**70 + 1, "huge": 10**400}) as run:
+        pass
+    assert runlore.get_run(run.uid).params == {"big": 2**70 + 1, "huge": 10**400}
+
+
+finite_or_not = st.floats(allow_nan=True)
+point = st.tuples(st.integers(0, 2), st.none() | st.integers(-3, 3), st.integers(0, 5), finite_or_not)
+
+
+def as_points(rows):
+    return Points(
+        np.array([row[0] for row in rows], dtype="u4"),
+        np.array([math.nan if row[1] is None else row[1] for row in rows], dtype="f8"),
+        np.array([row[2] for row in rows], dtype="i8"),
+        np.array([row[3] for row in rows], dtype="f8"),
+        np.arange(len(rows), dtype="i8"),
+    )
+
+
+@settings(deadline=None)
+@given(st.lists(point, min_size=1, max_size=30))
+def test_a_summary_is_what_a_plain_loop_finds(rows):
+    found = summarise_points(as_points(rows), {0: "a", 1: "b", 2: "c"})
+    for number, name in enumerate("abc"):
+        mine = [row for row in rows if row[0] == number]
+        assert (name in found) == bool(mine)
+        if not mine:
+            continue
+        order = sorted(range(len(mine)), key=lambda i: (-math.inf if mine[i][1] is None else mine[i][1], mine[i][2], i))
+        good = [row[3] for row in mine if not math.isnan(row[3])]
+        summary = found[name]
+        assert summary.points == len(mine)
+        assert summary.finite == len(good)
+        np.testing.assert_array_equal(summary.first, mine[order[0]][3])
+        np.testing.assert_array_equal(summary.last, mine[order[-1]][3])
+        assert summary.last_step == mine[order[-1]][1]
+        np.testing.assert_array_equal(summary.min, min(good, default=math.nan))
+        np.testing.assert_array_equal(summary.max, max(good, default=math.nan))
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(point, max_size=8), min_size=1, max_size=5), st.randoms(use_true_random=False))
+def test_pieces_in_any_order_make_the_same_summary(pieces, random):
+    # Distinct times, so that "latest" is unambiguous whatever the order.
+    count = 0
+    numbered = []
+    for piece in pieces:
+        numbered.append(
+            [(key, step, (count := count + 1), 1.0 if math.isinf(value) else value) for key, step, _, value in piece]
+        )
+    names = {0: "a", 1: "b", 2: "c"}
+    whole, parts = RunSummary(), RunSummary()
+    whole.add_points(as_points([row for piece in numbered for row in piece]), names)
+    random.shuffle(numbered)
+    for piece in numbered:
+        parts.add_points(as_points(piece), names)
+    assert set(whole.metrics) == set(parts.metrics)
+    for key, expected in whole.metrics.items():
+        got = parts.metrics[key]
+        np.testing.assert_allclose(got.sum, expected.sum, rtol=1e-9)
+        np.testing.assert_equal(
+            [got.points, got.finite, got.min, got.max, *got[7:]],
+            [expected.points, expected.finite, expected.min, expected.max, *expected[7:]],
+        )
+
+
+def test_a_summary_survives_json(store):
+    summary = RunSummary()
+    summary.add_points(as_points([(0, None, 1, math.nan), (0, 2, 2, math.inf)]), {0: "a"})
+    copy = RunSummary.load(json.loads(json.dumps(summary.dump())))
+    np.testing.assert_equal(list(copy.metrics["a"]), list(summary.metrics["a"]))

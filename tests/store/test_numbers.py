@@ -1,0 +1,32 @@
+"""Run numbers: consecutive, distinct, and found by a handful of look-ups."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runlore.store import numbers
+
+
+def test_consecutive(tmp_path):
+    assert [numbers.claim(str(tmp_path / "n"), f"{i:032x}") for i in range(20)] == list(range(1, 21))
+    assert numbers.owner(str(tmp_path / "n"), 3) == f"{2:032x}"
+    assert numbers.owner(str(tmp_path / "n"), 21) is None
+
+
+def test_threads_get_distinct_numbers(tmp_path):
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda i: numbers.claim(str(tmp_path), f"{i:032x}"), range(200)))
+    assert sorted(found) == list(range(1, 201))
+
+
+@given(taken=st.sets(st.integers(1, 40)))
+def test_a_number_that_is_taken_is_never_given_out_again(tmp_path_factory, taken):
+    directory = tmp_path_factory.mktemp("numbers")
+    for number in taken:
+        (directory / str(number)).write_text("x" * 32)
+    got = [numbers.claim(str(directory), "y" * 32) for _ in range(5)]
+    assert len(set(got)) == 5
+    assert not taken & set(got)
