@@ -51,9 +51,8 @@ def open_database(path: str) -> Engine:
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     engine = _engine(path)
     try:
-        if _is_current(engine):
-            return engine
-        _create(engine)
+        if _is_empty(engine):
+            _create(engine)
         if _is_current(engine):
             return engine
     except DatabaseError as error:
@@ -97,6 +96,11 @@ def _engine(path: str) -> Engine:
         connection.exec_driver_sql(f"BEGIN {kind}")
 
     return engine
+
+
+def _is_empty(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        return not connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar()
 
 
 def _is_current(engine: Engine) -> bool:

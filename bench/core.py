@@ -1,0 +1,249 @@
+"""Speed and size of the core, as ratios and figures measured side by side in one run.
+
+    python bench/core.py [--quick]
+
+The unit is `list.append((key, float(value), step, time.time()))` in the same loop, on one core. Nothing here is a test:
+machines are noisy, and a figure is worth what was measured beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+import runlore
+
+N = 200_000
+KEYS = {f"layer{i}/weight": float(i) for i in range(100)}
+
+
+def per_call_ns(function, count):
+    start = time.perf_counter_ns()
+    function(count)
+    return (time.perf_counter_ns() - start) / count
+
+
+def unit(count):
+    points = []
+    for step in range(count):
+        points.append(("loss", float(0.5), step, time.time()))  # noqa: PERF401, UP018 - this is the unit
+
+
+def scalars(run):
+    def loop(count):
+        log_metric = run.log_metric
+        for step in range(count):
+            log_metric("loss", 0.5, step)
+
+    return loop
+
+
+def rows(run):
+    def loop(count):
+        for step in range(count // 100):
+            run.log_metrics(KEYS, step)
+
+    return loop
+
+
+def logging_costs(store, results, rounds):
+    for mode in ("mmap", "write"):
+        os.environ["RUNLORE_JOURNAL"] = mode
+        with runlore.start("bench/logging", store=store, capture=False) as run:
+            ratios, row_ratios, units = [], [], []
+            for _ in range(rounds):
+                one = per_call_ns(unit, N)
+                units.append(one)
+                ratios.append(per_call_ns(scalars(run), N) / one)
+                row_ratios.append(per_call_ns(rows(run), N) / one)
+        results.append(("unit", f"{statistics.median(units):.0f} ns", ""))
+        limit = "≤ 4" if mode == "mmap" else "+ 2 to 3 units"
+        results.append((f"log_metric, {mode}", f"{statistics.median(ratios):.2f} units", limit))
+        results.append(
+            (f"log_metrics of 100 keys, {mode}", f"{statistics.median(row_ratios):.2f} units a value", "≤ 0.7")
+        )
+    del os.environ["RUNLORE_JOURNAL"]
+
+
+def tail_latency(store, results):
+    with runlore.start("bench/tail", store=store, capture=False) as run:
+        clock, log_metric = time.perf_counter_ns, run.log_metric
+        took = []
+        for step in range(300_000):
+            begin = clock()
+            log_metric("loss", 0.5, step)
+            took.append(clock() - begin)
+    took.sort()
+    results.append(("log_metric, p50 with its clock", f"{took[len(took) // 2] / 1000:.2f} µs", ""))
+    results.append(("log_metric, p99.9", f"{took[int(len(took) * 0.999)] / 1000:.1f} µs", "≤ 30 µs"))
+
+
+START = """
+import runlore
+run = runlore.start("bench/start", capture={capture})
+run.log_metric("loss", 0.5)
+run.finish()
+"""
+
+
+def interpreter_start(store, results, rounds):
+    environment = {**os.environ, "RUNLORE_STORE": str(store)}
+    for label, capture in (("capture off", False), ("all default captures", None)):
+        extra = []
+        for _ in range(rounds):
+            took = []
+            for code in ("pass", START.format(capture=capture)):
+                begin = time.perf_counter()
+                subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+                took.append(time.perf_counter() - begin)
+            extra.append((took[1] - took[0]) * 1000)
+        results.append(
+            (f"import, start, one metric, finish ({label})", f"{statistics.median(extra):.0f} ms more", "≤ 60 ms")
+        )
+
+
+def short_runs(store, results):
+    begin = time.perf_counter()
+    for _ in range(200):
+        with runlore.start("bench/short", store=store, capture=False) as run:
+            for index in range(10):
+                run.log_param(f"p{index}", index)
+            for step in range(10):
+                for index in range(10):
+                    run.log_metric(f"m{index}", float(step), step)
+    results.append(
+        ("200 runs of 10 params, 10 x 10 points", f"{200 / (time.perf_counter() - begin):,.0f} runs/s", "≥ 1,000")
+    )
+
+
+def memory_growth(store, results, points):
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    with runlore.start("bench/memory", store=store, capture=False) as run:
+        run.log_metric("loss", 0.0, 0)
+        before = resident()
+        log_metric = run.log_metric
+        for step in range(points):
+            log_metric("loss", 0.5, step)
+        results.append((f"growth over {points:,} points", f"{(resident() - before) / 1e6:.1f} MB", "≤ 20 MB"))
+    return run
+
+
+def reading(store, results, big, rounds):
+    from runlore.journal.decode import read
+
+    journal = next(Path(big.path, "journal").glob("*.rlj"))
+    rates = []
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        chunk = read(str(journal))
+        rates.append(len(chunk.points.value) / (time.perf_counter() - begin) / 1e6)
+    results.append(("decode", f"{max(rates):.0f} million points/s", "≥ 20"))
+    with runlore.start("bench/frame", store=store, capture=False) as run:
+        for step in range(100_000):
+            run.log_metric("loss", 0.5, step)
+    experiment = runlore.experiment("bench/frame", store=store)
+    times = []
+    for _ in range(rounds + 1):
+        begin = time.perf_counter()
+        experiment.data()
+        times.append((time.perf_counter() - begin) * 1000)
+    results.append(("100,000 points to a DataFrame", f"{statistics.median(times[1:]):.0f} ms", "≤ 30 ms"))
+
+
+def sealing(store, results, points, rounds):
+    import numpy as np
+
+    from runlore.store import open_store
+    from runlore.store.content import read_points
+    from runlore.store.seal import seal_run
+
+    rng = np.random.default_rng(0)
+    keys = [f"key{index}" for index in range(100)]
+    with runlore.start("bench/seal", store=store, capture=False) as run:
+        now = time.time()
+        for step in range(points // 100):
+            now += 0.1 + rng.random() * 0.01
+            noise = (np.exp(-step / 1e4) + 0.1 * rng.standard_normal(100)).astype(np.float32).astype(float).tolist()
+            run.log_metrics(dict(zip(keys, noise, strict=True)), step, now)
+    begin = time.perf_counter()
+    seal_run(open_store(store), run.path)
+    results.append(
+        (f"seal {points:,} points", f"{points / (time.perf_counter() - begin) / 1e6:.1f} million points/s", "")
+    )
+    size = sum(file.stat().st_size for file in Path(run.path).rglob("*") if file.is_file())
+    results.append(("sealed size, noisy float32 losses", f"{size / points:.2f} bytes a point", "≤ 6"))
+    times = []
+    for index in range(rounds + 1):
+        begin = time.perf_counter()
+        got = read_points(run.path, [keys[index]])
+        times.append((time.perf_counter() - begin) * 1000)
+        assert len(got.value) == points // 100
+    results.append((f"one key of 100, {points:,} points", f"{statistics.median(times[1:]):.0f} ms", "≤ 100 ms"))
+
+
+def indexing(directory, results, count, rounds):
+    from runlore.catalog import open_catalog
+    from runlore.store import open_store
+
+    store = directory / "many"
+    values = {f"m{index}": float(index) for index in range(20)}
+    for number in range(count):
+        with runlore.start(
+            f"bench/{number % 10}", store=store, capture=False, params={"lr": number / 1000, "n": number}
+        ) as run:
+            run.log_metrics({key: value * number for key, value in values.items()}, 1)
+    catalog = open_catalog(open_store(store))
+    begin = time.perf_counter()
+    catalog.refresh()
+    results.append((f"first indexing of {count:,} runs x 20 metrics", f"{time.perf_counter() - begin:.1f} s", "≤ 10 s"))
+    time.sleep(0.2)
+    catalog.refresh()
+    warm, pages = [], []
+    for _ in range(rounds + 1):
+        begin = time.perf_counter()
+        catalog.refresh()
+        warm.append((time.perf_counter() - begin) * 1000)
+        begin = time.perf_counter()
+        page = runlore.runs("metrics.m3 > 100 and params.lr < 9", order_by="-metrics.m4", limit=100, store=store)
+        pages.append((time.perf_counter() - begin) * 1000)
+        assert len(page) == min(100, max(0, min(count, 9000) - 34))
+    results.append(("warm refresh", f"{statistics.median(warm[1:]):.1f} ms", "≤ 20 ms"))
+    results.append(("filtered, sorted page of 100 runs", f"{statistics.median(pages[1:]):.1f} ms", "≤ 20 ms"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a tenth of the work")
+    scale = 10 if parser.parse_args().quick else 1
+    rounds = 5
+    results = []
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        store = directory / "store"
+        logging_costs(store, results, rounds)
+        tail_latency(store, results)
+        interpreter_start(store, results, 2 * rounds)
+        short_runs(store, results)
+        big = memory_growth(store, results, 10_000_000 // scale)
+        reading(store, results, big, rounds)
+        sealing(store, results, 10_000_000 // scale, rounds)
+        indexing(directory, results, 10_000 // scale, rounds)
+    table = Table("what", "measured", "wanted")
+    for row in results:
+        table.add_row(*row)
+    Console(width=110).print(table)
+
+
+if __name__ == "__main__":
+    main()
