@@ -62,7 +62,7 @@ class JournalState:
     """Whether sealed files hold all of it."""
 
 
-class _Journal(NamedTuple):
+class UnsealedJournal(NamedTuple):
     """A journal that has something that no sealed file has."""
 
     writer: str
@@ -152,16 +152,17 @@ def journal_paths(directory: str) -> list[tuple[str, str]]:
     return [(name, os.path.join(folder, name + fmt.SUFFIX)) for name in names]
 
 
-def _unsealed(directory: str, run: sealed.Sealed | None) -> list[_Journal]:
+def unsealed(directory: str, run: sealed.Sealed | None) -> list[UnsealedJournal]:
+    """The journals that may have something that the sealed files have not."""
     found = []
     for writer, path in journal_paths(directory):
         about = run.writers.get(writer) if run is not None else None
         if about is None:
-            found.append(_Journal(writer, path, None))
+            found.append(UnsealedJournal(writer, path, None))
         elif about["state"] != CLOSED:
             context = Context.load(about["context"])
             if os.stat(path).st_size > context.offset:
-                found.append(_Journal(writer, path, context))
+                found.append(UnsealedJournal(writer, path, context))
     return found
 
 
@@ -181,10 +182,10 @@ def damage_text(writer: str, damage: Damage) -> str:
 
 
 def _journal_states(directory: str, run: sealed.Sealed | None) -> list[JournalState]:
-    unsealed = {journal.writer for journal in _unsealed(directory, run)}
+    pending = {journal.writer for journal in unsealed(directory, run)}
     states = []
     for writer, path in journal_paths(directory):
-        state = JournalState(path, writer, os.stat(path).st_size, sealed=writer not in unsealed)
+        state = JournalState(path, writer, os.stat(path).st_size, sealed=writer not in pending)
         for chunk in chunks(path):
             state.header, state.state, state.lost = chunk.context.header, chunk.state, chunk.lost
             state.damage += chunk.damage
@@ -196,9 +197,9 @@ def _journal_states(directory: str, run: sealed.Sealed | None) -> list[JournalSt
 
 
 def _read_points(directory: str, run: sealed.Sealed | None, wanted: frozenset[str] | None) -> RunPoints:
-    unsealed = _unsealed(directory, run)
+    pending = unsealed(directory, run)
     known = set(run.writers) if run is not None else set()
-    writers = sorted(known.union(journal.writer for journal in unsealed))
+    writers = sorted(known.union(journal.writer for journal in pending))
     ids = {writer: index for index, writer in enumerate(writers)}
     headers: list[dict[str, Any]] = [{} for _ in writers]
     parts: list[Part] = []
@@ -208,7 +209,7 @@ def _read_points(directory: str, run: sealed.Sealed | None, wanted: frozenset[st
         extras += [(ids[writer], sequence, columns) for writer, sequence, columns in run.extras]
         for writer, about in run.writers.items():
             headers[ids[writer]] = about["header"]
-    for journal in unsealed:
+    for journal in pending:
         number = ids[journal.writer]
         for chunk in chunks(journal.path, journal.context):
             parts += _chunk_part(chunk, number, wanted)
@@ -257,7 +258,7 @@ def _read_events(directory: str, run: sealed.Sealed | None, wanted: frozenset[st
     if run is not None:
         extras += run.extras
         found += [StoredEvent(*event) for event in run.events(wanted)]
-    for journal in _unsealed(directory, run):
+    for journal in unsealed(directory, run):
         for chunk in chunks(journal.path, journal.context):
             extras += [(journal.writer, sequence, columns) for sequence, columns in chunk.extras]
             found += [

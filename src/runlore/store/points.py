@@ -7,6 +7,7 @@ lies. NumPy is imported inside functions.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _names(parts: Sequence[Part]) -> tuple[list[str], list[Any]]:
     import numpy as np
 
     used = [np.flatnonzero(np.bincount(part.key, minlength=len(part.names))) for part in parts]
-    names = sorted({part.names[i] for part, seen in zip(parts, used, strict=True) for i in seen})
+    names = sorted({part.names[i] for part, seen in zip(parts, used, strict=True) for i in seen.tolist()})
     place = {name: index for index, name in enumerate(names)}
     keys = []
     for part in parts:
@@ -163,4 +164,4 @@ def _grouped(parts: Sequence[Part]) -> bool:
         if not isinstance(part.writer, int):
             return False
         places.append((part.writer, int(part.sequence[0]), int(part.sequence[-1])))
-    return all(a[0] < b[0] or (a[0] == b[0] and a[2] < b[1]) for a, b in zip(places, places[1:], strict=False))
+    return all(a[0] < b[0] or (a[0] == b[0] and a[2] < b[1]) for a, b in pairwise(places))
