@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from runlore.capture._lines import MAX_LINE_CHARACTERS, LineAssembler
 
-PARTS = ["text", "ä", "\r", "\n", "\b", "\x1b[2A", "\x1b[K", "\x1b[31m", "\x1b", "[", "\x1b]0;", "\x07"]
+PARTS = ["text", "ä", "\r", "\n", "\b", "\x1b[K", "\x1b[31m", "\x1b", "[", "\x1b]0;", "\x07"]
 
 
 def lines_of(*chunks):

@@ -16,11 +16,12 @@ WINDOW_ROWS = 40
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _TOKEN = re.compile(
     r"\x1b\[(?P<arguments>[0-?]*)[ -/]*(?P<command>[@-~])"
-    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|(?=\x1b)|\Z)"
     r"|\x1b[ -/]+[0-~]|\x1b[0-Z\\`-~]"
     r"|(?P<control>[\x00-\x08\n-\x1f\x7f])"
     r"|(?P<text>[^\x00-\x08\n-\x1f\x7f]+)"
 )
+_STRING = re.compile(r"\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|(?=\x1b)|\Z)")
+"""Titles, links and other texts for the terminal itself."""
 _UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]{0,4096}\x1b?|[ -/]*)?\Z")
 
 
@@ -45,6 +46,7 @@ class LineAssembler:
             if unfinished:
                 self._rest = text[unfinished.start() :]
                 text = text[: unfinished.start()]
+            text = _STRING.sub("", text)
         if "\r" in text:
             text = text.replace("\r\n", "\n")
             if text.endswith("\r"):  # the newline may come with the next chunk

@@ -53,6 +53,7 @@ class Task:
         if not self._lock.acquire(timeout=timeout_s):
             return False
         self._lock.release()
+        _worker.forget(self)  # the call that was under way may have asked for another
         return True
 
 

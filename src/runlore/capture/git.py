@@ -158,7 +158,7 @@ class GitCapture:
     def _end(self, facts: dict[str, Any]) -> None:
         self._done = True
         if self._timer is not None:
-            self._timer.cancelled = True
+            self._timer.cancel(0)
         self._sink.event("capture", "git", facts)
 
 
