@@ -96,7 +96,9 @@ def test_an_event_has_a_limit_and_says_what_to_do(journal):
     assert [event.key for event in read(journal.path).events] == ["largest"]
 
 
-@pytest.mark.parametrize("key", ["train/loss", "损失", "\ud83d\ude00", "\ud83d", "😀", "a b\n\t", "e\u0301", "x" * 4096])
+@pytest.mark.parametrize(
+    "key", ["train/loss", "损失", "\ud83d\ude00", "\ud83d", "😀", "a b\n\t", "e\u0301", "x" * 4096]
+)
 def test_keys_of_any_script_come_back_exactly(journal, key):
     journal.scalar(key, 1.0)
     journal.row({key: 2.0, "other": 3.0})

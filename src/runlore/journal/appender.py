@@ -201,5 +201,4 @@ def text_record(
     kind: int, number: int, payload: bytes, step: float = _NAN, time: int | None = None
 ) -> tuple[bytes, int]:
     """A record whose payload is text or ids, and its commit mark."""
-    record = fmt.record(time_ns() if time is None else time, step, len(payload), number, payload)
-    return record, fmt.tail_of(kind, len(record))
+    return fmt.record(kind, time_ns() if time is None else time, step, len(payload), number, payload)

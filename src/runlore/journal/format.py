@@ -25,7 +25,7 @@ The first frame's header follows the file header, inside frame 0. `tail` is the 
 | EXTRA | CRC u32, bytes u32 | 0 | JSON object: extra columns of every later record of this writer |
 | CLOSE | CRC of the frame so far u32, lost u32 | CRC of this record | none: the writer ended; nothing follows |
 
-A record's CRC covers its time, step, count and id, then its payload. The last 32 bytes of a frame are kept for CLOSE.
+A record's CRC covers its time, step, count, id and tail, then its payload. The last 32 bytes of a frame are for CLOSE.
 Texts are UTF-8 in which lone surrogates stand as they are (`surrogatepass`). A layout is forgotten once
 `MAX_LAYOUTS` newer ones were defined.
 """
@@ -53,7 +53,7 @@ CRC = struct.Struct("<I")
 FRAME_HEADER = struct.Struct("<4sIIIIQ")
 SCALAR_RECORD = struct.Struct("<qddII")
 RECORD = struct.Struct("<qdIIII")
-CHECKED = struct.Struct("<qdII")
+CHECKED = struct.Struct("<qdIII")
 TAIL = struct.Struct("<I")
 TAIL_AT = 28
 
@@ -108,16 +108,18 @@ def frame_header(index: int, span: int, used: int, check: int) -> bytes:
     return fixed + CRC.pack(crc32(fixed))
 
 
-def record_check(time_ns: int, step: float, count: int, number: int, payload: bytes | memoryview) -> int:
+def record_check(time_ns: int, step: float, count: int, number: int, tail: int, payload: bytes | memoryview) -> int:
     """The CRC of a record with a payload."""
-    return crc32(payload, crc32(CHECKED.pack(time_ns, step, count, number)))
+    return crc32(payload, crc32(CHECKED.pack(time_ns, step, count, number, tail)))
 
 
-def record(time_ns: int, step: float, count: int, number: int, payload: bytes) -> bytes:
-    """A record with a payload, but for its commit mark."""
-    head = RECORD.pack(time_ns, step, record_check(time_ns, step, count, number, payload), count, number, 0)
+def record(kind: int, time_ns: int, step: float, count: int, number: int, payload: bytes) -> tuple[bytes, int]:
+    """A record with a payload, but for its commit mark; and the mark."""
     rest = -len(payload) & 7
-    return head + payload + bytes(rest) if rest else head + payload
+    tail = tail_of(kind, RECORD_BYTES + len(payload) + rest)
+    check = crc32(payload, crc32(CHECKED.pack(time_ns, step, count, number, tail)))
+    head = RECORD.pack(time_ns, step, check, count, number, 0)
+    return (head + payload + bytes(rest) if rest else head + payload), tail
 
 
 def closing_record(time_ns: int, check: int, lost: int) -> bytes:

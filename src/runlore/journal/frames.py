@@ -114,12 +114,12 @@ class FrameReader:
 
     def _read_frames(self) -> None:
         start = first = self.context.frame
-        header = self._header(start)
+        header = self._header(start) or self._header_again(start)
         while True:
             if header is not None:
                 end = start + header.span_bytes
                 following = self._header(end)
-                beyond = end if following is not None else self._resync(end)
+                beyond = end if following is not None or not self._is_blank(end) else self._resync(end)
             else:
                 beyond = self._resync(start + fmt.FRAME_BYTES)
                 if beyond is None and self._is_blank(start):
@@ -130,12 +130,18 @@ class FrameReader:
             self._read_frame(start, end, following, last=beyond is None)
             if beyond is None:
                 return
-            start, header = end, following
+            start, header = end, following or self._header_again(end)
             self.context.frame = start
             self.context.offset = start + fmt.RECORD_BYTES
             if start - first >= self.max_bytes:
                 self.more = True
                 return
+
+    def _header_again(self, start: int) -> _Header | None:
+        """The header of a frame that had none a moment ago: the writer may just have begun it."""
+        self.records.emit()
+        self.window.load(start, start + fmt.FRAME_BYTES)
+        return self._header(start)
 
     def _header(self, start: int, at: int | None = None) -> _Header | None:
         """The header of the frame at `start`, if it is whole."""

@@ -110,7 +110,7 @@ class Records:
             return 0
         payload = memoryview(data)[place + 32 : place + 32 + length]
         time, step = struct.unpack_from("<qd", data, place)
-        if not verified and fmt.record_check(time, step, count, number, payload) != check:
+        if not verified and fmt.record_check(time, step, count, number, tail, payload) != check:
             return 0
         if kind == fmt.ROW:
             self._note_row(at, number, count)

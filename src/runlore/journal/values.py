@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+_MAX_NESTING = 100
+
+
 def shown(value: object) -> str:
     """The value as messages show it: its `repr`, cut to a line."""
     text = repr(value)
@@ -120,21 +123,23 @@ def flatten(values: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
         {'train/loss': 1.0, 'lr': 0.1}
     """
     flat: dict[str, Any] = {}
-    pending = [(prefix, values)]
+    pending = [(prefix, iter(values.items()))]
     while pending:
-        base, level = pending.pop()
-        inner = []
-        for key, value in level.items():
+        base, items = pending[-1]
+        for key, value in items:
             if not isinstance(key, (str, int)):
                 raise WrongType(f"key={shown(key)} must be a string, not {type(key).__name__}")
             name = f"{base}/{key}" if base else str(key)
-            if isinstance(value, dict) or (hasattr(value, "items") and hasattr(value, "keys")):
-                inner.append((name, value))
-            elif name in flat:
+            if hasattr(value, "items") and hasattr(value, "keys"):
+                if len(pending) > _MAX_NESTING:
+                    raise InvalidArgument(f"key={name[:40]!r}…: nested more than {_MAX_NESTING} levels deep")
+                pending.append((name, iter(value.items())))
+                break
+            if name in flat:
                 raise InvalidArgument(f"key={name!r} is given twice, once nested and once with '/'")
-            else:
-                flat[name] = value
-        pending.extend(reversed(inner))
+            flat[name] = value
+        else:
+            pending.pop()
     return flat
 
 

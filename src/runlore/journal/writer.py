@@ -234,8 +234,7 @@ class JournalWriter(Appender):
         try:
             layout = layout or self._layouts.get(keys) or self._define_layout(keys)
             if layout is not None:
-                record = fmt.record(time, step, len(keys), layout[0], layout[1].pack(*values))
-                self._append(record, fmt.tail_of(fmt.ROW, len(record)))
+                self._append(*fmt.record(fmt.ROW, time, step, len(keys), layout[0], layout[1].pack(*values)))
         except Reentered:
             self._aside()._row(keys, values, step, time)  # noqa: SLF001 - a second self
 
