@@ -117,7 +117,7 @@ def join(parts: Sequence[Part]) -> Joined:
     )  # fmt: skip
     order = _order(parts, columns[2], writer, columns[5])
     if order is not None:
-        columns = tuple(column[order] for column in columns)  # type: ignore[assignment]
+        columns = tuple(column[order] for column in columns)
     key, step, time_ns, value, writer, sequence = columns
     return Joined(key, names, step, time_ns, value, writer, sequence)
 

@@ -16,6 +16,7 @@ ones.
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,7 +27,6 @@ from runlore.journal.decode import CLOSED, Context, Event, read
 from runlore.model import new_uid
 from runlore.names import is_uid
 from runlore.store import content, sealed
-from runlore.store.content import UnsealedJournal
 from runlore.store.points import Part, lookup
 from runlore.store.seal_lock import Lock, sealing
 from runlore.store.sealed_writer import EventsFile, MetricsFile
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from runlore.catalog.summary import RunSummary
+    from runlore.store.content import UnsealedJournal
     from runlore.store.directory import DirectoryStore
 
 SEALED = "sealed"
@@ -197,7 +198,7 @@ def _is_closed(path: str) -> bool:
         return False
     with open(path, "rb") as file:
         file.seek(size - 4)
-        return fmt.TAIL.unpack(file.read(4))[0] == fmt.CLOSE_TAIL
+        return file.read(4) == fmt.TAIL.pack(fmt.CLOSE_TAIL)
 
 
 # -- one sealing ----------------------------------------------------------------------------------------------------
@@ -223,7 +224,7 @@ class _Sealing:
         metrics = os.path.join(self.directory, f"{_TEMPORARY}{self.generation}-metrics.tmp")
         events = os.path.join(self.directory, f"{_TEMPORARY}{self.generation}-events.tmp")
         try:
-            with PointSorter(self.directory) as points, EventsFile(events) as file:
+            with closing(PointSorter(self.directory)) as points, EventsFile(events) as file:
                 self._take_events(file)
                 self._take_journals(file, points)
                 about = self._write_points(metrics, points)

@@ -150,7 +150,9 @@ def _is_abandoned(path: str, content: str) -> bool:
     except ValueError:
         return age_ns > _ABANDONED_NS  # its owner is about to write, or died before it could
     if owner["host"] == os.uname().nodename:
-        return owner["boot"] != liveness.boot_id() or liveness.process_started(owner["pid"]) != owner["pid_started"]
+        return bool(
+            owner["boot"] != liveness.boot_id() or liveness.process_started(owner["pid"]) != owner["pid_started"]
+        )
     return age_ns > _ABANDONED_NS
 
 

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 _GROUP_ROWS = 1 << 17
 _GROUP_EVENTS = 1 << 15
 _GROUP_TEXT_BYTES = 1 << 24
+_EVENT_COLUMNS = ("time_ns", "writer", "sequence", "step", "kind", "key", "value", "extra", "exact")
 
 
-def _metadata(about: Mapping[str, Any]) -> dict[bytes, bytes]:
+def _metadata(about: Mapping[str, Any]) -> Any:
     return {METADATA: json.dumps({"version": VERSION, **about}, separators=(",", ":")).encode("ascii")}
 
 
@@ -31,11 +32,11 @@ class _ParquetFile:
         import pyarrow.parquet as pq
 
         self.schema = schema
+        texts: Any = [name for name in schema.names if name not in encodings]
         self._file = open(path, "xb")  # noqa: SIM115 - closed at the end of the block
         try:
-            self._writer = pq.ParquetWriter(
-                self._file, schema, compression="zstd", compression_level=3,
-                use_dictionary=[name for name in schema.names if name not in encodings],
+            self._writer: Any = pq.ParquetWriter(
+                self._file, schema, compression="zstd", compression_level=9, use_dictionary=texts,
                 column_encoding=dict(encodings), write_page_checksum=True,
             )  # fmt: skip
         except BaseException:
@@ -164,19 +165,9 @@ class EventsFile(_ParquetFile):
     def __init__(self, path: str) -> None:
         import pyarrow as pa
 
-        schema = pa.schema(
-            [
-                ("time_ns", pa.int64()),
-                ("writer", pa.string()),
-                ("sequence", pa.int64()),
-                ("step", pa.float64()),
-                ("kind", pa.string()),
-                ("key", pa.string()),
-                ("value", pa.string()),
-                ("extra", pa.string()),
-                ("exact", pa.string()),
-            ]
-        )
+        types: dict[str, Any] = dict.fromkeys(_EVENT_COLUMNS, pa.string())
+        types.update(time_ns=pa.int64(), sequence=pa.int64(), step=pa.float64())
+        schema = pa.schema(list(types.items()))
         super().__init__(path, schema, {"time_ns": "DELTA_BINARY_PACKED", "sequence": "DELTA_BINARY_PACKED"})
         self.count = 0
         self.extra_changes = 0

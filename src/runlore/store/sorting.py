@@ -37,9 +37,23 @@ class Columns(NamedTuple):
     sequence: NDArray[np.int64]
     position: NDArray[np.int32]
 
+    @classmethod
+    def joined(cls, pieces: Sequence[Columns]) -> Columns:
+        """The rows of all pieces, one behind the other."""
+        import numpy as np
+
+        arrays: Any = [np.concatenate(columns) for columns in zip(*pieces, strict=True)]
+        return cls(*arrays)
+
+    def take(self, rows: NDArray[Any]) -> Columns:
+        """The rows at these places."""
+        arrays: Any = [column[rows] for column in self]
+        return Columns(*arrays)
+
     def cut(self, start: int, end: int) -> Columns:
-        """These rows."""
-        return Columns(*(column[start:end] for column in self))
+        """The rows from `start` on, before `end`."""
+        arrays: Any = [column[start:end] for column in self]
+        return Columns(*arrays)
 
     def place(self, row: int) -> tuple[float, int, int, int, int]:
         """What the rows of a series are sorted by; points without a step come first."""
@@ -77,11 +91,7 @@ class PointSorter:
         self._batches: list[_Batch] = []
         self._spill: Any = None
 
-    def __enter__(self) -> PointSorter:
-        """The sorter itself; it frees its spill file at the end of the block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         """Free the spill file."""
         self._batches.clear()
         if self._spill is not None:
@@ -125,14 +135,14 @@ class PointSorter:
         if not self._parts:
             return
         key = np.concatenate([key for key, _ in self._parts])
-        columns = Columns(*(np.concatenate(arrays) for arrays in zip(*(c for _, c in self._parts), strict=True)))
+        columns = Columns.joined([columns for _, columns in self._parts])
         self._parts, self._rows = [], 0
         small = key.astype(np.uint16) if len(self._ids) <= 1 << 16 else key  # 16 bits: a radix sort
         order = np.argsort(small, kind="stable")
-        key, columns = key[order], Columns(*(column[order] for column in columns))
+        key, columns = key[order], columns.take(order)
         if not _in_order(columns, key):
             order = np.lexsort((*_keys(columns), key))
-            key, columns = key[order], Columns(*(column[order] for column in columns))
+            key, columns = key[order], columns.take(order)
         starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
         ends = np.append(starts[1:], len(key))
         bounds = {
@@ -147,7 +157,7 @@ class PointSorter:
 
         if self._spill is None:
             self._spill = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - `__exit__` closes it
-        mapped = []
+        mapped: Any = []
         for column in columns:
             offset = self._spill.seek(0, os.SEEK_END)
             np.ascontiguousarray(column).tofile(self._spill)
@@ -211,6 +221,5 @@ def _rows_before(columns: Columns, pivot: tuple[Any, ...]) -> int:
 def _sorted(slices: Sequence[Columns]) -> Columns:
     import numpy as np
 
-    columns = Columns(*(np.concatenate(arrays) for arrays in zip(*slices, strict=True)))
-    order = np.lexsort(_keys(columns))
-    return Columns(*(column[order] for column in columns))
+    columns = Columns.joined(slices)
+    return columns.take(np.lexsort(_keys(columns)))
