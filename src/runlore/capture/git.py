@@ -1,8 +1,9 @@
 """Which code this was: commit, branch, remote, what was changed, and the difference as a patch.
 
 At the start the repository's files are read (less than a millisecond), so even a run that is killed at once knows its
-commit; and two git processes are sent off, which look at the working tree as it is now while training goes on. Their
-answers are recorded by the shared thread when they come, or at the end of the run, which waits at most two seconds.
+commit. A twentieth of a second later, or at the end of a shorter run, two git processes are sent off, which look at the
+working tree while training goes on. Their answers are recorded by the shared thread when they come, or at the end of
+the run, which waits at most two seconds.
 
 The repository is not trusted. Git runs with file-system monitors, hooks, external differences, text conversions,
 prompts, network and the repository's own filters off: looking at a repository never executes what it brought.
@@ -11,13 +12,12 @@ prompts, network and the repository's own filters off: looking at a repository n
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from runlore.capture import _gitfiles, _worker, secrets
+from runlore.capture import _gitfiles, _worker, report_failure, secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,8 @@ MAX_STATUS_BYTES = 4 * 1024 * 1024
 MAX_LISTED_FILES = 200
 TIMEOUT_SECONDS = 60.0
 STOP_SECONDS = 2.0
+GRACE_SECONDS = 0.05
+"""So that git does not compete for the processor with a program that is just starting."""
 
 _EMPTY_TREES = {
     False: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
@@ -63,6 +65,7 @@ class GitCapture:
         self._exclude = exclude
         self._status: Command | None = None
         self._diff: Command | None = None
+        self._first: _worker.Task | None = None
         self._timer: _worker.Task | None = None
         self._done = False
         self._lock = threading.Lock()
@@ -70,7 +73,7 @@ class GitCapture:
         self.repository: _gitfiles.Repository | None = None
 
     def start(self) -> None:
-        """Record what the repository's files tell, and send git off for the rest."""
+        """Record what the repository's files tell, and arrange for git to tell the rest."""
         self.repository = repository = find_repository(self._directory)
         if repository is None:
             self._done = True
@@ -87,22 +90,35 @@ class GitCapture:
                 "remote": secrets.redact_url(remote) if remote else None,
             },
         )
-        try:
-            self._send_off(repository, commit)
-        except FileNotFoundError:
-            self._end({"dirty": None, "error": "git is not installed: changes are unknown"})
+        self._first = _worker.call_after(GRACE_SECONDS, self._try_to_send_off)
 
     def stop(self) -> None:
         """Wait at most two seconds for git, and record what it said. Idempotent; nothing in a forked child."""
         if self._done or self._pid != os.getpid():
             return
+        if self._first is not None:
+            self._first.cancel(STOP_SECONDS)
+            report_failure(self._sink, "git", self._send_off)
         if self._status is not None and self._diff is not None:
             deadline = monotonic() + STOP_SECONDS
             for command in (self._status, self._diff):
                 command.finish(deadline)
             self._collect()
 
-    def _send_off(self, repository: _gitfiles.Repository, commit: str | None) -> None:
+    def _try_to_send_off(self) -> None:
+        report_failure(self._sink, "git", self._send_off)
+
+    def _send_off(self) -> None:
+        """Start both commands, once."""
+        repository = self.repository
+        if self._status is not None or self._done or repository is None:
+            return
+        try:
+            self._start_commands(repository, repository.head()[0])
+        except FileNotFoundError:
+            self._end({"dirty": None, "error": "git is not installed: changes are unknown"})
+
+    def _start_commands(self, repository: _gitfiles.Repository, commit: str | None) -> None:
         options = [*_SAFE_OPTIONS, *filter_overrides(repository), "-C", repository.root]
         paths = ["--", ":/", ":(top,exclude,glob)**/.runlore/**", *self._excluded(repository.root)]
         tree = commit or _EMPTY_TREES["objectformat = sha256" in repository.config.lower()]
@@ -235,7 +251,9 @@ class Command:
         self._task.cancel(0)
         os.close(self._read_end)
         if kill:
-            os.killpg(self._process, signal.SIGKILL)
+            from signal import SIGKILL
+
+            os.killpg(self._process, SIGKILL)
         try:
             code = os.waitstatus_to_exitcode(os.waitpid(self._process, 0)[1])
         except ChildProcessError:
