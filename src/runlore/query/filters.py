@@ -22,6 +22,7 @@ from runlore.query.expression import (
     Condition,
     Contains,
     Expression,
+    In,
     IsNull,
     Matches,
     Metric,
@@ -34,7 +35,7 @@ from runlore.query.expression import (
 )
 from runlore.query.fields import ATTRIBUTES, Kind, kind_of
 from runlore.query.functions import QueryFunctions, SqliteFunctions
-from runlore.query.params import param_condition
+from runlore.query.params import equalities, param_condition
 from runlore.query.parser import parse
 from runlore.query.values import Clock
 
@@ -45,7 +46,11 @@ Truth: TypeAlias = "sa.ColumnElement[bool]"
 
 
 def compile_filter(
-    query: str | Expression | None, functions: QueryFunctions | None = None, *, clock: Clock | None = None
+    query: str | Expression | None,
+    functions: QueryFunctions | None = None,
+    *,
+    clock: Clock | None = None,
+    few: bool = False,
 ) -> Truth:
     """A query as a condition over the columns of `runs`. Every value in it is a bound parameter.
 
@@ -54,6 +59,7 @@ def compile_filter(
         functions: of the database; SQLite without series unless given. The condition is to be executed within
             `functions.session(...)`, which registers what it needs.
         clock: what `now` and local time are; those of this machine unless given.
+        few: only a few runs will be asked, by another condition: look each one up, instead of listing all that match.
 
     Raises:
         QuerySyntaxError: the text is no query.
@@ -66,7 +72,7 @@ def compile_filter(
     tree = parse(query) if query is None or isinstance(query, str) else query
     clock = clock or Clock()
     check_expression(tree, clock)
-    return _Compiler(functions or SqliteFunctions(), clock).compile(tree, wanted=True)[0]
+    return _Compiler(functions or SqliteFunctions(), clock, few=few).compile(tree, wanted=True)[0]
 
 
 def mean_of(table: Any) -> sa.ColumnElement[float]:
@@ -88,9 +94,10 @@ def value_at_step(field: MetricAt, functions: QueryFunctions) -> tuple[sa.Column
 
 
 class _Compiler:
-    def __init__(self, functions: QueryFunctions, clock: Clock) -> None:
+    def __init__(self, functions: QueryFunctions, clock: Clock, *, few: bool) -> None:
         self._functions = functions
         self._clock = clock
+        self._few = few
 
     def compile(self, node: Expression, *, wanted: bool) -> tuple[Truth, int]:
         """SQL that is true where the node is certainly `wanted`, and how much of a parser's stack it needs."""
@@ -104,12 +111,13 @@ class _Compiler:
         """Join the operands, the one that nests deepest first.
 
         SQLite's parser keeps three entries for each level that is opened at the end of a list, and one for a level
-        that is opened at its beginning, of a hundred. The order means nothing to the planner.
+        that is opened at its beginning, of a hundred. What calls Python stands last, to be asked of fewer runs.
         """
         conjunction = isinstance(node, And) == wanted
         if not node.operands:
             return (sa.true() if conjunction else sa.false()), 1
-        compiled = sorted((self.compile(o, wanted=wanted) for o in node.operands), key=lambda pair: -pair[1])
+        ordered = sorted(node.operands, key=_is_slow)
+        compiled = sorted((self.compile(o, wanted=wanted) for o in ordered), key=lambda pair: -pair[1])
         if len(compiled) == 1:
             return compiled[0]
         need = max(size + (1 if index == 0 else 3) for index, (_, size) in enumerate(compiled))
@@ -162,10 +170,12 @@ class _Compiler:
         if isinstance(node, IsNull):
             present = _exists(params, params.c.key == field.key, not_null)
             return sa.not_(present) if wanted else present
+        has_key = params.c.key == field.key
+        if wanted and not self._few and (isinstance(node, In) or (isinstance(node, Compare) and node.operator == "=")):
+            many = node.values if isinstance(node, In) else (node.value,)
+            return sa.or_(*(_among(params, has_key, found) for found in equalities(many, params)))
         holds = param_condition(node, params, self._functions)
-        if wanted:
-            return self._among(params, params.c.key == field.key, not_null, holds)
-        return _exists(params, params.c.key == field.key, not_null, _not_true(holds))
+        return _exists(params, has_key, not_null, holds if wanted else _not_true(holds))
 
     def _on_row(
         self, table: sa.Table, key: str, node: Condition, condition: Callable[[], Truth], *, wanted: bool
@@ -175,17 +185,25 @@ class _Compiler:
             return sa.not_(present) if wanted else present
         if not wanted:
             return _exists(table, table.c.key == key, _not_true(condition()))
-        slow = isinstance(node, Matches) or (isinstance(node, Compare) and node.operator == "!=")
-        return (_exists if slow else self._among)(table, table.c.key == key, condition())
-
-    @staticmethod
-    def _among(table: sa.Table, *where: Truth) -> Truth:
-        return runs.c.id.in_(sa.select(table.c.run_id).where(*where))
+        indexed = node.field in (Metric(key), Tag(key)) and not self._few
+        selective = isinstance(node, In) or (isinstance(node, Compare) and node.operator != "!=")
+        return (_among if indexed and selective else _exists)(table, table.c.key == key, condition())
 
 
 def _not_true(condition: Truth) -> Truth:
     """False or unknown: what `NOT` alone does not say in SQL."""
     return Grouping(condition).is_not(sa.true())
+
+
+def _is_slow(node: Expression) -> bool:
+    """Whether it calls back into Python for each run."""
+    if isinstance(node, Not):
+        return _is_slow(node.operand)
+    return isinstance(node, Matches) or (not isinstance(node, (And, Or)) and isinstance(node.field, MetricAt))
+
+
+def _among(table: sa.Table, *where: Truth) -> Truth:
+    return runs.c.id.in_(sa.select(table.c.run_id).where(*where))
 
 
 def _exists(table: sa.Table, *where: Truth) -> Truth:

@@ -66,7 +66,7 @@ class QueryFunctions(ABC):
 
     @abstractmethod
     def session(self, connection: sa.Connection, time_limit_s: float) -> contextlib.AbstractContextManager[None]:
-        """While it lasts, statements on the connection may only read, and end after the time limit.
+        """While it lasts, statements on the connection see one snapshot, may only read, and end after the time limit.
 
         Raises:
             QueryTimeout: the time is up.
@@ -137,7 +137,10 @@ class SqliteFunctions(QueryFunctions):
             connection.info[_REGISTERED] = self
         raw.set_progress_handler(lambda: int(time.monotonic() > deadline), 2_000)
         raw.set_authorizer(_authorize)
+        begun = not raw.in_transaction
         try:
+            if begun:
+                raw.execute("BEGIN")
             yield
         except sa.exc.OperationalError as error:
             if self._failure is not None:
@@ -149,6 +152,8 @@ class SqliteFunctions(QueryFunctions):
             raise
         finally:
             raw.set_progress_handler(None, 0)
+            if begun and raw.in_transaction:
+                raw.execute("ROLLBACK")
             raw.set_authorizer(_allow)
             self._forget()
 

@@ -109,21 +109,18 @@ def iterate_pages(
 
 
 def _fetch(connection: sa.Connection, selection: Selection) -> Page:
-    live = _live_before(connection, selection)
     rows = connection.execute(selection.statement(extra=1)).all()
     visited = rows if selection.limit is None else rows[: selection.limit]
     keys = tuple(RunKey(row.id, row.uid) for row in visited)
     if len(visited) == len(rows):
         return Page(keys, None)
+    live = _live_before(connection, selection)
     return Page(keys, cursors.encode(_position(selection, live, visited), selection.belongs_to))
 
 
 def _live_before(connection: sa.Connection, selection: Selection) -> frozenset[str]:
-    """Runs whose sort key may change and that were not visited yet.
-
-    Asked before the page is read: a run that ends in between is then still known as one that may have moved.
-    """
-    if selection.order.fixed or selection.limit is None:
+    """Runs whose sort key may change and that were not visited before this page, in the snapshot of the page."""
+    if selection.order.fixed:
         return frozenset()
     if selection.position is not None:
         return selection.position.pending

@@ -47,14 +47,24 @@ def param_condition(node: Condition, table: sa.Table, functions: QueryFunctions)
 
 
 def _equals(many: Iterable[Value], table: sa.Table) -> Truth:
+    return sa.or_(*equalities(many, table))
+
+
+def equalities(many: Iterable[Value], table: sa.Table) -> list[Truth]:
+    """Alternatives that together say that a param equals one of the values; each can use an index of its own.
+
+    A check of the JSON would cost a look at the row, so it is made only where true, false or None could intrude.
+    """
     texts: set[str] = set()
     numbers: set[float] = set()
     for value in many:
         _gather(value, texts, numbers)
-    found = table.c.text.in_(sorted(texts))
-    if not numbers:
-        return found
-    return sa.or_(found, sa.and_(table.c.num.in_(sorted(numbers)), table.c.json.not_in(_FLAGS)))
+    by_text = table.c.text.in_(sorted(texts))
+    found = [sa.and_(by_text, table.c.json != "null") if "null" in texts else by_text]
+    if numbers:
+        by_number = table.c.num.in_(sorted(numbers))
+        found.append(sa.and_(by_number, table.c.json.not_in(_FLAGS)) if numbers & {0.0, 1.0} else by_number)
+    return found
 
 
 def _gather(value: Value, texts: set[str], numbers: set[float]) -> None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from runlore.catalog.schema import runs
 from runlore.errors import InvalidArgument, WrongType
 from runlore.query import cursor as cursors
+from runlore.query.checks import check_expression
 from runlore.query.expression import Expression, uses_attribute
 from runlore.query.filters import compile_filter
 from runlore.query.functions import QueryFunctions, SqliteFunctions
@@ -39,7 +40,8 @@ class Selection:
     """A query that was read and checked, ready to become SQL.
 
     Attributes:
-        where: condition over `runs`: filter, scope, and no deleted runs unless they were asked for.
+        tree: the filter.
+        scope: conditions over `runs` beside it: experiments, and no deleted runs unless they were asked for.
         order: how runs are sorted.
         position: where the last page ended, or None.
         clock: what `now` is, the same on all pages.
@@ -48,7 +50,8 @@ class Selection:
         limit: runs in a page, or None for all.
     """
 
-    where: Truth
+    tree: Expression
+    scope: tuple[Truth, ...]
     order: Order
     position: Position | None
     clock: Clock
@@ -61,7 +64,7 @@ class Selection:
         terms = self.order.terms
         columns = [term.expression.label(f"sort_{index}") for index, term in enumerate(terms)]
         chosen = sa.select(runs.c.id, runs.c.uid, runs.c.state, *columns).select_from(self.order.source)
-        chosen = chosen.where(self.where)
+        chosen = chosen.where(compile_filter(self.tree, self.functions, clock=self.clock), *self.scope)
         if self.position is not None:
             chosen = chosen.where(_onward(terms, self.position))
         chosen = chosen.order_by(*(term.ordered() for term in terms))
@@ -69,7 +72,9 @@ class Selection:
 
     def live(self, at_most: int) -> sa.Select[tuple[str]]:
         """Uids of runs that the query finds and that may still change, the newest first."""
-        return sa.select(runs.c.uid).where(runs.c.state == OPEN, self.where).order_by(runs.c.uid.desc()).limit(at_most)
+        found = compile_filter(self.tree, self.functions, clock=self.clock, few=True)
+        chosen = sa.select(runs.c.uid).where(runs.c.state == OPEN, found, *self.scope)
+        return chosen.order_by(runs.c.uid.desc()).limit(at_most)
 
 
 def select_runs(
@@ -142,12 +147,13 @@ def make_selection(
     if cursor is not None:
         position = cursors.decode(cursor, belongs_to, [term.type for term in order.terms])
         clock = replace(clock, now_ns=position.now_ns)
-    where = [compile_filter(tree, functions, clock=clock)]
+    check_expression(tree, clock)
+    scope: list[Truth] = []
     if experiment is not None:
-        where.append(experiment_condition(experiment, functions))
+        scope.append(experiment_condition(experiment, functions))
     if not include_deleted and not uses_attribute(tree, "deleted"):
-        where.append(runs.c.deleted == 0)
-    return Selection(sa.and_(*where), order, position, clock, belongs_to, functions, limit)
+        scope.append(runs.c.deleted == 0)
+    return Selection(tree, tuple(scope), order, position, clock, belongs_to, functions, limit)
 
 
 def _onward(terms: Sequence[SortTerm], position: Position) -> Truth:

@@ -285,8 +285,11 @@ def _date_to_time(found: re.Match[str], clock: Clock) -> Span:
     try:
         date = dt.datetime(int(year), int(month), int(day))  # noqa: DTZ001 - localize() gives it its zone
         if hour is None:
+            if date.date() == dt.date.max:
+                return Span(_INT64, _INT64)
             following = date + dt.timedelta(days=1)
-            return Span(_datetime_ns(clock.localize(date)), _datetime_ns(clock.localize(following)))
+            start, end = _datetime_ns(clock.localize(date)), _datetime_ns(clock.localize(following))
+            return Span(_clamp(start), _clamp(end))
         moment = date.replace(hour=int(hour), minute=int(minute), second=int(second or 0))
         if zone:
             moment = moment.replace(tzinfo=_zone(zone))
