@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from runlore._version import __version__
 
 if TYPE_CHECKING:
+    from runlore import registry
     from runlore.reader import Experiment, RunView, compare, experiment, experiments, get_run, runs
     from runlore.run import Run, active_run, resume, start
 
@@ -42,6 +43,7 @@ __all__ = [
     "experiment",
     "experiments",
     "get_run",
+    "registry",
     "resume",
     "runs",
     "start",
@@ -52,11 +54,13 @@ if not TYPE_CHECKING:  # to a type checker a name that does not exist is an erro
 
     def __getattr__(name: str) -> Any:
         """Import what is asked for, and not before: `import runlore` costs next to nothing."""
+        from importlib import import_module
+
+        if name == "registry":
+            return import_module("runlore.registry")
         home = _HOMES.get(name)
         if home is None:
             raise AttributeError(f"module 'runlore' has no attribute {name!r}")
-        from importlib import import_module
-
         value = getattr(import_module(home), name)
         globals()[name] = value
         return value

@@ -16,6 +16,7 @@
     ├── QuerySyntaxError (ValueError)        points at the column
     ├── QueryTimeout (TimeoutError)          a query took longer than its limit
     ├── ReadOnlyStore (PermissionError)
+    ├── NotStored (OSError)                  the disk did not take what had to be kept
     ├── UnsupportedFormat (RuntimeError)     written by a newer Runlore
     ├── DamagedFile (RuntimeError)           a file of the store is not what it should be
     ├── UnsafeLoad (PermissionError)         loading would unpickle and nobody asked for it
@@ -38,6 +39,7 @@ __all__ = [
     "MissingDependency",
     "NoActiveRun",
     "NotFound",
+    "NotStored",
     "QuerySyntaxError",
     "QueryTimeout",
     "ReadOnlyStore",
@@ -132,6 +134,10 @@ class QueryTimeout(RunloreError, TimeoutError):
 
 class ReadOnlyStore(RunloreError, PermissionError):
     """The store cannot be written to."""
+
+
+class NotStored(RunloreError, OSError):
+    """Something that had to be kept could not be: the disk is full, or a quota is used up."""
 
 
 class UnsupportedFormat(RunloreError, RuntimeError):

@@ -79,7 +79,7 @@ def encode_model(
     described = {"signature": check_signature(signature)} if signature is not None else {}
     if example is not None:
         described = {**_describe(model, example), **described}
-    chosen = format or _natural_format(model)
+    chosen = format or natural_format(model)
     if chosen is None and not allow_pickle:
         raise UnsafeLoad(
             f"model is a {type_name(model)}, which only a pickle could hold, and a pickle runs code when it is loaded. "
@@ -101,7 +101,8 @@ def _encode(model: Any, format: str, described: dict[str, Any]) -> Encoded:  # n
     return Encoded(**out.content, media_type=media_type, suffix=suffix, kind=MODEL, metadata=metadata)
 
 
-def _natural_format(model: Any) -> str | None:
+def natural_format(model: Any) -> str | None:
+    """The format for the model's library; None for what is no model of a library known here."""
     if _xgboost.is_model(model):
         return XGBOOST_UBJ
     if _lightgbm.is_model(model):
