@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runlore.query.values import Clock
 
 MAX_LIVE = 2_000
-"""Runs that may still change which a cursor can remember (22 characters each)."""
+"""Runs that may still change which a cursor can remember (29 characters each)."""
 
 DEFAULT_TIME_LIMIT_S = 30.0
 
