@@ -4,7 +4,8 @@
 | --- | --- | --- |
 | `RUNLORE_STORE` | path of the store | the nearest `.runlore` upwards, else `./.runlore` |
 | `RUNLORE_RUN` | uid of a run that this process joins | none |
-| `RUNLORE_FSYNC` | `1`: each call reaches the disk before it returns; above 1: at most that many ms late | `0` |
+| `RUNLORE_EXPERIMENT` | the experiment of `RUNLORE_RUN`, as `Run.env` sets it | the one that `start` names |
+| `RUNLORE_FSYNC` | `1`: each call reaches the disk before it returns, which also survives a loss of power | `0` |
 | `RUNLORE_CAPTURE` | `0` or `1`: default of `capture=`; or a list such as `git,environment` | `1` |
 | `RUNLORE_JOURNAL` | `mmap`, `write` or `auto`: how journal bytes go out | `auto` |
 | `RUNLORE_CACHE` | directory for catalogs of stores that cannot hold their own | `$XDG_CACHE_HOME/runlore` |
@@ -51,22 +52,16 @@ def joined_run() -> str | None:
     return os.environ.get("RUNLORE_RUN") or None
 
 
-def fsync_interval_ms() -> float | None:
-    """None: the operating system writes when it likes. 0: before each call returns. Else: at most this late, in ms.
+def fsync() -> bool:
+    """Whether every call waits until the disk has what it recorded (`RUNLORE_FSYNC`).
 
     Raises:
-        InvalidArgument: `RUNLORE_FSYNC` is not a number >= 0.
+        InvalidArgument: `RUNLORE_FSYNC` is neither 0 nor 1.
     """
-    text = os.environ.get("RUNLORE_FSYNC", "0")
-    try:
-        number = float(text or 0)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise InvalidArgument(f"RUNLORE_FSYNC={text!r} must be 0, 1 or a number of milliseconds")
-    if number == 0:
-        return None
-    return 0.0 if number == 1 else number
+    text = os.environ.get("RUNLORE_FSYNC") or "0"
+    if text not in ("0", "1"):
+        raise InvalidArgument(f"RUNLORE_FSYNC={text!r} must be 0 or 1")
+    return text == "1"
 
 
 def journal_mode() -> str:

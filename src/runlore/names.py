@@ -8,7 +8,6 @@ can leave the store, and two names never share a path.
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 from runlore.errors import InvalidName, WrongType
@@ -45,6 +44,8 @@ def encode(component: str) -> str:
     if is_uid(component):
         out = f"%{raw[0]:02X}{out[1:]}"
     if len(out) > _MAX_COMPONENT_BYTES:
+        import hashlib
+
         out = f"{out[:120]}%~{hashlib.sha256(raw).hexdigest()}"
     return out or "%"
 

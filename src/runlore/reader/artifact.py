@@ -86,7 +86,7 @@ class Artifact:
         )  # fmt: skip
 
     def download(self, directory: str | os.PathLike[str] = ".", *, overwrite: bool = False) -> str:
-        """Copy the contents into a directory, under the artifact's name; returns the path of the copy.
+        """Copy the contents into a directory, under the artifact's name, and return the path of the copy.
 
         Raises:
             InvalidName: the name would leave the directory.

@@ -12,7 +12,7 @@ from runlore.catalog import schema
 from runlore.errors import InvalidArgument, RunNotFound
 from runlore.reader import events as records
 from runlore.reader.run_view import RunView
-from runlore.reader.tables import run_frame
+from runlore.reader.tables import is_system, run_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,15 +53,14 @@ class Experiment:
         """Rows of the runs that a selector names, oldest first."""
         table = schema.runs
         with self._session.refresh().catalog.connect() as connection:
-            rows = connection.execute(
-                select(table).where(table.c.experiment == self.path, table.c.deleted == 0).order_by(table.c.number, table.c.id)
-            ).mappings().all()  # fmt: skip
+            mine = select(table).where(table.c.experiment == self.path, table.c.deleted == 0)
+            rows = connection.execute(mine.order_by(table.c.number, table.c.id)).mappings().all()
         wanted = records.choices(run)
         return [dict(row) for row in rows if wanted is None or row["number"] in wanted or row["uid"] in wanted]
 
     def data(
-        self, event: Any = None, key: Any = None, run: Any = None, step: Any = None, since: Any = None, until: Any = None,
-        **extra: Any,
+        self, event: Any = None, key: Any = None, run: Any = None, step: Any = None, since: Any = None,
+        until: Any = None, **extra: Any,
     ) -> pd.DataFrame:  # fmt: skip
         """Everything that the runs recorded, one row a record, in time order with a RangeIndex.
 
@@ -73,8 +72,8 @@ class Experiment:
             key: key, or several.
             run: number or uid, or several; by default all runs.
             step: step, or several; NaN stands for "no step".
-            since: earliest time: a datetime (naive: UTC), seconds since 1970, a timedelta back from now, or text such as
-                `2026-11-01` or `-2h`.
+            since: earliest time: a datetime (naive: UTC), seconds since 1970, a timedelta back from now, or text such
+                as `2026-11-01` or `-2h`.
             until: latest time, inclusive.
             extra: an extra column, or `value`, `node`, `userid`, must equal this, or one of these.
 
@@ -92,7 +91,7 @@ class Experiment:
         return records.frame(parts)
 
     def summary(self) -> pd.DataFrame:
-        """Statistics of every metric over all points of all runs, and of the duration of runs.
+        """Statistics of every metric over all points of all runs, and of the duration of runs. Hardware is left out.
 
         Columns: event, key, count, mean, std (of a sample), min, 25%, 50%, 75%, max. The last row is the runs' duration
         in seconds, over runs that ended.
@@ -104,6 +103,7 @@ class Experiment:
         rows = [
             {"event": model.METRIC, "key": key, **values[group.index].describe().to_dict()}
             for key, group in data.groupby("key", sort=True)
+            if not is_system(key)
         ]
         spans = [(row["ended_ns"] - row["started_ns"]) / 1e9 for row in self._rows() if row["ended_ns"] is not None]
         rows.append({"event": "run", "key": "duration_s", **pd.Series(spans, dtype="float64").describe().to_dict()})

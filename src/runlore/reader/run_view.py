@@ -13,7 +13,7 @@ from runlore.catalog.summary import Detail
 from runlore.errors import ArtifactNotFound, NotFound
 from runlore.reader import events as records
 from runlore.reader.artifact import Artifact
-from runlore.reader.tables import settings
+from runlore.reader.tables import is_system, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,6 +32,7 @@ class RunView:
         started_ns, ended_ns, updated_ns: nanoseconds since 1970 UTC; `ended_ns` None while it runs.
         params: values as they were logged, by key.
         metrics: last value of each metric: the one of the greatest step, then of the latest time.
+        system: the same of hardware metrics, whose keys begin with `system/`.
         tags: by key.
         points: number of metric points.
         lost: records that could not be kept.
@@ -81,7 +82,9 @@ class RunView:
         self.damage: list[str] = json.loads(row["damage"]) if row["damage"] else []
         self._row = row
         self._detail = Detail.load(row["detail"])
-        self.params, self.metrics, self.tags = settings(self._session, row["id"])
+        self.params, metrics, self.tags = settings(self._session, row["id"])
+        self.metrics = {key: value for key, value in metrics.items() if not is_system(key)}
+        self.system = {key: value for key, value in metrics.items() if is_system(key)}
 
     def refresh(self) -> RunView:
         """Read everything anew; returns the view itself."""
@@ -143,7 +146,7 @@ class RunView:
         import numpy as np
         import pandas as pd
 
-        if key not in self.metrics and key not in self.refresh().metrics:
+        if not self._has(key):
             raise NotFound(f"run {self.experiment}#{self.number} has no metric {key!r}{_similar(key, self.metrics)}")
         found = records.run_columns(self._row, self.directory, records.Filter(event=model.METRIC, key=key))
         if found is None:
@@ -151,17 +154,26 @@ class RunView:
         dt = found["time"].astype("datetime64[ns]")
         return pd.DataFrame({"step": found["step"], "value": found["value"].astype("float64"), "dt": dt})
 
+    def _has(self, key: str) -> bool:
+        known = key in self.metrics or key in self.system
+        return known or key in self.refresh().metrics or key in self.system
+
     def events(self, *kinds: str) -> list[StoredEvent]:
         """Recorded events of these kinds (of all, without any), in time order. Points of series are not among them."""
         from runlore.store.content import read_events
 
         return read_events(self.directory, list(kinds) or None)
 
-    def logs(self) -> Iterator[str]:
-        """The console, line by line, without line ends."""
+    def logs(self, *streams: str) -> Iterator[str]:
+        """The console, line by line, without line ends.
+
+        Args:
+            streams: `stdout`, `stderr`, or `logging` for records of that module; stdout and stderr by default.
+        """
+        wanted = streams or ("stdout", "stderr")
         for event in self.events(model.LOG):
-            if isinstance(event.value, str):
-                yield from event.value.splitlines()
+            if event.key in wanted and isinstance(event.value, str):
+                yield from event.value.split("\n")
 
     def children(self) -> list[RunView]:
         """Runs that were started under this one, oldest first."""

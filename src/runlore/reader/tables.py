@@ -19,8 +19,8 @@ ATTRIBUTES = (
 )  # fmt: skip
 
 
-def run_frame(session: Session, ids: Sequence[int]) -> pd.DataFrame:
-    """One row a run, in the order of the ids.
+def run_frame(session: Session, ids: Sequence[int], *, system: bool = False) -> pd.DataFrame:
+    """One row a run, in the order of the ids. Hardware metrics (`system/…`) are left out unless `system` is true.
 
     Columns: the attributes (`run` is the number; `started` and `ended` are datetime64[ns] in naive UTC, `duration` is
     a timedelta), then `params.*`, `metrics.*` (last values, float64) and `tags.*`, each sorted by name.
@@ -34,7 +34,8 @@ def run_frame(session: Session, ids: Sequence[int]) -> pd.DataFrame:
     at = {row["id"]: index for index, row in enumerate(rows)}
     present = list(at)
     _pivot(columns, "params.", session.select(schema.params, present), at, lambda row: json_or_none(row["json"]))
-    _pivot(columns, "metrics.", session.select(schema.metrics, present), at, lambda row: nan_if_none(row["last"]))
+    metrics = [row for row in session.select(schema.metrics, present) if system or not is_system(row["key"])]
+    _pivot(columns, "metrics.", metrics, at, lambda row: nan_if_none(row["last"]))
     _pivot(columns, "tags.", session.select(schema.tags, present), at, lambda row: row["value"])
     return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
 
@@ -88,6 +89,11 @@ def _typed(values: list[Any]) -> Any:
     if kinds == {float} or (kinds == {int, float} and all(v is None or abs(v) <= 1 << 53 for v in values)):
         return pd.array([float("nan") if value is None else float(value) for value in values], dtype="float64")
     return pd.Series(values, dtype=object)
+
+
+def is_system(key: str) -> bool:
+    """Whether a metric is about the hardware, not about the model."""
+    return key.startswith("system/")
 
 
 def settings(session: Session, run_id: int) -> tuple[dict[str, Any], dict[str, float], dict[str, str]]:

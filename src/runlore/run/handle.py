@@ -423,10 +423,13 @@ class Run(MediaMethods):
         """End the run with what is known of the reason: exit code, exception type, message, traceback. Idempotent."""
         if self._ended:
             return
-        self._ended = True
         forked = os.getpid() != self._pid
-        if self._captures is not None and not forked:
-            self._captures.stop()
+        captures, self._captures = self._captures, None
+        if captures is not None and not forked:
+            captures.stop()  # before the handle is closed: what captures store last is artifacts, too
+        if self._ended:
+            return  # a signal handler ended the run while captures were stopping
+        self._ended = True
         ends.forget(self)
         if self._owner and not forked:
             final = self._terminal or status

@@ -42,7 +42,7 @@ def _start_in(path: str) -> dict[str, Any]:
             return {}
         if kind == fmt.EVENT:
             text = data[at + 32 : at + 32 + count]
-            if fmt.record_check(time, step, count, number, text) != check:
+            if fmt.record_check(time, step, count, number, tail, text) != check:
                 return {}
             record = json.loads(text.decode("utf-8", "surrogatepass"))
             if record["e"] == START:

@@ -75,9 +75,7 @@ def start(
     number: int | None = None
     owner = place.create_run(experiment, uid)
     path = place.run_directory(experiment, uid)
-    journal = open_journal(
-        place.journal_directory(path), uid, config.journal_mode(), fsync=config.fsync_interval_ms() is not None
-    )
+    journal = open_journal(place.journal_directory(path), uid, config.journal_mode(), fsync=config.fsync())
     if owner:
         number = place.claim_number(experiment, uid)
         about = _about(experiment, number, name, description, group, parent_uid)
@@ -117,9 +115,7 @@ def resume(uid: str, *, store: str | os.PathLike[str] | DirectoryStore | None = 
     captures = _captures(capture)
     place = open_store(store)
     path = place.find_run(uid)
-    journal = open_journal(
-        place.journal_directory(path), uid, config.journal_mode(), fsync=config.fsync_interval_ms() is not None
-    )
+    journal = open_journal(place.journal_directory(path), uid, config.journal_mode(), fsync=config.fsync())
     place.touch_run(path)
     from urllib.parse import unquote
 
@@ -161,7 +157,7 @@ def _begin(run: Run, params: dict[str, Any], tags: dict[str, Any], captures: dic
     if any(captures.values()):
         from runlore.run.capturing import begin
 
-        run._captures = begin(run, captures)  # noqa: SLF001 - the handle keeps what it has to stop
+        run._captures = begin(run, captures, joined=not run._owner)  # noqa: SLF001 - the handle stops what it holds
 
 
 def _checked(
