@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from runlore.media.image import encode_image
     from runlore.media.model import encode_model
     from runlore.media.object_codec import decode_object, encode_object
+    from runlore.media.onnx import encode_onnx
     from runlore.media.signature import decode_example, infer_schema
     from runlore.media.table import encode_table
     from runlore.media.text import encode_html, encode_text
@@ -46,6 +47,7 @@ _MODULES = {
     "encode_image": "image",
     "encode_model": "model",
     "encode_object": "object_codec",
+    "encode_onnx": "onnx",
     "encode_pr": "curve",
     "encode_roc": "curve",
     "encode_table": "table",
@@ -73,6 +75,7 @@ __all__ = [
     "encode_image",
     "encode_model",
     "encode_object",
+    "encode_onnx",
     "encode_pr",
     "encode_roc",
     "encode_table",

@@ -17,10 +17,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, UnsafeLoad, WrongType
-from runlore.media import _lightgbm, _pickle, _skops, _torch, _xgboost
+from runlore.media import _lightgbm, _onnxruntime, _pickle, _skops, _torch, _xgboost
 from runlore.media._arrays import type_name
-from runlore.media._content import Content, Spool
+from runlore.media._content import Content, Spool, read_content
 from runlore.media.encoded import MODEL, Encoded
+from runlore.media.onnx import MEDIA_TYPE as ONNX_MEDIA_TYPE
+from runlore.media.onnx import encode_onnx
 from runlore.media.signature import check_signature, encode_example, infer_schema
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ XGBOOST_UBJ = "ubj"
 XGBOOST_JSON = "json"
 LIGHTGBM_TEXT = "text"
 PICKLE = "pickle"
+ONNX = "onnx"
 
 _STORED_AS = {
     SKOPS: ("application/x-skops", ".skops"),
@@ -40,6 +43,7 @@ _STORED_AS = {
     XGBOOST_JSON: ("application/x-xgboost-json", ".xgb.json"),
     LIGHTGBM_TEXT: ("text/x-lightgbm", ".lgb.txt"),
     PICKLE: ("application/x-pickle", ".pickle"),
+    ONNX: (ONNX_MEDIA_TYPE, ".onnx"),
 }
 _FORMAT_OF = {media_type: name for name, (media_type, _) in _STORED_AS.items()}
 
@@ -76,6 +80,10 @@ def encode_model(
     """
     if format is not None and format not in _STORED_AS:
         raise InvalidArgument(f"format={format!r} must be one of {sorted(_STORED_AS)}")
+    if format == ONNX:
+        if example is None:
+            raise InvalidArgument("format='onnx' needs example=: some rows that the model accepts")
+        return encode_onnx(model, example)
     described = {"signature": check_signature(signature)} if signature is not None else {}
     if example is not None:
         described = {**_describe(model, example), **described}
@@ -198,6 +206,8 @@ def decode_model(
         raise InvalidArgument(f"media_type={media_type!r} is no model's; known are {sorted(_FORMAT_OF)}")
     if module is not None and chosen != SAFETENSORS:
         raise InvalidArgument(f"module= is for PyTorch weights; this model is stored as {chosen}")
+    if chosen == ONNX:
+        return _onnxruntime.open_session(read_content(content, "the model"))
     if chosen == PICKLE:
         return _pickle.load(content, "the model", allow_pickle=allow_pickle)
     if chosen == SKOPS:
