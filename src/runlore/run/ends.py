@@ -95,8 +95,10 @@ def _end_all(status: str, about: dict[str, Any]) -> None:
 
 def _on_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     status, about = status_of(error.with_traceback(trace))
-    _end_all(status, about)
-    _previous_hook(kind, error, trace)
+    try:
+        _previous_hook(kind, error, trace)  # while output is still captured: the traceback belongs to the record
+    finally:
+        _end_all(status, about)
 
 
 class _NoticedExit(SystemExit):

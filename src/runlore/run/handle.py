@@ -241,7 +241,7 @@ class Run(MediaMethods):
 
     def log_event(
         self, kind: str, key: str, value: Any = None, *, step: float | None = None,
-        time: float | datetime | None = None, **extra: Any,
+        time: float | datetime | None = None, columns: Mapping[str, Any] | None = None, **extra: Any,
     ) -> None:  # fmt: skip
         """Record a fact of any kind.
 
@@ -251,7 +251,8 @@ class Run(MediaMethods):
             value: anything that can be JSON.
             step: as for `log_metric`.
             time: as for `log_metric`.
-            extra: columns of this event alone, in `Experiment.data()`.
+            columns: columns of this event alone, in `Experiment.data()`.
+            extra: the same as arguments, for columns that are not called like an argument of this method.
 
         Raises:
             InvalidArgument: an extra column has a reserved name.
@@ -259,8 +260,9 @@ class Run(MediaMethods):
         """
         check_key(kind, "kind")
         check_key(key, "key")
-        _check_columns(extra)
-        self._journal.event(kind, key, value, step=step, time_ns=_time(time), extra=extra or None)
+        merged = {**(columns or {}), **extra}
+        check_columns(merged)
+        self._journal.event(kind, key, value, step=step, time_ns=_time(time), extra=merged or None)
 
     def log_extra(self, **columns: Any) -> None:
         """Give every later record of this process further columns in `Experiment.data()`; None removes one.
@@ -276,7 +278,7 @@ class Run(MediaMethods):
             >>> runlore.experiment("iris").data(event="metric")["fold"].tolist()
             [3]
         """
-        _check_columns(columns)
+        check_columns(columns)
         merged = {name: value for name, value in {**self._extra, **columns}.items() if value is not None}
         self._journal.columns(merged)
         self._extra = merged
@@ -364,9 +366,14 @@ class Run(MediaMethods):
             self.log_artifact(path, name)
         return len(found)
 
-    def _keep(self, content: bytes | str, name: str, about: dict[str, Any], step: float | None) -> None:
+    def _keep(
+        self, content: bytes | str, name: str, about: dict[str, Any], step: float | None, *, time: Any = None,
+        columns: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         """Store contents and record the artifact; a disk that is full is counted and said, and not raised."""
         self._check_open()
+        check_columns(columns or {})
+        time_ns = _time(time)
         try:
             put = self.store.put_bytes(content) if isinstance(content, bytes) else self.store.put_file(content)
         except OSError as error:
@@ -378,7 +385,8 @@ class Run(MediaMethods):
                     file=sys.__stderr__,
                 )
             return
-        self._journal.event(model.ARTIFACT, name, {"digest": put[0], "size": put[1], **about}, step=step)
+        value = {"digest": put[0], "size": put[1], **about}
+        self._journal.event(model.ARTIFACT, name, value, step=step, time_ns=time_ns, extra=columns or None)
 
     # -- other processes, other runs ----------------------------------------------------------------------------
 
@@ -447,7 +455,8 @@ class Run(MediaMethods):
             )
 
 
-def _check_columns(columns: Mapping[str, Any]) -> None:
+def check_columns(columns: Mapping[str, Any]) -> None:
+    """Raise `InvalidArgument` where an extra column has a reserved name."""
     for name in columns:
         if name in model.RESERVED_COLUMNS:
             raise InvalidArgument(
