@@ -435,7 +435,7 @@ class Run(MediaMethods):
         captures, self._captures = self._captures, None
         if captures is not None and not forked:
             captures.stop()  # before the handle is closed: what captures store last is artifacts, too
-        if self._ended:
+        if self.ended:
             return  # a signal handler ended the run while captures were stopping
         self._ended = True
         ends.forget(self)
