@@ -182,7 +182,8 @@ def _living(journal: UnsealedJournal, *, force: bool) -> str:
         return ""
     if alive and (how != "age" or not force):
         return f"the writer {journal.writer} lives ({how})"
-    here = header.get("boot") == liveness.boot_id() or header.get("host") == os.uname().nodename
+    # A journal without a header was killed before it had one: the lock alone tells.
+    here = header.get("boot", liveness.boot_id()) == liveness.boot_id() or header.get("host") == os.uname().nodename
     if (how == "age" or not here) and not force:
         silence = time_ns() - os.stat(journal.path).st_mtime_ns
         if silence < _SURELY_DEAD_NS:

@@ -16,6 +16,7 @@ import json
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from runlore.errors import DamagedFile, UnsupportedFormat
 from runlore.store.points import Part
@@ -28,6 +29,10 @@ VERSION = 1
 METRICS = "metrics.parquet"
 EVENTS = "events.parquet"
 METADATA = b"runlore"
+CHECK = b"runlore.crc32"
+"""The CRC-32 of the metadata, in decimal: pages carry checksums, and the footer of Parquet does not."""
+METRIC_COLUMNS = ("key", "step", "time_ns", "value", "writer", "sequence", "position")
+EVENT_COLUMNS = ("time_ns", "writer", "sequence", "step", "kind", "key", "value", "extra", "exact")
 
 Identity = tuple[int, int, int]
 """Tells one version of a file from the next: inode, time of change, size."""
@@ -79,7 +84,7 @@ def read_summary(directory: str) -> dict[str, Any]:
     """
     path = os.path.join(directory, EVENTS)
     with open(path, "rb") as file:
-        return _describe(_parquet(file, path), path)
+        return _describe(_parquet(file, path, EVENT_COLUMNS), path)
 
 
 @contextmanager
@@ -89,26 +94,34 @@ def _reading(path: str) -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise DamagedFile(
-            f"{path!r} cannot be read as Parquet: {error}. Nothing was changed; "
-            "put it back from a copy of the store, or move the run away"
-        ) from error
+        raise _damaged(path, f"cannot be read as Parquet: {error}") from error
 
 
-def _parquet(file: BinaryIO, path: str) -> Any:
+def _damaged(path: str, what: str) -> DamagedFile:
+    return DamagedFile(f"{path!r} {what}. Nothing was changed; put it back from a copy of the store, or move it away")
+
+
+def _parquet(file: BinaryIO, path: str, columns: tuple[str, ...]) -> Any:
     import pyarrow.parquet as pq
 
     with _reading(path):
-        return pq.ParquetFile(file, page_checksum_verification=True)
+        parquet = pq.ParquetFile(file, page_checksum_verification=True)
+        names = tuple(parquet.schema_arrow.names)
+    if METADATA not in (parquet.metadata.metadata or {}):
+        raise _damaged(path, "is a Parquet file that Runlore did not write")
+    if not set(columns) <= set(names):
+        raise _damaged(path, f"has the columns {names}, but should have {columns}")
+    return parquet
 
 
 def _describe(parquet: Any, path: str) -> dict[str, Any]:
-    text = (parquet.metadata.metadata or {}).get(METADATA)
-    if text is None:
-        raise DamagedFile(f"{path!r} is a Parquet file that Runlore did not write. Nothing was changed; move it away")
+    """The metadata of a sealed file."""
+    text = parquet.metadata.metadata[METADATA]
+    if parquet.metadata.metadata.get(CHECK) != str(crc32(text)).encode("ascii"):
+        raise _damaged(path, "has metadata that do not match their CRC")
     about: dict[str, Any] = json.loads(text)
     if about["version"] > VERSION:
         raise UnsupportedFormat(
@@ -126,7 +139,7 @@ def open_sealed(directory: str) -> Sealed | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        return Sealed(directory, file, _parquet(file, path))
+        return Sealed(directory, file, _parquet(file, path, EVENT_COLUMNS))
     except BaseException:
         file.close()
         raise
@@ -205,7 +218,8 @@ class Sealed:
             if not pc.any(mask).as_py():
                 return
             table = self._parquet.read_row_group(index, columns=columns).filter(mask)
-        yield from zip(*(table.column(name).to_pylist() for name in columns), strict=True)
+            values = [table.column(name).to_pylist() for name in columns]
+        yield from zip(*values, strict=True)
 
     # -- points -------------------------------------------------------------------------------------------------
 
@@ -242,7 +256,7 @@ class Sealed:
             except FileNotFoundError:
                 continue
             with file:
-                found = SealedMetrics(path, _parquet(file, path))
+                found = SealedMetrics(path, _parquet(file, path, METRIC_COLUMNS))
                 if found.about["generation"] == generation:
                     yield found
                     return

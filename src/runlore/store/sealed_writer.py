@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
-from runlore.store.sealed import METADATA, VERSION, plain
+from runlore.store.sealed import CHECK, EVENT_COLUMNS, METADATA, METRIC_COLUMNS, VERSION, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 _GROUP_ROWS = 1 << 17
 _GROUP_EVENTS = 1 << 15
 _GROUP_TEXT_BYTES = 1 << 24
-_EVENT_COLUMNS = ("time_ns", "writer", "sequence", "step", "kind", "key", "value", "extra", "exact")
 
 
 def _metadata(about: Mapping[str, Any]) -> Any:
-    return {METADATA: json.dumps({"version": VERSION, **about}, separators=(",", ":")).encode("ascii")}
+    text = json.dumps({"version": VERSION, **about}, separators=(",", ":")).encode("ascii")
+    return {METADATA: text, CHECK: str(crc32(text)).encode("ascii")}
 
 
 class _ParquetFile:
@@ -69,16 +70,10 @@ class MetricsFile(_ParquetFile):
         import pyarrow as pa
 
         text = pa.dictionary(pa.int32(), pa.string())
+        step = pa.int64() if points.integral else pa.float64()
+        types = (text, step, pa.int64(), pa.float64(), text, pa.int64(), pa.int32())
         schema = pa.schema(
-            [
-                ("key", text),
-                ("step", pa.int64() if points.integral else pa.float64()),
-                ("time_ns", pa.int64()),
-                ("value", pa.float64()),
-                ("writer", text),
-                ("sequence", pa.int64()),
-                ("position", pa.int32()),
-            ],
+            list(zip(METRIC_COLUMNS, types, strict=True)),
             metadata=_metadata(
                 {
                     "generation": generation,
@@ -165,7 +160,7 @@ class EventsFile(_ParquetFile):
     def __init__(self, path: str) -> None:
         import pyarrow as pa
 
-        types: dict[str, Any] = dict.fromkeys(_EVENT_COLUMNS, pa.string())
+        types: dict[str, Any] = dict.fromkeys(EVENT_COLUMNS, pa.string())
         types.update(time_ns=pa.int64(), sequence=pa.int64(), step=pa.float64())
         schema = pa.schema(list(types.items()))
         super().__init__(path, schema, {"time_ns": "DELTA_BINARY_PACKED", "sequence": "DELTA_BINARY_PACKED"})

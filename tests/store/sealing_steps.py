@@ -1,0 +1,131 @@
+"""A program that seals copies of a run, and at each step that touches a file does something about it.
+
+    python sealing_steps.py STORE RUN DIRECTORY [kill | fail | read | seal]
+
+`kill`: dies at that step. `fail`: that step fails, the disk being full. `read`: reads the run in between. `seal`: reads
+the run, and seals it at that step of the reading. The copies are left in DIRECTORY, named after the step. Each copy is
+handled by a forked child. The last line of the output is the number of steps; any fault ends the program.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import numpy as np  # noqa: F401 - imported before the forks
+import pyarrow.parquet  # noqa: F401 - as above
+from store_truth import truth
+
+import runlore.catalog.summary
+import runlore.store.seal  # noqa: F401 - as above
+from runlore.store import open_store
+from runlore.store.seal import seal_run
+
+STEPS = {"os.rename", "os.remove", "os.mkdir", "open", "os.listdir", "os.rmdir", "os.truncate"}
+
+
+class Hook:
+    """Counts what touches files below a directory; does something at one of these steps."""
+
+    def __init__(self) -> None:
+        self.directory = "\0"
+        self.step = -1
+        self.count = 0
+        self.action = None
+        self.busy = False
+        sys.addaudithook(self.watch)
+        fsync = os.fsync
+
+        def watched_fsync(descriptor: int) -> None:
+            self.watch("os.rename", (self.directory,))
+            fsync(descriptor)
+
+        os.fsync = watched_fsync
+
+    def watch(self, event: str, arguments: tuple) -> None:
+        if event in STEPS and not self.busy and str(arguments[0]).startswith(self.directory):
+            self.count += 1
+            if self.action is not None and (self.step in (self.count, -1)):
+                self.busy = True
+                try:
+                    self.action()
+                finally:
+                    self.busy = False
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail() -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def in_child(function, expected: set[int]) -> int:
+    """Run the function in a forked child; returns its wait status."""
+    pid = os.fork()
+    if pid == 0:
+        code = 99
+        try:
+            code = function()
+        except BaseException:  # noqa: BLE001 - the child says what went wrong and ends
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status not in expected:
+        sys.exit(f"a child ended with {status}")
+    return status
+
+
+def main(store_path: str, run: str, target: str, mode: str) -> None:
+    store = open_store(store_path)
+    hook = Hook()
+
+    def handle(directory: str, step: int) -> int:
+        before = truth(directory)
+        hook.directory, hook.step, hook.count = directory, step, 0
+        if mode == "seal":
+            hook.action = lambda: seal_run(store, directory)
+            found = truth(directory)
+        else:
+            checks = []
+            hook.action = {"kill": die, "fail": fail, "read": lambda: checks.append(truth(directory) == before)}[mode]
+            try:
+                seal_run(store, directory)
+            except OSError:
+                if mode != "fail":
+                    raise
+                hook.action = None
+                assert truth(directory) == before
+                return 1
+            assert all(checks)
+            found = before
+        hook.action = None
+        assert found == before
+        assert truth(directory) == before
+        return 0 if hook.count < step else 1
+
+    warm = shutil.copytree(run, os.path.join(target, "warm"))
+    seal_run(store, warm)
+    truth(warm)  # what is loaded when it is first used is loaded before the forks
+    step = 1
+    while True:
+        directory = os.path.join(target, str(step))
+        shutil.copytree(run, directory)
+        if in_child(lambda: handle(directory, step), {0, 1, -signal.SIGKILL}) == 0:  # noqa: B023 - called at once
+            break
+        step += 1
+    sys.stdout.write(f"{step}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
