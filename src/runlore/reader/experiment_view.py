@@ -49,6 +49,34 @@ class Experiment:
         """How many runs it has."""
         return len(self._rows())
 
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of its runs, ascending. Cheap: one query of the catalog."""
+        return sorted({row["number"] for row in self._rows() if row["number"] is not None})
+
+    def delete(self) -> int:
+        """Remove the experiment: its runs, and the claims of their numbers, so that the next run is number 1.
+
+        At once and for good. Runs of other experiments, also of those whose names begin with this one's, stay.
+        Contents of artifacts stay in the store. A program that is still recording a removed run loses what it records.
+
+        Returns:
+            How many runs were removed.
+
+        Example:
+            >>> import runlore
+            >>> runlore.start("scratch", capture=False).finish()
+            >>> runlore.experiment("scratch").delete()
+            1
+            >>> runlore.start("scratch", capture=False).number
+            1
+        """
+        from runlore.store.deletion import delete_experiment
+
+        removed = delete_experiment(self._session.store, self.path)
+        self._session.refresh()
+        return removed
+
     def _rows(self, run: Any = None) -> list[dict[str, Any]]:
         """Rows of the runs that a selector names, oldest first."""
         table = schema.runs

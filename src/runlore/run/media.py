@@ -14,6 +14,7 @@ from runlore.names import check_key, check_path_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from runlore.media.encoded import Encoded
 
@@ -255,10 +256,39 @@ class MediaMethods:
         self._journal.event(model.SPAN, name, span, time_ns=start_ns)
         return trace_id, span_id
 
-    def _encoded(self, encoded: Encoded, name: str, step: float | None) -> None:
-        check_path_name(name, "name")
-        about = {**encoded.metadata, "kind": encoded.kind, "media_type": encoded.media_type}
+    def log_encoded(
+        self, encoded: Encoded, name: str, step: float | None = None, *, time: float | datetime | None = None,
+        metadata: Mapping[str, Any] | None = None, columns: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Keep what an encoder of `runlore.media` made: the way in which every `log_*` of an object ends.
+
+        Args:
+            encoded: for example from `runlore.media.encode_object`, for which there is no method of its own.
+            name: artifact name.
+            step: where in the run it belongs.
+            time: seconds since 1970 UTC or a datetime (naive: UTC). None: now.
+            metadata: anything that can be JSON, beside what the encoder says.
+            columns: extra columns of this artifact alone, in `Experiment.data()`.
+
+        Raises:
+            InvalidName, InvalidArgument: the name, the time or a column cannot be. Nothing was recorded.
+
+        Example:
+            >>> import runlore
+            >>> from runlore.media import encode_object
+            >>> with runlore.start("iris", capture=False) as run:
+            ...     run.log_encoded(encode_object({"classes": ("setosa", "virginica")}), "labels")
+            >>> runlore.get_run(run.uid).artifact("labels").load()
+            {'classes': ('setosa', 'virginica')}
+        """
         try:
-            self._keep(encoded.content, name, about, step)
+            check_path_name(name, "name")
+            about = {
+                **(metadata or {}), **encoded.metadata, "kind": encoded.kind, "media_type": encoded.media_type,
+            }  # fmt: skip
+            self._keep(encoded.content, name, about, step, time=time, columns=columns)
         finally:
             encoded.discard()
+
+    def _encoded(self, encoded: Encoded, name: str, step: float | None) -> None:
+        self.log_encoded(encoded, name, step)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from runlore import config, model
 from runlore._version import __version__
-from runlore.errors import InvalidName, NoActiveRun, WrongType
+from runlore.errors import AlreadyExists, InvalidName, NoActiveRun, RunNotFound, WrongType
 from runlore.journal import open_journal
 from runlore.journal.values import flatten, to_json
 from runlore.names import check_key, check_path_name, is_uid
 from runlore.run import ends
-from runlore.run.handle import Run
+from runlore.run.handle import Run, check_columns
 from runlore.store import DirectoryStore, open_store
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def start(
     parent: str | Run | None = None,
     store: str | os.PathLike[str] | DirectoryStore | None = None,
     capture: bool | Mapping[str, bool | float | str] | None = None,
-    join: bool = True,
+    join: bool | str = True,
+    columns: Mapping[str, Any] | None = None,
+    uid: str | None = None,
 ) -> Run:
     """Start a run.
 
@@ -47,11 +49,15 @@ def start(
         parent: the run, or its uid, that this one belongs under.
         store: a path; by default `RUNLORE_STORE`, the nearest `.runlore` upwards, or `./.runlore`.
         capture: False: record nothing by itself; a mapping turns single captures on or off. See `runlore.capture`.
-        join: whether `RUNLORE_RUN` is heeded.
+        join: whether `RUNLORE_RUN` is heeded; or the uid of a run of this experiment that is to be joined.
+        columns: extra columns of every record of this process from the start event on; see `Run.log_extra`.
+        uid: of the new run, where it was chosen beforehand with `runlore.model.new_uid`. Nothing is joined then.
 
     Raises:
+        AlreadyExists: the experiment has a run with this uid.
         InvalidArgument, WrongType: an argument cannot be stored. Nothing was created.
         ReadOnlyStore: the store cannot be written to.
+        RunNotFound: the experiment has no run with the uid that `join` names.
 
     Example:
         >>> import runlore
@@ -64,18 +70,22 @@ def start(
     flat, tag_values = _checked(name, params, tags, description, group)
     parent_uid = _uid_of(parent)
     captures = _captures(capture)
-    place = open_store(store, create=True)
-    joined = config.joined_run() if join else None
-    if joined is not None and not is_uid(joined):
-        raise InvalidName(f"RUNLORE_RUN={joined!r} is no uid: 32 hexadecimal digits, as `run.uid` gives")
-    uid = joined or model.new_uid()
-    if joined:
-        experiment = os.environ.get("RUNLORE_EXPERIMENT") or experiment
-        check_path_name(experiment, "RUNLORE_EXPERIMENT")
+    check_columns(columns or {})
+    to_json(dict(columns or {}), "columns")
+    if uid is not None and not is_uid(uid):
+        raise InvalidName(f"uid={uid!r} is no uid: 32 hexadecimal digits, as runlore.model.new_uid() gives")
+    place = open_store(store, create=not isinstance(join, str))
+    joined, experiment = (None, experiment) if uid is not None else _joined(join, experiment, place)
+    new = uid
+    uid = new or joined or model.new_uid()
     number: int | None = None
     owner = place.create_run(experiment, uid)
+    if new is not None and not owner:
+        raise AlreadyExists(f"experiment {experiment!r} has a run with the uid {uid!r}; to go on with it, resume it")
     path = place.run_directory(experiment, uid)
     journal = open_journal(place.journal_directory(path), uid, config.journal_mode(), fsync=config.fsync())
+    if columns:
+        journal.columns(columns)
     if owner:
         number = place.claim_number(experiment, uid)
         about = _about(experiment, number, name, description, group, parent_uid)
@@ -84,6 +94,7 @@ def start(
         place.touch_run(path)
         journal.event(model.RESUME, "join", _process())
     run = Run(place, journal, uid=uid, number=number, experiment=experiment, path=path, name=name, owner=owner)
+    run._extra = dict(columns or {})  # noqa: SLF001 - what `log_extra` adds to
     _begin(run, flat, tag_values, captures)
     return run
 
@@ -147,6 +158,22 @@ def active_run() -> Run:
     for run in reversed(list(ends.open_runs.values())):
         return run
     raise NoActiveRun("no run is active in this process; start one with runlore.start('experiment')")
+
+
+def _joined(join: bool | str, experiment: str, place: DirectoryStore) -> tuple[str | None, str]:
+    """The uid of the run to join, if any, and its experiment."""
+    if isinstance(join, str):
+        if not is_uid(join):
+            raise InvalidName(f"join={join!r} is no uid: 32 hexadecimal digits, as `run.uid` gives")
+        if not os.path.isdir(place.run_directory(experiment, join)):
+            raise RunNotFound(f"join={join!r}: experiment {experiment!r} has no such run in the store {place.root!r}")
+        return join, experiment
+    joined = config.joined_run() if join else None
+    if joined is None:
+        return None, experiment
+    if not is_uid(joined):
+        raise InvalidName(f"RUNLORE_RUN={joined!r} is no uid: 32 hexadecimal digits, as `run.uid` gives")
+    return joined, check_path_name(os.environ.get("RUNLORE_EXPERIMENT") or experiment, "RUNLORE_EXPERIMENT")
 
 
 def _begin(run: Run, params: dict[str, Any], tags: dict[str, Any], captures: dict[str, Any]) -> None:
