@@ -92,13 +92,13 @@ class Appender(JournalFile):
 
     def _append_slowly(self, record: bytes, tail: int) -> bool:
         """As `_append`, where something else has to be done first: a new frame, a new file, a report."""
-        if self._closed:
-            raise self._ended()
         if self._busy:
-            raise Reentered
+            raise self._ended() if self._closed else Reentered()
         self._busy = True
         self.buffer = NOTHING
         try:
+            if self._closed:
+                raise self._ended()
             if self._is_hopeless(len(record)):
                 return self._lose()
             try:

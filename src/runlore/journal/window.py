@@ -65,10 +65,10 @@ class Window:
         return done
 
     def peek(self, start: int, length: int) -> bytes:
-        """Some bytes of the file, without moving the window; fewer where the file ends."""
+        """Some bytes of the file, without moving the window; fewer where the file ended when the reading began."""
         if self.holds(start, start + length):
             return bytes(self.data[start - self.base : start - self.base + length])
-        return os.pread(self.fd, length, start)
+        return os.pread(self.fd, max(min(length, self.size - start), 0), start)
 
     def next_data(self, position: int) -> int | None:
         """Where the file has something other than a hole or reserved space, from `position` on; None: nowhere."""
