@@ -10,7 +10,7 @@ from store_truth import new_journal, new_run, record, truth
 
 from runlore.errors import DamagedFile, RunNotFound, UnsupportedFormat
 from runlore.journal import format as fmt
-from runlore.store import content, sealed
+from runlore.store import journal_files, sealed
 from runlore.store.content import journals, read_events, read_points
 from runlore.store.seal import seal_run
 
@@ -148,7 +148,7 @@ def test_a_journal_in_many_pieces(store):
     directory = new_run(store)
     record(directory, 4000)
     expected = truth(directory)
-    with patch.object(content, "_PIECE_BYTES", fmt.FRAME_BYTES):
+    with patch.object(journal_files, "PIECE_BYTES", fmt.FRAME_BYTES):
         assert truth(directory) == expected
         seal_run(store, directory)
     assert truth(directory) == expected

@@ -141,7 +141,7 @@ def test_more_points_than_fit_into_memory_are_sorted_all_the_same(store, disorde
     with (
         patch.object(sorting.PointSorter.__init__, "__defaults__", (100,)),
         patch.object(sealed_writer, "_GROUP_ROWS", 128),
-        patch("runlore.store.content._PIECE_BYTES", 1),
+        patch("runlore.store.journal_files.PIECE_BYTES", 1),
     ):
         seal_run(store, directory)
     assert truth(directory) == expected
@@ -497,7 +497,7 @@ def test_sealed_runs_of_version_1_open_forever():
     expected = json.loads((sample / "truth.json").read_text(encoding="ascii"))
     points, events = read_points(str(sample / "run")), read_events(str(sample / "run"))
     assert [
-        [points.names[k], repr(s), t, v.hex() if v == v else repr(v), points.writers[w], q]
+        [points.names[k], repr(s), t, repr(v), points.writers[w], q]
         for k, s, t, v, w, q in zip(
             points.key.tolist(), points.step.tolist(), points.time_ns.tolist(), points.value.tolist(),
             points.writer.tolist(), points.sequence.tolist(), strict=True,

@@ -13,20 +13,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from runlore.errors import RunNotFound
-from runlore.journal import format as fmt
-from runlore.journal.decode import CLOSED, Context, Damage, read
-from runlore.store import points, sealed
-from runlore.store.directory import JOURNAL
+from runlore.journal.decode import CLOSED, Context, Damage
+from runlore.store import points, sealed, segments
+from runlore.store.journal_files import chunks, journal_paths
 from runlore.store.points import Part, RunPoints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from runlore.journal.decode import Chunk
+    from runlore.journal.decode import Chunk, Event
 
 __all__ = ["JournalState", "RunPoints", "StoredEvent", "journals", "read_events", "read_points"]
-
-_PIECE_BYTES = 1 << 26
 
 Result = TypeVar("Result")
 
@@ -143,15 +140,6 @@ def _consistently(directory: str, function: Callable[[sealed.Sealed | None], Res
 # -- journals -------------------------------------------------------------------------------------------------------
 
 
-def journal_paths(directory: str) -> list[tuple[str, str]]:
-    """(writer, path) of the journals of a run, in the order of their writers."""
-    folder = os.path.join(directory, JOURNAL)
-    if not os.path.isdir(folder):
-        return []
-    names = sorted(name.removesuffix(fmt.SUFFIX) for name in os.listdir(folder) if name.endswith(fmt.SUFFIX))
-    return [(name, os.path.join(folder, name + fmt.SUFFIX)) for name in names]
-
-
 def unsealed(directory: str, run: sealed.Sealed | None) -> list[UnsealedJournal]:
     """The journals that may have something that the sealed files have not."""
     found = []
@@ -164,16 +152,6 @@ def unsealed(directory: str, run: sealed.Sealed | None) -> list[UnsealedJournal]
             if os.stat(path).st_size > context.offset:
                 found.append(UnsealedJournal(writer, path, context))
     return found
-
-
-def chunks(path: str, context: Context | None = None) -> Iterator[Chunk]:
-    """What a journal gained since the context, in pieces that fit into memory; at least one."""
-    while True:
-        chunk = read(path, context, max_bytes=_PIECE_BYTES)
-        yield chunk
-        if not chunk.more:
-            return
-        context = chunk.context
 
 
 def damage_text(writer: str, damage: Damage) -> str:
@@ -211,7 +189,13 @@ def _read_points(directory: str, run: sealed.Sealed | None, wanted: frozenset[st
             headers[ids[writer]] = about["header"]
     for journal in pending:
         number = ids[journal.writer]
-        for chunk in chunks(journal.path, journal.context):
+        context = journal.context
+        segment = segments.refresh(directory, *journal)
+        if segment is not None:
+            context = segment.context
+            parts += segment.parts(number, wanted)
+            extras += [(number, sequence, columns) for sequence, columns in segment.events()[1]]
+        for chunk in chunks(journal.path, context):
             parts += _chunk_part(chunk, number, wanted)
             extras += [(number, sequence, columns) for sequence, columns in chunk.extras]
             headers[number] = chunk.context.header
@@ -259,11 +243,16 @@ def _read_events(directory: str, run: sealed.Sealed | None, wanted: frozenset[st
         extras += run.extras
         found += [StoredEvent(*event) for event in run.events(wanted)]
     for journal in unsealed(directory, run):
-        for chunk in chunks(journal.path, journal.context):
-            extras += [(journal.writer, sequence, columns) for sequence, columns in chunk.extras]
-            found += [
-                StoredEvent(journal.writer, *event) for event in chunk.events if wanted is None or event.kind in wanted
-            ]
+        context = journal.context
+        pieces: list[tuple[Iterable[Event], Iterable[tuple[int, dict[str, Any]]]]] = []
+        segment = segments.refresh(directory, *journal)
+        if segment is not None:
+            context = segment.context
+            pieces.append(segment.events())
+        pieces += [(chunk.events, chunk.extras) for chunk in chunks(journal.path, context)]
+        for events, changes in pieces:
+            extras += [(journal.writer, sequence, columns) for sequence, columns in changes]
+            found += [StoredEvent(journal.writer, *event) for event in events if wanted is None or event.kind in wanted]
     found = _with_extras(found, _changes(extras))
     found.sort(key=lambda event: (event.time_ns, event.writer, event.sequence))
     return found

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_PIECE = 1 << 14
+
+
 @dataclass(frozen=True)
 class RunPoints:
     """Points of a run. All arrays are of one length and in the order (time, writer, sequence, position in the row)."""
@@ -58,6 +61,8 @@ class Part(NamedTuple):
     sequence: NDArray[np.int64]
     position: NDArray[np.int32] | None
     """Place in the row; None: the part is in the order (writer, sequence, position) already."""
+    ordered: bool = False
+    """Whether it is known to be in the canonical order."""
 
 
 class Joined(NamedTuple):
@@ -70,6 +75,16 @@ class Joined(NamedTuple):
     value: NDArray[np.float64]
     writer: NDArray[np.uint32]
     sequence: NDArray[np.int64]
+
+
+def never_falls(column: NDArray[Any], *, rises: bool = False) -> bool:
+    """Whether each element is at least the one before it, or greater; looked at in pieces that fit the cache."""
+    for start in range(0, len(column) - 1, _PIECE):
+        later, earlier = column[start + 1 : start + _PIECE + 1], column[start : start + _PIECE]
+        earlier = earlier[: len(later)]
+        if not (later > earlier if rises else later >= earlier).all():
+            return False
+    return True
 
 
 def positions(sequence: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -132,7 +147,10 @@ def _names(parts: Sequence[Part]) -> tuple[list[str], list[Any]]:
     """All names that have points, sorted, and the parts' keys as indices into them."""
     import numpy as np
 
-    used = [np.flatnonzero(np.bincount(part.key, minlength=len(part.names))) for part in parts]
+    used = [
+        np.flatnonzero(np.bincount(part.key, minlength=len(part.names))) if len(part.names) > 1 else np.zeros(1, int)
+        for part in parts
+    ]
     names = sorted({part.names[i] for part, seen in zip(parts, used, strict=True) for i in seen.tolist()})
     place = {name: index for index, name in enumerate(names)}
     keys = []
@@ -146,10 +164,10 @@ def _order(parts: Sequence[Part], time_ns: Any, writer: Any, sequence: Any) -> A
     """Indices that sort into the canonical order; None where everything is in order already."""
     import numpy as np
 
-    if (time_ns[1:] > time_ns[:-1]).all():
+    if (len(parts) == 1 and parts[0].ordered) or never_falls(time_ns, rises=True):
         return None
     if all(part.position is None for part in parts) and _grouped(parts):
-        return None if (time_ns[1:] >= time_ns[:-1]).all() else np.argsort(time_ns, kind="stable")
+        return None if never_falls(time_ns) else np.argsort(time_ns, kind="stable")
     address = sequence + _one([positions(part.sequence) if part.position is None else part.position for part in parts])
     if (writer == writer[0]).all():
         inner = np.argsort(address, kind="stable")

@@ -26,7 +26,8 @@ from runlore.journal import liveness
 from runlore.journal.decode import CLOSED, Context, Event, read
 from runlore.model import new_uid
 from runlore.names import is_uid
-from runlore.store import content, sealed
+from runlore.store import content, sealed, segments
+from runlore.store.journal_files import chunks, is_closed, journal_paths
 from runlore.store.points import Part, lookup
 from runlore.store.seal_lock import Lock, sealing
 from runlore.store.sealed_writer import EventsFile, MetricsFile
@@ -133,7 +134,7 @@ def seal_store(
     Raises:
         ReadOnlyStore: the store cannot be written to.
     """
-    runs = [directory for directory in _runs(store.runs_root) if content.journal_paths(directory)]
+    runs = [directory for directory in _runs(store.runs_root) if journal_paths(directory)]
     total = StoreSealing({}, [], 0, 0)
     for index, directory in enumerate(runs):
         try:
@@ -178,7 +179,7 @@ def _living(journal: UnsealedJournal, *, force: bool) -> str:
     """Why the journal cannot be sealed: its writer lives, or may live. Empty where it can."""
     header = read(journal.path, max_bytes=1).context.header or {"lock": True}
     alive, how = liveness.is_alive(journal.path, header)
-    if _is_closed(journal.path):
+    if is_closed(journal.path):
         return ""
     if alive and (how != "age" or not force):
         return f"the writer {journal.writer} lives ({how})"
@@ -190,16 +191,6 @@ def _living(journal: UnsealedJournal, *, force: bool) -> str:
             host = header.get("host", "an unknown host")
             return f"the writer {journal.writer} on {host} may live; it wrote {silence // 10**9:,} s ago"
     return ""
-
-
-def _is_closed(path: str) -> bool:
-    """Whether the journal ends with the record that closes it: closing cuts the file behind that."""
-    size = os.stat(path).st_size
-    if size < fmt.HEADER_BYTES + fmt.RECORD_BYTES:
-        return False
-    with open(path, "rb") as file:
-        file.seek(size - 4)
-        return file.read(4) == fmt.TAIL.pack(fmt.CLOSE_TAIL)
 
 
 # -- one sealing ----------------------------------------------------------------------------------------------------
@@ -238,6 +229,7 @@ class _Sealing:
                 if os.path.exists(path):
                     os.unlink(path)
         _clear_journals(self.directory, self.writers)
+        segments.discard(self.directory)
         return SealResult(
             SEALED, "", about["points"], file.count, len(self.pending),
             sum(self.writers[journal.writer]["bytes"] for journal in self.pending), _sealed_bytes(self.directory),
@@ -258,7 +250,7 @@ class _Sealing:
             known = self.writers.get(journal.writer, {})
             damage = list(known.get("damage", []))
             number = self.ids[journal.writer]
-            for chunk in content.chunks(journal.path, journal.context):
+            for chunk in chunks(journal.path, journal.context):
                 self.summary.add_points(chunk.points, chunk.context.keys)
                 self.summary.add_events(journal.writer, chunk.events)
                 file.add(journal.writer, chunk.events)
@@ -352,7 +344,7 @@ def _tidy(directory: str, run: sealed.Sealed | None) -> None:
 
 def _clear_journals(directory: str, writers: dict[str, Any]) -> None:
     """Remove the journals that sealed files hold all of; keep those that had damage."""
-    for writer, path in content.journal_paths(directory):
+    for writer, path in journal_paths(directory):
         about = writers.get(writer)
         if about is None or _has_more(path, about):
             continue
