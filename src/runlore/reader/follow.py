@@ -72,7 +72,7 @@ class EventFollower:
     def _advance(self, path: str, context: Context | None, found: list[StoredEvent]) -> Context:
         writer = os.path.basename(path).removesuffix(fmt.SUFFIX)
         chunk = read(path, context)
-        for event in chunk.events:
-            if self._kinds is None or event.kind in self._kinds:
-                found.append(StoredEvent(writer, *event))
+        found += [
+            StoredEvent(writer, *event) for event in chunk.events if self._kinds is None or event.kind in self._kinds
+        ]
         return chunk.context

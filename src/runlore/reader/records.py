@@ -19,7 +19,7 @@ from runlore.reader.run_view import RunView
 from runlore.reader.session import grouped, json_or_none, nan_if_none
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import RowMapping
 
@@ -86,7 +86,7 @@ def run_records(session: Session, ids: Sequence[int]) -> list[dict[str, Any]]:
     ]
 
 
-def attributes(row: RowMapping) -> dict[str, Any]:
+def attributes(row: Mapping[Any, Any]) -> dict[str, Any]:
     """What the catalog's table of runs says of one run."""
     end_ns = row["ended_ns"] if row["ended_ns"] is not None else row["updated_ns"]
     return {

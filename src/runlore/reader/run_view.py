@@ -13,6 +13,7 @@ from runlore.catalog.summary import Detail
 from runlore.errors import ArtifactNotFound, NotFound
 from runlore.reader import events as records
 from runlore.reader.artifact import Artifact
+from runlore.reader.edit import EditMethods
 from runlore.reader.tables import is_system, settings
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from runlore.store.content import StoredEvent
 
 
-class RunView:
+class RunView(EditMethods):
     """What is recorded of a run. Attributes are those of the moment when it was made; `refresh` reads them anew.
 
     Attributes:
@@ -163,6 +164,24 @@ class RunView:
         from runlore.store.content import read_events
 
         return read_events(self.directory, list(kinds) or None)
+
+    def data_refs(self) -> dict[str, dict[str, Any]]:
+        """References to the data that the run used, by name: the latest of each, without those that were unset.
+
+        Example:
+            >>> import runlore
+            >>> with runlore.start("iris") as run:
+            ...     _ = run.log_data_ref([5.1, 3.5], "train")
+            >>> list(runlore.get_run(run.uid).data_refs())
+            ['train']
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for event in self.events(model.DATA, model.UNSET):
+            if event.kind == model.DATA and isinstance(event.value, dict) and "hash" in event.value:
+                found[event.key] = event.value
+            elif event.kind == model.UNSET and event.value == model.DATA:
+                found.pop(event.key, None)
+        return found
 
     def logs(self, *streams: str) -> Iterator[str]:
         """The console, line by line, without line ends.

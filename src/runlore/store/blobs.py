@@ -57,10 +57,21 @@ def _put(root: str, pieces: Iterable[bytes]) -> tuple[str, int]:
                     view = view[file.write(view) :]
         name = digest.hexdigest()
         place = path_of(root, name)
-        if not os.path.exists(place):
+        if not _renew(place):
             os.makedirs(os.path.dirname(place), exist_ok=True)
             os.rename(temporary, place)
     finally:
         if os.path.exists(temporary):
             os.unlink(temporary)
     return name, size
+
+
+def _renew(place: str) -> bool:
+    """Make contents that are there already as young as new ones, which housekeeping leaves alone; whether they are."""
+    try:
+        os.utime(place)
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        return os.path.exists(place)  # somebody else's file in a shared store: it stays as old as it is
+    return True

@@ -18,21 +18,26 @@ def claim(directory: str, uid: str) -> int:
         uid: the run that gets the number.
     """
     number = _first_free(directory)
-    while True:
-        path = os.path.join(directory, str(number))
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        except FileExistsError:
-            number += 1
-            continue
-        except FileNotFoundError:
-            os.makedirs(directory, exist_ok=True)
-            continue
-        try:
-            os.write(descriptor, uid.encode("ascii"))
-        finally:
-            os.close(descriptor)
-        return number
+    while not claim_one(directory, number, uid):
+        number += 1
+    return number
+
+
+def claim_one(directory: str, number: int, uid: str) -> bool:
+    """Claim this number for the run; False: it is taken."""
+    path = os.path.join(directory, str(number))
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    except FileExistsError:
+        return False
+    except FileNotFoundError:
+        os.makedirs(directory, exist_ok=True)
+        return claim_one(directory, number, uid)
+    try:
+        os.write(descriptor, uid.encode("ascii"))
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _first_free(directory: str) -> int:

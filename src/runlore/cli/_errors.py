@@ -1,0 +1,76 @@
+"""How commands end: exit codes, and errors in one line.
+
+| code | meaning |
+| --- | --- |
+| 0 | done |
+| 1 | an error; what `doctor` could not repair |
+| 2 | the command, its options or a query cannot be understood |
+| 3 | no such run, experiment, artifact or store |
+| 130 | Ctrl-C |
+| 141 | whoever read the output went away, as `head` does |
+
+`runlore exec` ends with the code of the program: 128 + n where signal n ended it, 126 where it cannot be executed, 127
+where it does not exist.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from runlore.cli._format import printable
+from runlore.errors import InvalidArgument, NotFound, QuerySyntaxError, RunloreError, WrongType
+
+ERROR = 1
+USAGE = 2
+NOT_FOUND = 3
+CANNOT_EXECUTE = 126
+COMMAND_NOT_FOUND = 127
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+def report(error: BaseException) -> int:
+    """Say what went wrong in one line on stderr (a query error shows its column below); returns the exit code.
+
+    Raises:
+        BaseException: it is none that a person could do something about: a fault of ours.
+    """
+    if isinstance(error, BrokenPipeError):
+        _close_stdout()
+        return BROKEN_PIPE
+    if isinstance(error, KeyboardInterrupt):
+        complain("interrupted")
+        return INTERRUPTED
+    if isinstance(error, (RunloreError, OSError)):
+        complain(_text(error))
+        return _code(error)
+    raise error
+
+
+def complain(message: str) -> None:
+    """Print `runlore: message` on stderr."""
+    sys.stderr.write(f"runlore: {message}\n")
+    sys.stderr.flush()
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, QuerySyntaxError):
+        return "\n".join(printable(line) for line in str(error).splitlines())
+    if isinstance(error, OSError) and not isinstance(error, RunloreError) and error.strerror:
+        about = f": {error.filename!r}" if error.filename is not None else ""
+        return printable(f"{error.strerror}{about}")
+    return printable(" ".join(str(error).splitlines()))
+
+
+def _code(error: Exception) -> int:
+    if isinstance(error, NotFound):
+        return NOT_FOUND
+    return USAGE if isinstance(error, (InvalidArgument, WrongType)) else ERROR
+
+
+def _close_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter does not stumble over it on its way out."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)

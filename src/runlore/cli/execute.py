@@ -1,0 +1,104 @@
+"""`exec`: any program as a tracked run, or a script in which another tracker's imports mean Runlore."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+
+from runlore.cli._options import StoreOption
+from runlore.errors import InvalidArgument
+
+
+def execute(
+    command: Annotated[
+        list[str], typer.Argument(metavar="-- COMMAND…", help="The program and its arguments.", show_default=False)
+    ],
+    experiment: Annotated[
+        str | None, typer.Option("--experiment", "-e", metavar="NAME", help="By default the program's name.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="A name for the run.")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", "-p", metavar="KEY=VALUE", help="Can be repeated; VALUE may be JSON.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", "-t", metavar="KEY[=VALUE]", help="Can be repeated.")
+    ] = None,
+    dialect: Annotated[
+        str | None,
+        typer.Option(
+            "--dialect", metavar="NAME", help="Run a Python script written for omegaml, luml, polyaxon, opsml."
+        ),
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Run a program as a tracked run: its console, the hardware, how it ended.
+
+    Its exit code is passed on, signals reach it, and its terminal stays a terminal. A Python program that calls
+    runlore.start joins this run. With --dialect, and without --experiment, no run is started around the script: it
+    starts its own.
+
+    \b
+    Examples:
+      runlore exec -- ./train.sh --epochs 3
+      runlore exec -e vision/cifar10 --param lr=0.1 --tag baseline -- python train.py
+      runlore exec --dialect opsml train.py --epochs 3
+      runlore exec --dialect omegaml -- -m package.train
+    """
+    from runlore.cli._supervise import supervise
+
+    if dialect is not None:
+        command = dialect_command(dialect, command)
+        if experiment is None:
+            given = [f"--{option}" for option, value in (("name", name), ("param", param), ("tag", tag)) if value]
+            if given:
+                raise InvalidArgument(f"{', '.join(given)} with --dialect: name the surrounding run with --experiment")
+            if store is not None:
+                os.environ["RUNLORE_STORE"] = os.path.abspath(os.path.expanduser(store))
+            os.execv(command[0], command)  # noqa: S606 - the script takes this process's place: nothing is left to do here
+    options: dict[str, Any] = {"params": _pairs(param or ()), "tags": _tags(tag or ())}
+    raise typer.Exit(supervise(command, experiment, name=name, store=store, **options))
+
+
+def dialect_command(dialect: str, command: list[str]) -> list[str]:
+    """The command that runs a script under a dialect.
+
+    Raises:
+        InvalidArgument: there is no such dialect, or the command is no Python script.
+    """
+    import shutil
+    import sys
+
+    from runlore import dialects
+
+    dialects.check(dialect)
+    interpreter, script = sys.executable, list(command)
+    if os.path.basename(script[0]).rstrip("0123456789.") == "python":
+        interpreter = shutil.which(script[0]) or sys.executable
+        script = script[1:]
+    if not script or (script[0].startswith("-") and script[0] != "-m"):
+        raise InvalidArgument(
+            "--dialect runs a Python script, or a module with -m: runlore exec --dialect NAME train.py"
+        )
+    return [interpreter, "-m", "runlore.dialects", dialect, *script]
+
+
+def _pairs(given: Any) -> dict[str, Any]:
+    """`key=value` as params: numbers, lists and mappings as JSON, the rest as text."""
+    import json
+
+    found: dict[str, Any] = {}
+    for item in given:
+        key, mark, text = item.partition("=")
+        if not mark or not key:
+            raise InvalidArgument(f"--param {item!r} must be KEY=VALUE")
+        try:
+            found[key] = json.loads(text)
+        except ValueError:
+            found[key] = text
+    return found
+
+
+def _tags(given: Any) -> dict[str, str]:
+    return {key: text for key, _, text in (item.partition("=") for item in given)}

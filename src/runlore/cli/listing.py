@@ -1,0 +1,306 @@
+"""`ls`, `runs`, `show`: what is there."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from runlore.cli import _format as fmt
+from runlore.cli._options import JsonOption, PatternArgument, RunArgument, StoreOption
+from runlore.cli._output import STATUS_STYLES, Cell, Column, note, print_fields, print_json, print_table, say
+from runlore.cli._output import status_cell as status_of
+from runlore.cli._session import open_run, open_session, title_of
+from runlore.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from runlore.reader.run_view import RunView
+
+DEFAULT_LIMIT = 100
+_HIDDEN = "system/"
+"""Hardware metrics are many, and say little of a model."""
+_FIELD = re.compile(r"(params|metrics|tags)\.(?:`([^`]+)`|([^\s<>=!,()]+))")
+
+
+def ls(pattern: PatternArgument = None, store: StoreOption = None, json: JsonOption = False) -> None:
+    """List the experiments of the store.
+
+    \b
+    Examples:
+      runlore ls
+      runlore ls 'vision/**'
+      runlore ls --json | jq -r '.experiments\\[].experiment'
+    """
+    from runlore.reader.records import experiment_records
+
+    session = open_session(store)
+    found = experiment_records(session, pattern)
+    if json:
+        print_json({"store": session.store.root, "experiments": found})
+        return
+    columns = [Column("experiment"), Column("runs", right=True), Column("updated"), Column("statuses")]
+    rows: list[list[Cell | str]] = [
+        [fmt.printable(item["experiment"]), f"{item['runs']:,}", fmt.ago(_ns(item["updated"])), _statuses(item)]
+        for item in found
+    ]
+    if rows:
+        print_table(columns, rows)
+    note(f"{fmt.plural(len(found), 'experiment')} in {session.store.root}")
+
+
+def _ns(time: str) -> int:
+    from datetime import datetime, timezone
+
+    seconds = datetime.strptime(time[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
+    return int(seconds) * 1_000_000_000 + int(time[20:29])
+
+
+def _statuses(record: dict[str, Any]) -> Cell:
+    known = sorted(record["statuses"].items(), key=lambda item: -item[1])
+    style = STATUS_STYLES.get(known[0][0], "") if len(known) == 1 else ""
+    return Cell(", ".join(f"{count:,} {fmt.printable(status)}" for status, count in known), style)
+
+
+def runs(
+    query: Annotated[
+        str | None, typer.Argument(metavar="[QUERY]", help="For example 'metrics.loss < 0.1'.", show_default=False)
+    ] = None,
+    experiment: Annotated[
+        list[str] | None,
+        typer.Option("--experiment", "-e", metavar="GLOB", help="Only these: a name or a glob; can be repeated."),
+    ] = None,
+    order_by: Annotated[
+        str | None,
+        typer.Option("--order-by", "-o", metavar="FIELDS", help="'-metrics.acc', 'metrics.loss, started desc' …"),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="At most so many; 0: all.")] = DEFAULT_LIMIT,
+    columns: Annotated[
+        str | None,
+        typer.Option("--columns", "-c", metavar="FIELDS", help="Show these, such as 'status,params.lr,metrics.acc'."),
+    ] = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Find runs with the query language, the newest first.
+
+    Metrics are shown with their last value, params where they differ between the runs.
+
+    \b
+    Examples:
+      runlore runs
+      runlore runs 'metrics.acc > 0.9 and params.lr < 0.1' --order-by -metrics.acc
+      runlore runs "status = 'crashed' and started > '-7d'"
+      runlore runs -e 'vision/*' -c name,params.lr,metrics.loss -n 10
+    """
+    from runlore.reader.records import run_records
+
+    session = open_session(store)
+    page = session.page(query, order_by, limit or None, experiment=experiment or None)
+    records = run_records(session, [key.id for key in page.runs])
+    more = page.next_cursor is not None
+    if json:
+        print_json({"store": session.store.root, "runs": records, "more": more})
+        return
+    if not records:
+        note("no run matches" if query or experiment else f"no runs in {session.store.root}")
+        return
+    wanted = _split(columns) if columns else _columns(records, f"{query or ''} {order_by or ''}")
+    heads = [Column("run"), *(Column(_title(name), right=name.startswith("metrics.")) for name in wanted)]
+    rows = [[_run_name(record), *(_cell(record, name) for name in wanted)] for record in records]
+    left_out = print_table(heads, rows)
+    if more:
+        note(f"the first {len(records):,} runs; --limit 0 shows all")
+    if left_out:
+        note(f"{fmt.plural(left_out, 'column')} left out for want of room; --columns chooses, --json has all")
+
+
+def _run_name(record: dict[str, Any]) -> str:
+    if record["number"] is None:
+        return fmt.printable(f"{record['experiment']} {record['uid']}")
+    return fmt.printable(f"{record['experiment']}#{record['number']}")
+
+
+def _split(columns: str) -> list[str]:
+    wanted = [name.strip() for name in columns.split(",") if name.strip()]
+    known = {"uid", "name", "status", "started", "ended", "duration", "user", "host", "group", "parent", "description",
+             "points", "lost"}  # fmt: skip
+    for name in wanted:
+        if name not in known and name.partition(".")[0] not in ("params", "metrics", "tags"):
+            raise InvalidArgument(
+                f"--columns: there is no column {name!r}; use params.…, metrics.…, tags.… or "
+                + ", ".join(sorted(known))
+            )
+    return wanted
+
+
+def _columns(records: list[dict[str, Any]], mentioned: str) -> list[str]:
+    """What is worth showing, the most telling first: what the query names, then what differs."""
+    first = [f"{kind}.{quoted or plain}" for kind, quoted, plain in _FIELD.findall(mentioned)]
+    present = {kind: _keys(records, kind) for kind in ("metrics", "params", "tags")}
+    params = [key for key in present["params"] if len(records) == 1 or _differs(records, key)]
+    return list(
+        dict.fromkeys(
+            [
+                "status",
+                *(["name"] if any(record["name"] for record in records) else []),
+                *(name for name in first if name.partition(".")[2] in present[name.partition(".")[0]]),
+                *(f"metrics.{key}" for key in present["metrics"] if not key.startswith(_HIDDEN)),
+                *(f"params.{key}" for key in params),
+                "started",
+                "duration",
+                *(f"tags.{key}" for key in present["tags"]),
+            ]
+        )
+    )
+
+
+def _keys(records: list[dict[str, Any]], kind: str) -> list[str]:
+    return sorted({key for record in records for key in record[kind]})
+
+
+def _differs(records: list[dict[str, Any]], key: str) -> bool:
+    values = [record["params"].get(key) for record in records]
+    return any(value != values[0] for value in values[1:])
+
+
+def _title(name: str) -> str:
+    return fmt.printable(name)
+
+
+def _cell(record: dict[str, Any], name: str) -> Cell | str:
+    kind, _, key = name.partition(".")
+    if kind in ("params", "metrics", "tags"):
+        if key not in record[kind]:
+            return ""
+        found = record[kind][key]
+        return "yes" if kind == "tags" and found == "" else fmt.value(found)
+    if name == "status":
+        return status_of(record["status"])
+    if name in ("started", "ended"):
+        return fmt.local_time(_ns(record[name])) if record[name] else ""
+    if name == "duration":
+        return fmt.duration(record["duration_s"])
+    return fmt.value(record[name])
+
+
+def show(run: RunArgument, store: StoreOption = None, json: JsonOption = False) -> None:
+    """Show all that is known of a run.
+
+    \b
+    Examples:
+      runlore show iris#3
+      runlore show iris#-1
+      runlore show 0192f0c1a2b4 --json | jq .metrics.loss.min
+    """
+    from runlore.reader.records import attributes, iso_time, metric_records
+
+    view = open_run(store, run)
+    series = metric_records(view._session, view._row["id"])  # noqa: SLF001 - the catalog has more than the view shows
+    if json:
+        print_json(
+            {
+                **attributes(view._row),  # noqa: SLF001 - as above
+                "path": view.directory,
+                "params": view.params,
+                "metrics": series,
+                "tags": view.tags,
+                "artifacts": [artifact_record(item) for item in view.artifacts()],
+                "statuses": [
+                    {"time": iso_time(time), "status": status, "message": message}
+                    for time, status, message in view.statuses
+                ],
+                "exit": view.exit,
+                "source": view.source,
+                "children": [child.uid for child in view.children()],
+                "damage": view.damage,
+            }
+        )
+        return
+    _show_attributes(view)
+    _show_values("params", view.params)
+    _show_metrics(series)
+    _show_values("tags", view.tags)
+    _show_artifacts(view)
+    _show_end(view)
+
+
+def artifact_record(item: Any) -> dict[str, Any]:
+    """An artifact as JSON has it."""
+    from runlore.reader.records import iso_time
+
+    return {
+        "name": item.name,
+        "kind": item.kind,
+        "step": item.step,
+        "size": item.size,
+        "media_type": item.media_type,
+        "digest": item.digest,
+        "time": iso_time(item.time_ns),
+        "metadata": item.metadata,
+    }
+
+
+def _show_attributes(view: RunView) -> None:
+    say(title_of(view), "bold")
+    children = view.children()
+    print_fields(
+        [
+            ("status", status_of(view.status)),
+            ("deleted", "yes: in the trash" if view.deleted else ""),
+            ("archived", "yes" if view.archived else ""),
+            ("started", fmt.local_time(view.started_ns)),
+            ("ended", fmt.local_time(view.ended_ns)),
+            ("duration", fmt.duration(view.duration_s)),
+            ("by", fmt.printable("@".join(filter(None, [view.user, view.host])))),
+            ("group", fmt.value(view.group)),
+            ("parent", fmt.value(view.parent)),
+            ("children", ", ".join(title_of(child) for child in children[:10]) + (" …" if len(children) > 10 else "")),
+            ("description", fmt.value(view.description)),
+            ("points", f"{view.points:,}"),
+            ("lost", f"{fmt.plural(view.lost, 'record')} could not be kept" if view.lost else ""),
+            ("uid", view.uid),
+            ("path", fmt.printable(view.directory)),
+            *(("damage", fmt.printable(item)) for item in view.damage),
+        ]
+    )
+
+
+def _show_values(title: str, values: dict[str, Any]) -> None:
+    if values:
+        say()
+        say(title, "bold")
+        print_fields((f"  {fmt.printable(key)}", fmt.value(found) or '""') for key, found in values.items())
+
+
+def _show_metrics(series: dict[str, dict[str, Any]]) -> None:
+    if not series:
+        return
+    say()
+    columns = [Column("metrics"), *(Column(name, right=True) for name in ("last", "step", "min", "max", "points"))]
+    rows = [
+        [f"  {fmt.printable(key)}", fmt.number(item["last"]), fmt.step(item["last_step"]), fmt.number(item["min"]),
+         fmt.number(item["max"]), f"{item['count']:,}"]
+        for key, item in sorted(series.items(), key=lambda pair: (pair[0].startswith(_HIDDEN), pair[0]))
+    ]  # fmt: skip
+    print_table(columns, rows)
+
+
+def _show_artifacts(view: RunView) -> None:
+    found = view.artifacts()
+    if found:
+        say()
+        columns = [Column("artifacts"), Column("kind"), Column("size", right=True), Column("step", right=True)]
+        rows = [[f"  {fmt.printable(a.name)}", a.kind, fmt.size(a.size), fmt.step(a.step)] for a in found]
+        print_table(columns, rows)
+
+
+def _show_end(view: RunView) -> None:
+    about = view.exit
+    if not about or about == {"exit_code": 0}:
+        return
+    say()
+    say("end", "bold")
+    print_fields((f"  {name}", fmt.value(found)) for name, found in about.items() if name != "traceback")
+    for line in str(about.get("traceback") or "").rstrip().splitlines():
+        say(f"  {fmt.printable(line)}")

@@ -1,0 +1,168 @@
+"""`data`, `summary`, `diff`: what was recorded, as tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from runlore.cli import _format as fmt
+from runlore.cli._options import ExperimentArgument, JsonOption, RunsArgument, StoreOption
+from runlore.cli._output import Column, note, print_json, print_table, say
+from runlore.cli._session import open_session
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEFAULT_LIMIT = 1000
+
+
+def data(
+    experiment: ExperimentArgument,
+    event: Annotated[
+        list[str] | None, typer.Option("--event", metavar="KIND", help="Only these: metric, param, log …")
+    ] = None,
+    key: Annotated[list[str] | None, typer.Option("--key", "-k", metavar="KEY", help="Only these keys.")] = None,
+    run: Annotated[
+        list[str] | None, typer.Option("--run", "-r", metavar="RUN", help="Only these: numbers or uids.")
+    ] = None,
+    step: Annotated[list[float] | None, typer.Option("--step", metavar="STEP", help="Only these steps.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Not before: 2026-11-01, '2026-11-01 12:00', -2h …")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Not after.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="The last so many; 0: all.")] = DEFAULT_LIMIT,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show everything that the runs of an experiment recorded, one line a record, in time order.
+
+    `runlore export` writes the same into files, whatever its size.
+
+    \b
+    Examples:
+      runlore data iris --event metric --key loss --run 3
+      runlore data iris --event param --event tag
+      runlore data iris --since -1h --json
+    """
+    from runlore.reader import experiment as open_experiment
+
+    found = open_experiment(experiment, store=open_session(store).store)
+    frame = found.data(
+        event=event or None, key=key or None, run=[_selector(name) for name in run] if run else None,
+        step=step or None, since=since, until=until,
+    )  # fmt: skip
+    total = len(frame)
+    frame = frame.tail(limit) if limit else frame
+    if json:
+        print_json({"experiment": found.path, "columns": list(frame.columns), "rows": _records(frame), "total": total})
+        return
+    names = [name for name in frame.columns if name not in ("experiment", "dt", "node", "userid")]
+    columns = [Column("time"), *(Column(fmt.printable(name), right=name in ("run", "step")) for name in names)]
+    times = [fmt.local_time(time, fraction=True) for time in frame["dt"].astype("int64").tolist()]
+    cells = zip(times, *([_cell(name, item) for item in frame[name].tolist()] for name in names), strict=True)
+    print_table(columns, list(cells))
+    if len(frame) < total:
+        note(f"the last {len(frame):,} of {total:,} records; --limit 0 shows all, `runlore export` writes files")
+
+
+def _selector(run: str) -> int | str:
+    run = run.rpartition("#")[2]
+    return int(run) if run.isdigit() and len(run) < 12 else run
+
+
+def _cell(name: str, item: Any) -> str:
+    if name in ("step", "run"):
+        return fmt.step(float(item))
+    return fmt.value(None if name != "value" and isinstance(item, float) and item != item else item)  # noqa: PLR0124
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as JSON has them: times as ISO 8601; null where a record has no step or no such column."""
+    from runlore.reader.records import iso_time
+
+    columns: dict[str, list[Any]] = {}
+    for name in frame.columns:
+        if name == "dt":
+            columns[name] = [iso_time(time) for time in frame[name].astype("int64").tolist()]
+            continue
+        values = frame[name].tolist()
+        if name != "value":
+            values = [None if isinstance(item, float) and item != item else item for item in values]  # noqa: PLR0124
+        columns[name] = values
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def summary(experiment: ExperimentArgument, store: StoreOption = None, json: JsonOption = False) -> None:
+    """Show statistics of every metric over all points of all runs, and of how long runs took.
+
+    \b
+    Examples:
+      runlore summary iris
+      runlore summary iris --json | jq '.metrics.loss.mean'
+    """
+    from runlore.reader import experiment as open_experiment
+
+    found = open_experiment(experiment, store=open_session(store).store)
+    frame = found.summary()
+    statistics = [name for name in frame.columns if name not in ("event", "key")]
+    rows = frame.to_dict("records")
+    if json:
+        metrics = {row["key"]: {n: row[n] for n in statistics} for row in rows if row["event"] == "metric"}
+        durations = {n: rows[-1][n] for n in statistics}
+        print_json({"experiment": found.path, "metrics": metrics, "duration_s": durations})
+        return
+    rows.sort(key=lambda row: (row["event"] != "metric", str(row["key"]).startswith("system/")))
+    columns = [Column("metric"), *(Column(name, right=True) for name in statistics)]
+    cells = [
+        [
+            "duration (s)" if row["event"] == "run" else fmt.printable(row["key"]),
+            *("" if name != "count" and not row["count"] else fmt.number(row[name]) for name in statistics),
+        ]
+        for row in rows
+    ]
+    print_table(columns, cells)
+
+
+def diff(
+    runs: RunsArgument,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Also what is the same in all runs.")] = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show what differs between runs: params, last metrics, tags, artifacts.
+
+    \b
+    Examples:
+      runlore diff iris#1 iris#2
+      runlore diff iris#1 iris#2 iris#3 --all
+      runlore diff 0192f0c1a2b4 0192f0c1b771 --json
+    """
+    from runlore.reader import compare
+    from runlore.reader.records import find_view
+
+    session = open_session(store)
+    views = [find_view(session, name) for name in runs]
+    frame = compare(views, everything=everything)
+    rows = [(*index, *values) for index, values in zip(frame.index, frame.to_numpy().tolist(), strict=True)]
+    if json:
+        print_json(
+            {
+                "runs": [{"uid": v.uid, "experiment": v.experiment, "number": v.number} for v in views],
+                "differences": [{"section": row[0], "key": row[1], "values": list(row[2:])} for row in rows],
+            }
+        )
+        return
+    if not rows:
+        say("no difference")
+        return
+    rows = [row for row in rows if not str(row[1]).startswith("system/") or everything]
+    columns = [Column(""), Column("key"), *(Column(fmt.printable(str(name))) for name in frame.columns)]
+    shown = ""
+    cells = []
+    for section, key, *values in rows:
+        cells.append(["" if section == shown else section, fmt.printable(key), *(fmt.value(v) or "-" for v in values)])
+        shown = section
+    left_out = print_table(columns, cells)
+    if left_out:
+        note(f"{fmt.plural(left_out, 'run')} left out for want of room; --json has all")

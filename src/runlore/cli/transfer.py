@@ -1,0 +1,214 @@
+"""`merge`, `export`, `import`: from one store to another, and out of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+
+import typer
+
+from runlore.cli import _format as fmt
+from runlore.cli._errors import ERROR
+from runlore.cli._options import JsonOption, PatternArgument, StoreOption
+from runlore.cli._output import note, print_json, say
+from runlore.cli._progress import Bar
+from runlore.cli._session import open_session
+from runlore.errors import AlreadyExists, InvalidArgument, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runlore.housekeeping import Merged
+    from runlore.reader import RunView
+    from runlore.reader.session import Session
+
+
+class Format(str, Enum):
+    """What `export` writes."""
+
+    parquet = "parquet"
+    csv = "csv"
+    jsonl = "jsonl"
+    runlore = "runlore"
+
+
+_SUFFIXES = {".parquet": Format.parquet, ".csv": Format.csv, ".jsonl": Format.jsonl, ".runlore": Format.runlore}
+
+
+def merge(
+    other: Annotated[str, typer.Argument(metavar="STORE", help="The store to take in.", show_default=False)],
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Add everything that another store has to this one. Twice is the same as once.
+
+    Runs keep their numbers where these are free here, and get the next ones where not; the attribute original_number
+    then has the old one. The other store is only read.
+
+    \b
+    Examples:
+      runlore merge /mnt/cluster/.runlore
+      runlore merge ../other-project/.runlore --json
+    """
+    from runlore.housekeeping.merge import merge as merge_stores
+    from runlore.store import open_store
+
+    open_store(store, create=True)
+    session = open_session(store)
+    with Bar("Merging") as bar:
+        result = merge_stores(session, other, progress=bar.update)
+    _tell_merged(result, json=json)
+
+
+def _tell_merged(result: Merged, *, json: bool) -> None:
+    if json:
+        print_json({**result._asdict(), "renumbered": [item._asdict() for item in result.renumbered]})
+    else:
+        parts = [f"{fmt.plural(len(result.added), 'run')} added", f"{len(result.extended):,} extended",
+                 f"{result.unchanged:,} unchanged"]  # fmt: skip
+        if result.blobs:
+            parts.append(f"{fmt.size(result.copied_bytes)} of contents copied")
+        if result.cards:
+            parts.append(f"{fmt.plural(result.cards, 'card')} added")
+        say(", ".join(parts))
+        for item in result.renumbered:
+            say(fmt.printable(f"{item.experiment}#{item.old} is {item.experiment}#{item.new} here  {item.uid}"))
+        for where in result.conflicts:
+            note(f"left out: {fmt.printable(where)} means another card here; register it again as another version")
+        for digest in result.damaged:
+            note(f"left out: contents {digest} are damaged there")
+    if result.conflicts or result.damaged:
+        raise typer.Exit(ERROR)
+
+
+def export(
+    experiment: PatternArgument = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where to; -: stdout.", show_default=False)
+    ] = "-",
+    format: Annotated[  # noqa: A002 - the option is called --format
+        Format | None, typer.Option("--format", "-f", help="By default what FILE's ending says, else csv.")
+    ] = None,
+    run: Annotated[
+        list[str] | None, typer.Option("--run", "-r", metavar="RUN", help="Only these; can be repeated.")
+    ] = None,
+    query: Annotated[
+        str | None, typer.Option("--query", "-q", metavar="QUERY", help="Only runs that it finds.")
+    ] = None,
+    event: Annotated[
+        list[str] | None, typer.Option("--event", metavar="KIND", help="Only these: metric, param … (not for runlore).")
+    ] = None,
+    key: Annotated[
+        list[str] | None, typer.Option("--key", "-k", metavar="KEY", help="Only these keys (not for runlore).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write runs into a file: records as CSV, JSON Lines or Parquet, or whole runs as one archive for `runlore import`.
+
+    Whatever the size, one run at a time is in memory.
+
+    \b
+    Examples:
+      runlore export iris -o iris.parquet
+      runlore export 'vision/**' --event metric --format csv | head
+      runlore export -q 'metrics.acc > 0.9' -o best.runlore
+      runlore export --run iris#3 --format jsonl
+    """
+    chosen = format or _SUFFIXES.get(os.path.splitext(output)[1]) or Format.csv
+    if json and output == "-":
+        raise InvalidArgument("--json and an export to stdout both want stdout; name a file with --output")
+    if chosen is Format.runlore and (event or key):
+        raise InvalidArgument("--event and --key choose records; an archive holds whole runs")
+    if output == "-" and chosen in (Format.parquet, Format.runlore) and sys.stdout.isatty():
+        raise InvalidArgument(f"{chosen.value} is not for terminals; name a file with --output")
+    session = open_session(store)
+    views = _views(session, experiment, run or [], query)
+    with _target(output, force=force) as file, Bar("Exporting") as bar:
+        records = _write(session, views, file, chosen, event, key, bar)
+    size = None if output == "-" else os.path.getsize(output)
+    if json:
+        print_json({"path": os.path.abspath(output), "format": chosen.value, "runs": len(views), "records": records,
+                    "bytes": size})  # fmt: skip
+    elif output != "-":
+        counted = "" if records is None else f", {fmt.plural(records, 'record')}"
+        say(f"{fmt.printable(output)}: {fmt.plural(len(views), 'run')}{counted}, {fmt.size(size)}")
+
+
+def _views(session: Session, experiment: str | None, runs: list[str], query: str | None) -> list[RunView]:
+    from runlore.reader import RunView
+    from runlore.reader.records import find_view
+
+    if runs:
+        if experiment is not None or query is not None:
+            raise InvalidArgument("--run names the runs; leave EXPERIMENT and --query away")
+        return [find_view(session, name) for name in runs]
+    page = session.page(query, "started", None, experiment=experiment)
+    if not page.runs:
+        raise NotFound("no run matches; `runlore ls` lists what is there")
+    return [RunView(session, row) for row in session.rows([found.id for found in page.runs])]
+
+
+@contextmanager
+def _target(output: str, *, force: bool) -> Iterator[BinaryIO]:
+    """Stdout, or a file that is there when all of it is."""
+    if output == "-":
+        sys.stdout.flush()
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    if os.path.exists(output) and not force:
+        raise AlreadyExists(f"{output!r} exists; --force replaces it. Nothing was written")
+    temporary = f"{output}.{os.getpid()}.part"
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+        os.replace(temporary, output)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def _write(
+    session: Session, views: list[RunView], file: BinaryIO, chosen: Format, event: Any, key: Any, bar: Bar
+) -> int | None:  # fmt: skip
+    if chosen is Format.runlore:
+        from runlore.housekeeping.archive import export_archive
+
+        export_archive(session.store, views, file, progress=bar.update)
+        return None
+    from runlore.housekeeping.export import export_table
+
+    return export_table(views, file, chosen.value, event=event or None, key=key or None, progress=bar.update)
+
+
+def import_(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="What `runlore export` wrote; -: stdin.", show_default=False)
+    ],
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take in the runs of an archive that `runlore export` wrote. Twice is the same as once.
+
+    \b
+    Examples:
+      runlore import best.runlore
+      ssh cluster runlore export --format runlore | runlore import -
+    """
+    from runlore.housekeeping.archive import import_archive
+    from runlore.store import open_store
+
+    open_store(store, create=True)
+    session = open_session(store)
+    with Bar("Importing") as bar:
+        if file == "-":
+            result = import_archive(session, sys.stdin.buffer, progress=bar.update)
+        else:
+            with open(file, "rb") as stream:
+                result = import_archive(session, stream, progress=bar.update)
+    _tell_merged(result, json=json)

@@ -1,0 +1,192 @@
+"""Copying runs and contents from one store to another, so that a crash leaves nothing half-done in sight."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import shutil
+from contextlib import contextmanager
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+from runlore.errors import DamagedFile, NotStored, RunNotFound
+from runlore.journal import format as fmt
+from runlore.journal.decode import CLOSED, Context
+from runlore.model import new_uid
+from runlore.store import sealed
+from runlore.store.combine import adopt_sealed, combine_sealed
+from runlore.store.directory import JOURNAL
+from runlore.store.journal_files import chunks, journal_paths
+from runlore.store.seal_lock import sealing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runlore.store import DirectoryStore
+
+_PIECE_BYTES = 1 << 20
+_PATIENCE_S = 30.0
+_DAMAGED = "damaged"
+
+
+def copy_aside(source: str, target: str) -> None:
+    """Copy a file beside its place, then put it there by one rename."""
+    temporary = f"{target}.{new_uid()}.tmp"
+    try:
+        shutil.copyfile(source, temporary)
+        os.replace(temporary, target)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def copy_blob(source: str, target: str, blobs_root: str) -> int | None:
+    """Copy contents, checking that they are what their name says. Returns their size; None: they are there already.
+
+    Raises:
+        DamagedFile: they are not.
+    """
+    if os.path.exists(target) and os.path.getsize(target) == os.path.getsize(source):
+        return None
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    temporary = os.path.join(blobs_root, f"{new_uid()}.tmp")
+    digest = hashlib.sha256()
+    size = 0
+    try:
+        with open(source, "rb") as there, open(temporary, "wb") as here:
+            while piece := there.read(_PIECE_BYTES):
+                digest.update(piece)
+                size += len(piece)
+                here.write(piece)
+        if digest.hexdigest() != os.path.basename(target):
+            raise DamagedFile(f"{source!r} does not hold the contents that it is named after; it was not copied")
+        os.replace(temporary, target)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+    return size
+
+
+def copy_run(source: str, target: str, aside: str) -> None:
+    """Copy a run that may be written and sealed meanwhile: a state that it was in, not a mixture.
+
+    Args:
+        source: the run's directory.
+        target: where it is to be, and is not yet.
+        aside: a place on the target's file system that does not exist.
+
+    Raises:
+        RunNotFound: it was removed meanwhile.
+    """
+    while True:
+        before = sealed.identity(source)
+        try:
+            _copy_files(source, aside)
+        except (FileNotFoundError, sealed.Superseded):
+            if not os.path.isdir(source):
+                raise RunNotFound(f"the run {source!r} was removed while it was copied") from None
+        else:
+            if sealed.identity(source) == before:
+                os.rename(aside, target)
+                return
+        shutil.rmtree(aside)
+
+
+def _copy_files(source: str, aside: str) -> None:
+    os.makedirs(os.path.join(aside, JOURNAL))
+    for writer, path in journal_paths(source):
+        shutil.copyfile(path, os.path.join(aside, JOURNAL, writer + fmt.SUFFIX))
+    run = sealed.open_sealed(source)
+    if run is not None:
+        try:
+            with run.metrics() as metrics:
+                shutil.copyfile(metrics.path, os.path.join(aside, sealed.METRICS))
+            shutil.copyfile(os.path.join(source, sealed.EVENTS), os.path.join(aside, sealed.EVENTS))
+        finally:
+            run.close()
+    if os.path.isdir(os.path.join(source, _DAMAGED)):
+        shutil.copytree(os.path.join(source, _DAMAGED), os.path.join(aside, _DAMAGED))
+
+
+def _sealed_extents(run: sealed.Sealed) -> dict[str, float]:
+    return {
+        writer: math.inf if about["state"] == CLOSED else float(Context.load(about["context"]).offset)
+        for writer, about in run.writers.items()
+    }
+
+
+def _extents(directory: str, run: sealed.Sealed | None) -> dict[str, float]:
+    """How far each writer's records go in this copy of the run, in journals or sealed files; infinite: to the end."""
+    found = {} if run is None else _sealed_extents(run)
+    for writer, path in journal_paths(directory):
+        if found.get(writer) != math.inf:
+            found[writer] = max(found.get(writer, -1), _extent(path))
+    return found
+
+
+def _extent(path: str) -> float:
+    for chunk in chunks(path):
+        last = chunk
+    return math.inf if last.state == CLOSED else last.context.offset
+
+
+def merge_run(store: DirectoryStore, source: str, target: str) -> bool:
+    """Add what another copy of a run has. Returns whether there was anything.
+
+    Raises:
+        NotStored: the run is being sealed for too long.
+    """
+    theirs = sealed.open_sealed(source)
+    try:
+        with _locked(target):
+            return _merge(store, source, target, theirs)
+    finally:
+        if theirs is not None:
+            theirs.close()
+
+
+@contextmanager
+def _locked(target: str) -> Iterator[None]:
+    deadline = monotonic() + _PATIENCE_S
+    while True:
+        with sealing(target) as lock:
+            if lock is not None:
+                yield
+                return
+        if monotonic() > deadline:
+            raise NotStored(f"the run {target!r} is being sealed by somebody else; merge again later. It is as it was")
+        sleep(0.05)
+
+
+def _merge(store: DirectoryStore, source: str, target: str, theirs: sealed.Sealed | None) -> bool:
+    ours = sealed.open_sealed(target)
+    try:
+        known = _extents(target, ours)
+        changed = False
+        for writer, path in journal_paths(source):
+            extent = _extent(path)
+            if extent > known.get(writer, -1):
+                copy_aside(path, os.path.join(store.journal_directory(target), writer + fmt.SUFFIX))
+                known[writer] = extent
+                changed = True
+        if theirs is not None:
+            changed = _merge_sealed(target, ours, theirs, known) or changed
+        return changed
+    finally:
+        if ours is not None:
+            ours.close()
+
+
+def _merge_sealed(target: str, ours: sealed.Sealed | None, theirs: sealed.Sealed, known: dict[str, float]) -> bool:
+    """Take in sealed files: as they are where they have all that is sealed here, else combined with those."""
+    further = _sealed_extents(theirs)
+    if all(extent <= known.get(writer, -1) for writer, extent in further.items()):
+        return False
+    own = {} if ours is None else _sealed_extents(ours)
+    if all(extent <= further.get(writer, -1) for writer, extent in own.items()):
+        adopt_sealed(theirs, target)
+    elif ours is not None:
+        chosen = {writer: theirs for writer in further if further[writer] > own.get(writer, -1)}
+        combine_sealed(target, {**dict.fromkeys(own, ours), **chosen})
+    return True

@@ -1,0 +1,199 @@
+"""Looking for damage in a store: journals, Parquet files, contents, numbers, catalog; and repairing what is safe to.
+
+A crash is no damage: a torn tail, a run without an end, a claim of a number that no run has are states that readers
+know. Nothing that was recorded is ever changed or removed by a repair.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from runlore.errors import RunloreError
+from runlore.housekeeping import numbering
+from runlore.housekeeping.catalog_check import differing_runs
+from runlore.housekeeping.garbage import referred
+from runlore.model import ARTIFACT
+from runlore.store.annotate import REMOVED
+from runlore.store.content import journals, read_events, read_points
+from runlore.store.listing import run_directories
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from runlore.reader.session import Session
+    from runlore.store import DirectoryStore
+
+_PIECE_BYTES = 1 << 20
+_ABOUT_CONTENTS = frozenset({ARTIFACT, REMOVED})
+
+
+class Finding(NamedTuple):
+    """Something that is not as it should be.
+
+    Attributes:
+        what: `journal`, `sealed`, `contents`, `number` or `catalog`.
+        where: a path relative to the store, or a run's uid.
+        problem: in words.
+        remedy: what was done, or what to do.
+        repaired: whether it is well now.
+    """
+
+    what: str
+    where: str
+    problem: str
+    remedy: str
+    repaired: bool
+
+
+def examine(
+    session: Session, *, repair: bool = False, quick: bool = False, progress: Callable[[int, int], None] | None = None
+) -> list[Finding]:
+    """Look for damage in the whole store.
+
+    Args:
+        session: the store, up to date.
+        repair: repair what can be repaired safely.
+        quick: do not read contents and points again, nor build a second catalog to compare with.
+        progress: called with (steps done, steps to do).
+
+    Returns:
+        What was found; empty when all is well.
+    """
+    store = session.store
+    directories = list(run_directories(store.runs_root))
+    blobs = [] if quick else list(_blob_paths(store))
+    total = len(directories) + len(blobs)
+    findings: list[Finding] = []
+    wanted: dict[str, str] = {}
+    for index, directory in enumerate(directories):
+        findings += _examine_run(store, directory, wanted, quick=quick)
+        if progress is not None:
+            progress(index + 1, total)
+    for index, path in enumerate(blobs):
+        findings += _examine_blob(store, path, repair=repair)
+        if progress is not None:
+            progress(len(directories) + index + 1, total)
+    findings += _missing(store, wanted)
+    findings += _examine_numbers(session, repair=repair)
+    findings += [] if quick else _examine_catalog(session, repair=repair)
+    return findings
+
+
+# -- runs -----------------------------------------------------------------------------------------------------------
+
+
+def _examine_run(store: DirectoryStore, directory: str, wanted: dict[str, str], *, quick: bool) -> list[Finding]:
+    """Damage in one run's files. Adds the digests that it refers to, with its uid, to `wanted`."""
+    uid = os.path.basename(directory)
+    where = os.path.relpath(directory, store.root)
+    findings = []
+    try:
+        for state in journals(directory):
+            path = os.path.relpath(state.path, store.root)
+            if state.header and state.header.get("uid") != uid:
+                findings.append(_lasting("journal", path, f"belongs to the run {state.header.get('uid')}", _ELSEWHERE))
+            findings += [
+                _lasting("journal", path, f"{item.reason}, at {item.offset:,} ({item.length:,} bytes)", _UNREADABLE)
+                for item in state.damage
+            ]
+        events = read_events(directory)
+        if not quick:
+            read_points(directory)
+    except (RunloreError, OSError) as error:
+        return [*findings, _lasting("sealed", where, str(error), "put the run's files back from a copy of the store")]
+    wanted.update(dict.fromkeys(referred(event for event in events if event.kind in _ABOUT_CONTENTS), uid))
+    return findings
+
+
+_UNREADABLE = "everything else in it is read; nothing can bring these bytes back, except a copy of the file"
+_ELSEWHERE = "move it into the directory of its own run"
+
+
+def _lasting(what: str, where: str, problem: str, remedy: str) -> Finding:
+    return Finding(what, where, problem, remedy, repaired=False)
+
+
+# -- contents -------------------------------------------------------------------------------------------------------
+
+
+def _blob_paths(store: DirectoryStore) -> Iterator[str]:
+    for parent, folders, files in os.walk(store.blobs_root):
+        folders.sort()
+        yield from (os.path.join(parent, name) for name in sorted(files) if len(name) == 64)
+
+
+def _examine_blob(store: DirectoryStore, path: str, *, repair: bool) -> list[Finding]:
+    """Contents whose hash is not their name are moved aside, so that the right ones can be put again."""
+    try:
+        actual = _hash(path)
+    except FileNotFoundError:
+        return []  # housekeeping removed it meanwhile
+    except OSError as error:
+        return [_lasting("contents", os.path.relpath(path, store.root), f"cannot be read: {error.strerror}", _DISK)]
+    if actual == os.path.basename(path):
+        return []
+    where = os.path.relpath(path, store.root)
+    problem = f"the contents have the SHA-256 {actual}, which is not their name: they were changed or damaged"
+    if not repair:
+        return [_lasting("contents", where, problem, "--repair moves the file aside; then log or merge it again")]
+    os.replace(path, f"{path}.damaged")
+    return [Finding("contents", where, problem, f"moved to {where}.damaged; log or merge it again", repaired=True)]
+
+
+_DISK = "look at the disk; a copy of the store may still have it"
+
+
+def _hash(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _missing(store: DirectoryStore, wanted: dict[str, str]) -> list[Finding]:
+    return [
+        _lasting(
+            "contents",
+            os.path.relpath(store.blob_path(digest), store.root),
+            f"the run {uid} has an artifact with these contents, and they are not there",
+            "`runlore merge` from a store that has them, or copy the file",
+        )
+        for digest, uid in sorted(wanted.items())
+        if not os.path.exists(store.blob_path(digest))
+    ]
+
+
+# -- numbers and catalog --------------------------------------------------------------------------------------------
+
+
+def _examine_numbers(session: Session, *, repair: bool) -> list[Finding]:
+    wrong = numbering.wrong_numbers(session)
+    if not wrong:
+        return []
+    given = {item.uid: item.new for item in numbering.repair_numbers(session)} if repair else {}
+    findings = []
+    for item in wrong:
+        problem = f"run {item.experiment}#{item.old} does not hold the claim of its number"
+        if item.old is None:
+            problem = f"a run of {item.experiment} has no number"
+        remedy = "--repair gives it a number of its own"
+        if repair:
+            remedy = f"it is {item.experiment}#{given[item.uid]} now" if item.uid in given else "claimed for it now"
+        findings.append(Finding("number", item.uid, problem, remedy, repaired=repair))
+    return findings
+
+
+def _examine_catalog(session: Session, *, repair: bool) -> list[Finding]:
+    """Compare the catalog with one that is made anew. It is derived: making it anew is always safe."""
+    differing = differing_runs(session)
+    if not differing:
+        return []
+    where = os.path.relpath(session.catalog.path, session.store.root)
+    problem = f"says something else than the runs themselves about {len(differing)} of them, for example {differing[0]}"
+    if repair:
+        session.catalog.rebuild()
+        session.refresh()
+    return [Finding("catalog", where, problem, "made anew" if repair else "--repair makes it anew", repaired=repair)]

@@ -1,0 +1,168 @@
+"""Two stores become one: runs, contents and cards of another store are added to this one. Twice is the same as once.
+
+A run that both stores have is the union of what both recorded, journal by journal: of two copies of one journal, the
+one that goes further is kept. Nothing that this store has is replaced by less.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, NamedTuple
+
+from runlore.errors import DamagedFile, InvalidArgument, ReadOnlyStore
+from runlore.housekeeping._copying import copy_aside, copy_blob, copy_run, merge_run
+from runlore.housekeeping.garbage import INCOMING, digests_in, referred
+from runlore.housekeeping.numbering import Renumbered, repair_numbers
+from runlore.model import new_uid
+from runlore.store import open_store
+from runlore.store.content import read_events
+from runlore.store.listing import run_directories
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from runlore.reader.session import Session
+    from runlore.store import DirectoryStore
+
+
+class Merged(NamedTuple):
+    """What a merge added.
+
+    Attributes:
+        added: uids of runs that are new here.
+        extended: uids of runs that were here and have more now.
+        unchanged: how many runs were here already, with all that the other store has.
+        blobs: how many contents were copied.
+        copied_bytes: of those contents.
+        cards: how many versions of cards were copied.
+        conflicts: versions of cards that mean different things here and there; the other store's were left out.
+        damaged: contents of the other store that are not what their name says; they were left out.
+        renumbered: runs that got another number here.
+    """
+
+    added: list[str]
+    extended: list[str]
+    unchanged: int
+    blobs: int
+    copied_bytes: int
+    cards: int
+    conflicts: list[str]
+    damaged: list[str]
+    renumbered: list[Renumbered]
+
+
+def merge(
+    session: Session, other: str | os.PathLike[str] | DirectoryStore, *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Merged:  # fmt: skip
+    """Add everything that another store has to this one. The other store is only read.
+
+    Runs that are being recorded in the other store are copied as far as they are; merge again later.
+
+    Args:
+        session: this store.
+        other: the other store.
+        progress: called with (runs and cards done, to do).
+
+    Raises:
+        StoreNotFound: there is no other store.
+        InvalidArgument: it is this one.
+        ReadOnlyStore: this store cannot be written to.
+    """
+    store, source = session.store, open_store(other)
+    if os.path.realpath(source.root) == os.path.realpath(store.root):
+        raise InvalidArgument(f"{source.root!r} is the store itself; name another one")
+    if not os.access(store.root, os.W_OK):
+        raise ReadOnlyStore(f"the store {store.root!r} cannot be written to; nothing was merged")
+    runs = list(run_directories(source.runs_root))
+    cards = list(_card_versions(source))
+    result = Merged([], [], 0, 0, 0, 0, [], [], [])
+    for index, directory in enumerate((*runs, *cards)):
+        take = _take_run if index < len(runs) else _take_card
+        result = take(store, source, directory, result)
+        if progress is not None:
+            progress(index + 1, len(runs) + len(cards))
+    session.refresh()
+    return result._replace(renumbered=repair_numbers(session))
+
+
+def _take_contents(store: DirectoryStore, source: DirectoryStore, digests: Iterable[str], result: Merged) -> Merged:
+    """Copy contents before what refers to them comes."""
+    for digest in sorted(digests):
+        path = source.blob_path(digest)
+        if not os.path.exists(path):
+            continue
+        try:
+            size = copy_blob(path, store.blob_path(digest), store.blobs_root)
+        except DamagedFile:
+            result.damaged.append(digest)
+            continue
+        if size is not None:
+            result = result._replace(blobs=result.blobs + 1, copied_bytes=result.copied_bytes + size)
+    return result
+
+
+def _take_run(store: DirectoryStore, source: DirectoryStore, directory: str, result: Merged) -> Merged:
+    uid = os.path.basename(directory)
+    target = os.path.join(store.runs_root, os.path.relpath(directory, source.runs_root))
+    known = os.path.isdir(target)
+    events = [
+        *read_events(directory),
+        *(read_events(target) if known else ()),
+    ]  # what was removed here on purpose stays so
+    result = _take_contents(store, source, referred(events), result)
+    if not known:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        copy_run(directory, target, os.path.join(store.root, INCOMING, new_uid()))
+        result.added.append(uid)
+        return result
+    if merge_run(store, directory, target):
+        store.touch_run(target)
+        result.extended.append(uid)
+        return result
+    return result._replace(unchanged=result.unchanged + 1)
+
+
+# -- cards ----------------------------------------------------------------------------------------------------------
+
+
+def _card_versions(source: DirectoryStore) -> Iterator[str]:
+    root = os.path.join(source.root, "cards")
+    for parent, folders, files in os.walk(root):
+        folders.sort()
+        if "card.json" in files:
+            folders.clear()
+            yield parent
+
+
+def _take_card(store: DirectoryStore, source: DirectoryStore, directory: str, result: Merged) -> Merged:
+    """Copy a version that is new here; add what was said of one that both have."""
+    where = os.path.relpath(directory, source.root)
+    target = os.path.join(store.root, where)
+    result = _take_contents(store, source, digests_in(directory), result)
+    if not os.path.isdir(target):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        aside = os.path.join(store.root, INCOMING, new_uid())
+        shutil.copytree(directory, aside, ignore=shutil.ignore_patterns("*.tmp", "*.lock"))
+        os.rename(aside, target)
+        return result._replace(cards=result.cards + 1)
+    if _read(directory) != _read(target):
+        result.conflicts.append(where)
+        return result
+    journals = os.path.join(directory, "journal")
+    for name in sorted(os.listdir(journals)) if os.path.isdir(journals) else ():
+        place = os.path.join(target, "journal", name)
+        if name.endswith(".rlj") and not os.path.exists(place):
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            copy_aside(os.path.join(journals, name), place)
+            os.utime(target)
+    return result
+
+
+def _read(directory: str) -> bytes | None:
+    try:
+        with open(os.path.join(directory, "card.json"), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
