@@ -1,0 +1,310 @@
+"""v1 runs: the card through which one is read, and the handle through which it is recorded."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from runlore import model as words
+from runlore.dialects.opsml._errors import ValidationError
+from runlore.dialects.opsml._metrics import Metric, Parameter, view_of
+from runlore.dialects.opsml._registry import CardRegistry, register_card
+from runlore.dialects.opsml._versions import VersionType, first
+from runlore.dialects.opsml.types import RegistryType
+from runlore.dialects.opsml.types.metrics import HardwareMetrics, read_hardware
+from runlore.errors import InvalidArgument, NotFound, WrongType
+from runlore.names import check_path_name
+from runlore.registry import finding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runlore.dialects.opsml._cards import CardInfo
+    from runlore.reader import RunView
+    from runlore.registry import Card as NativeCard
+    from runlore.run import Run
+
+T = TypeVar("T")
+MAX_SERIES = 50
+
+
+class RunCard:
+    """What is recorded of a v1 run. Everything is read when it is asked for.
+
+    Attributes:
+        uid: of the run and of its card.
+    """
+
+    registry_type = RegistryType.Run
+
+    def __init__(self, uid: str, store: Any = None) -> None:
+        self.uid = uid
+        self._store = store
+
+    @property
+    def native(self) -> NativeCard:
+        """The native card."""
+        return finding.get_uid(self.uid, store=self._store)
+
+    @property
+    def view(self) -> RunView:
+        """The native run.
+
+        Raises:
+            NotFound: the store has it no more.
+        """
+        found = view_of(self.uid, self._store)
+        if found is None:
+            raise NotFound(f"run {self.uid} is not in the store any more")
+        return found
+
+    @property
+    def name(self) -> str:
+        """Name of the card."""
+        return self.native.name
+
+    @property
+    def version(self) -> str:
+        """Version of the card."""
+        return self.native.version
+
+    def summary(self) -> dict[str, Any]:
+        """uid, name, version, status, created_at (ns), tags."""
+        card = self.native
+        return {
+            "uid": card.uid, "name": card.name, "repository": card.space, "version": card.version,
+            "status": self.view.status, "created_at": card.created_ns, "tags": self.tags,
+        }  # fmt: skip
+
+    @property
+    def metrics(self) -> dict[str, list[Metric]]:
+        """Every logged value, by name, in the order of time."""
+        data = self.view.data(event="metric")
+        found: dict[str, list[Metric]] = {}
+        stamps = data["timestamp"].tolist() if "timestamp" in data else [None] * len(data)
+        for key, value, step, stamp in zip(data["key"], data["value"], data["step"].tolist(), stamps, strict=True):
+            if not key.startswith("system/"):
+                at = None if step != step else int(step)  # noqa: PLR0124 - NaN: no step
+                when = None if stamp is None or stamp != stamp else int(stamp)  # noqa: PLR0124 - NaN: none
+                found.setdefault(key, []).append(Metric(key, float(value), at, when))
+        return found
+
+    @property
+    def parameters(self) -> dict[str, list[Parameter]]:
+        """Every logged parameter, by name."""
+        found: dict[str, list[Parameter]] = {}
+        for event in self.view.events(words.PARAM):
+            found.setdefault(event.key, []).append(Parameter(event.key, event.value))
+        return found
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Its tags."""
+        return self.view.tags
+
+    def get_metric(self, name: str) -> Metric | list[Metric]:
+        """The value of a metric, or a list of all where there are several.
+
+        Raises:
+            ValueError: there is no such metric.
+        """
+        return _one_or_all(self.metrics, _key(name), "metric")
+
+    def get_parameter(self, name: str) -> Parameter | list[Parameter]:
+        """The value of a parameter, or a list of all where there are several.
+
+        Raises:
+            ValueError: there is no such parameter.
+        """
+        return _one_or_all(self.parameters, _key(name), "parameter")
+
+    def load_metrics(self) -> dict[str, list[Metric]]:
+        """As `metrics`."""
+        return self.metrics
+
+    def get_hardware_metrics(self) -> list[HardwareMetrics]:
+        """Every sample of the hardware, oldest first."""
+        return read_hardware(self.uid, self._store)
+
+    @property
+    def artifact_uris(self) -> dict[str, str]:
+        """Names of its artifacts, and the files in the store that hold them."""
+        return {item.name: item.path for item in self.view.artifacts()}
+
+    def load_artifacts(self, name: str | None = None, directory: str | os.PathLike[str] = "artifacts") -> list[str]:
+        """Copy artifacts, of one name or all, into a directory; returns the copies' paths."""
+        found = {item.name: item for item in self.view.artifacts() if name is None or item.name.split("/")[0] == name}
+        return [item.download(directory, overwrite=True) for item in found.values()]
+
+    def _linked(self, kind: str) -> list[str]:
+        return [event.value["uid"] for event in self.view.events(words.CARD) if event.value.get("kind") == kind]
+
+    @property
+    def datacard_uids(self) -> list[str]:
+        """Cards of data that it registered."""
+        return self._linked("data")
+
+    @property
+    def modelcard_uids(self) -> list[str]:
+        """Cards of models that it registered."""
+        return self._linked("model")
+
+
+class ActiveRun(RunCard):
+    """A v1 run that is being recorded. After it ended, it can still be read; logging raises `ValueError`.
+
+    What a returned call logged survives the death of the process.
+    """
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run.uid, run.store)
+        self.run = run
+        self._tags: dict[str, str] = {}
+
+    @property
+    def active(self) -> bool:
+        """Whether it has not ended."""
+        return not self.run.ended
+
+    @property
+    def run_id(self) -> str:
+        """Its uid."""
+        return self.uid
+
+    @property
+    def run_name(self) -> str:
+        """Its name."""
+        return self.name
+
+    @property
+    def runcard(self) -> RunCard:
+        """Its card."""
+        return self
+
+    def _live(self) -> Run:
+        if self.run.ended:
+            raise InvalidArgument(f"Run is not active: {self.uid} ended as {self.run.status!r}. What it logged is kept")
+        return self.run
+
+    def add_tag(self, key: str, value: str) -> None:
+        """Add a tag. The first value stays."""
+        run = self._live()
+        if key not in self._tags and key not in self.tags:
+            run.set_tag(key, value)
+            self._tags[key] = str(value)
+
+    def add_tags(self, tags: Mapping[str, str]) -> None:
+        """Add several tags."""
+        for key, value in tags.items():
+            self.add_tag(key, value)
+
+    def log_metric(self, key: str, value: float, timestamp: int | None = None, step: int | None = None) -> None:
+        """Record one value of a metric; blanks in the name become `_`.
+
+        Raises:
+            ValueError: the run ended.
+            TypeError: the value is no number.
+        """
+        run = self._live()
+        if timestamp is None:
+            run.log_metric(_key(key), value, step)
+        else:
+            run.log_event(words.METRIC, _key(key), Metric(key, value).value, step=step, timestamp=int(timestamp))
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Record several metrics of one step: all, or none where one is no number."""
+        self._live().log_metrics({_key(key): value for key, value in metrics.items()}, step)
+
+    def log_parameter(self, key: str, value: float | str) -> None:
+        """Record a parameter: an int, a float or a text.
+
+        Raises:
+            ValueError: the run ended.
+        """
+        run = self._live()
+        run.log_param(_key(key), _parameter(key, value))
+
+    log_param = log_parameter
+
+    def log_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Record several parameters: all, or none where one cannot be."""
+        run = self._live()
+        run.log_params({_key(key): _parameter(key, value) for key, value in parameters.items()})
+
+    log_params = log_parameters
+
+    def log_graph(
+        self, name: str, x: Sequence[float], y: Any, x_label: str = "x", y_label: str = "y", graph_style: str = "line"
+    ) -> None:
+        """Keep a graph: one series, or up to 50 by name, over the same x.
+
+        Raises:
+            ValueError: lengths differ, there are too many series, or the style is unknown.
+        """
+        run = self._live()
+        if graph_style not in ("line", "scatter"):
+            raise ValidationError(f"graph_style={graph_style!r} must be 'line' or 'scatter'")
+        series = dict(y) if hasattr(y, "items") else {y_label: y}
+        if len(series) > MAX_SERIES:
+            raise ValidationError(f"y has {len(series)} series; at most {MAX_SERIES} are possible")
+        for key, values in series.items():
+            if len(values) != len(x):
+                raise ValidationError(f"y[{key!r}] has {len(values)} values and x has {len(x)}")
+        for key, values in series.items():
+            run.log_curve(x, values, f"graphs/{name}/{key}" if len(series) > 1 else f"graphs/{name}",
+                          x_label=x_label, y_label=y_label, annotation=graph_style)  # fmt: skip
+
+    def log_artifact_from_file(
+        self, name: str, local_path: str | os.PathLike[str], artifact_path: str | None = None
+    ) -> None:
+        """Keep a file, or the files of a directory, under `name/`.
+
+        Args:
+            name: what the run calls it.
+            local_path: the file, or a directory.
+            artifact_path: a folder within.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the run ended, or a name would leave it.
+        """
+        run = self._live()
+        if not isinstance(local_path, (str, os.PathLike)):
+            raise WrongType(f"local_path of type {type(local_path).__name__} must be a path")
+        path = os.fspath(local_path)
+        prefix = "/".join(filter(None, [name, artifact_path]))
+        check_path_name(prefix, "name")
+        if os.path.isdir(path):
+            run.log_artifacts(path, prefix)
+        else:
+            run.log_artifact(path, f"{prefix}/{os.path.basename(path)}")
+
+    log_artifact = log_artifact_from_file
+
+    def register_card(self, card: Any, version_type: VersionType | str = VersionType.MINOR) -> None:
+        """Register a card as one of this run's."""
+        run = self._live()
+        register_card(card, first(card.version, version_type, None, None), run=run, store=run.store)
+        self.add_tag(f"{card.registry_type}:{card.name}", card.version)
+
+    def load_card(self, registry_name: str, info: CardInfo) -> Any:
+        """A card of some registry."""
+        return CardRegistry(registry_name).load_card(info=info)
+
+
+def _key(key: str) -> str:
+    if not isinstance(key, str):
+        raise WrongType(f"key={key!r} must be text")
+    return key.replace(" ", "_")
+
+
+def _parameter(key: str, value: Any) -> int | float | str:
+    if isinstance(value, (int, float, str)):
+        return value
+    raise ValidationError(f"parameter {key!r}: a value of type {type(value).__name__} is no int, float or text")
+
+
+def _one_or_all(found: Mapping[str, list[T]], name: str, what: str) -> T | list[T]:
+    if name not in found:
+        raise InvalidArgument(f"{what} {name!r} was not logged; there are {sorted(found)}")
+    return found[name][0] if len(found[name]) == 1 else found[name]

@@ -1,0 +1,318 @@
+"""Data interfaces: what a DataCard holds, how it is split, and how it is stored."""
+
+from __future__ import annotations
+
+import operator
+import os
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from runlore.dialects.opsml._errors import ValidationError
+from runlore.errors import WrongType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le, "==": operator.eq,
+}  # fmt: skip
+
+
+@dataclass
+class Data:
+    """One split: features, and targets where there are dependent variables."""
+
+    X: Any
+    y: Any = None
+
+
+@dataclass
+class DataSplit:
+    """Which rows belong to a split: those whose column compares so, a range of rows, or rows by number.
+
+    Raises:
+        ValidationError: an unknown operator, or nothing that selects rows.
+    """
+
+    label: str
+    column_name: str | None = None
+    column_value: Any = None
+    inequality: str | None = None
+    start: int | None = None
+    stop: int | None = None
+    indices: Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.column_name is None and self.start is None and self.stop is None and self.indices is None:
+            raise ValidationError(f"DataSplit {self.label!r} selects nothing; give column_name, start, stop or indices")
+        self.inequality = "==" if self.inequality is None else str(self.inequality).strip()
+        if self.inequality not in _OPERATORS:
+            raise ValidationError(
+                f"DataSplit {self.label!r}: inequality={self.inequality!r} must be one of {', '.join(_OPERATORS)}"
+            )
+
+    def mask(self, column: Any) -> Any:
+        """Which rows compare so."""
+        return _OPERATORS[str(self.inequality)](column, self.column_value)
+
+
+class DataInterface:
+    """Some data, and how it is split.
+
+    Args:
+        data: the data; None where there is only SQL.
+        data_splits: how it is split.
+        dependent_vars: names of the target columns.
+        sql_logic: queries by name, as texts or paths of files with the suffix `.sql`.
+        feature_map: anything that can be JSON, about the columns.
+
+    Raises:
+        WrongType: the data is not of the kind of this interface.
+        ValidationError: neither data nor SQL is given.
+    """
+
+    file_name: ClassVar[str] = "data"
+
+    def __init__(
+        self, data: Any = None, data_splits: Sequence[DataSplit] | None = None,
+        dependent_vars: Sequence[str] | None = None, sql_logic: Mapping[str, str] | None = None,
+        feature_map: Mapping[str, Any] | None = None, **_: Any,
+    ) -> None:  # fmt: skip
+        self.sql_logic = {name: _sql(text) for name, text in (sql_logic or {}).items()}
+        if data is None and not self.sql_logic:
+            raise ValidationError(f"{type(self).__name__} has neither data nor sql_logic")
+        if data is not None:
+            self.check(data)
+        self.data = data
+        self.data_splits = list(data_splits or [])
+        self.dependent_vars = list(dependent_vars or [])
+        self.feature_map = dict(feature_map or {})
+
+    def check(self, data: Any) -> None:
+        """Raise `WrongType` where the data is not of this interface's kind."""
+
+    def rows(self, split: DataSplit) -> Any:
+        """The rows of a split."""
+        if split.column_name is not None:
+            return self.filtered(split.column_name, split)
+        if split.indices is not None:
+            return self.taken([int(index) for index in split.indices])
+        return self.data[split.start : split.stop]
+
+    def filtered(self, column: str, split: DataSplit) -> Any:
+        """The rows whose column compares as the split says."""
+        raise ValidationError(f"DataSplit {split.label!r}: a {type(self).__name__} has no column {column!r}")
+
+    def taken(self, indices: list[int]) -> Any:
+        """The rows of these numbers."""
+        return self.data[indices]
+
+    def halved(self, rows: Any) -> Data:
+        """Features apart from targets."""
+        if not self.dependent_vars:
+            return Data(rows)
+        names = [str(name) for name in rows.columns]
+        return Data(rows[[name for name in names if name not in self.dependent_vars]], rows[self.dependent_vars])
+
+    def split_data(self) -> dict[str, Data]:
+        """Each split by its label.
+
+        Raises:
+            ValidationError: there are no splits, or the data is not loaded.
+        """
+        if not self.data_splits:
+            raise ValidationError("No data splits provided: give data_splits=[DataSplit(...)]")
+        if self.data is None:
+            raise ValidationError("the data is not loaded; call load_data() first")
+        return {split.label: self.halved(self.rows(split)) for split in self.data_splits}
+
+    def contents(self) -> dict[str, Any]:
+        """What is stored, by artifact name."""
+        return {} if self.data is None else {self.file_name: self.encoded()}
+
+    def encoded(self) -> Any:
+        """The data as it is stored."""
+        from runlore.media import encode_object
+
+        return encode_object(self.data)
+
+    def decoded(self, artifact: Any) -> Any:
+        """The data as it was."""
+        return artifact.load()
+
+    def describe(self) -> dict[str, Any]:
+        """All but the data, as JSON."""
+        return {
+            "interface": type(self).__name__,
+            "data_splits": [asdict(split) for split in self.data_splits],
+            "dependent_vars": self.dependent_vars,
+            "sql_logic": self.sql_logic,
+            "feature_map": self.feature_map,
+        }
+
+    def fill(self, about: Mapping[str, Any]) -> None:
+        """Become what `describe` described, without the data."""
+        self.data = None
+        self.data_splits = [DataSplit(**split) for split in about.get("data_splits", ())]
+        self.dependent_vars = list(about.get("dependent_vars", ()))
+        self.sql_logic = dict(about.get("sql_logic", {}))
+        self.feature_map = dict(about.get("feature_map", {}))
+
+
+def _sql(text: Any) -> str:
+    if not isinstance(text, str):
+        raise WrongType(f"sql_logic: {text!r} must be text")
+    if text.endswith(".sql") and os.path.isfile(text):
+        with open(text, encoding="utf-8") as file:
+            return file.read()
+    return text
+
+
+class PandasData(DataInterface):
+    """A pandas DataFrame, stored as Parquet without its index.
+
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"x": [1, 2, 3], "y": [0, 1, 0]})
+        >>> splits = [DataSplit(label="big", column_name="x", column_value=2, inequality=">=")]
+        >>> PandasData(data=frame, data_splits=splits, dependent_vars=["y"]).split_data()["big"].y["y"].tolist()
+        [1, 0]
+    """
+
+    file_name = "data.parquet"
+
+    def check(self, data: Any) -> None:
+        """Raise `WrongType` where it is no DataFrame of pandas."""
+        import pandas as pd
+
+        if not isinstance(data, pd.DataFrame):
+            raise WrongType(f"data is a {type(data).__name__}; PandasData wants a pandas DataFrame")
+
+    def rows(self, split: DataSplit) -> Any:
+        """The rows of a split."""
+        return super().rows(split) if split.column_name or split.indices else self.data.iloc[split.start : split.stop]
+
+    def filtered(self, column: str, split: DataSplit) -> Any:
+        """The rows whose column compares as the split says."""
+        if column not in self.data:
+            raise ValidationError(f"DataSplit {split.label!r}: there is no column {column!r}")
+        return self.data[split.mask(self.data[column])]
+
+    def taken(self, indices: list[int]) -> Any:
+        """The rows of these numbers."""
+        return self.data.iloc[indices]
+
+    def encoded(self) -> Any:
+        """The data as Parquet."""
+        from runlore.media import encode_table
+
+        return encode_table(self.data.reset_index(drop=True))
+
+
+class PolarsData(DataInterface):
+    """A polars DataFrame, stored as Parquet."""
+
+    file_name = "data.parquet"
+
+    def check(self, data: Any) -> None:
+        """Raise `WrongType` where it is no DataFrame of polars."""
+        if not (type(data).__module__.partition(".")[0] == "polars" and hasattr(data, "columns")):
+            raise WrongType(f"data is a {type(data).__name__}; PolarsData wants a polars DataFrame")
+
+    def filtered(self, column: str, split: DataSplit) -> Any:
+        """The rows whose column compares as the split says."""
+        return self.data.filter(split.mask(self.data[column]))
+
+    def encoded(self) -> Any:
+        """The data as Parquet."""
+        from runlore.media import encode_table
+
+        return encode_table(self.data)
+
+    def decoded(self, artifact: Any) -> Any:
+        """The data as it was."""
+        from runlore.dialects.opsml import _polars
+
+        return _polars.read_parquet(artifact.path)
+
+
+class ArrowData(DataInterface):
+    """A pyarrow Table, stored as Parquet."""
+
+    file_name = "data.parquet"
+
+    def check(self, data: Any) -> None:
+        """Raise `WrongType` where it is no Table."""
+        import pyarrow as pa
+
+        if not isinstance(data, pa.Table):
+            raise WrongType(f"data is a {type(data).__name__}; ArrowData wants a pyarrow Table")
+
+    def filtered(self, column: str, split: DataSplit) -> Any:
+        """The rows whose column compares as the split says."""
+        return self.data.filter(split.mask(self.data[column].to_numpy()))
+
+    def taken(self, indices: list[int]) -> Any:
+        """The rows of these numbers."""
+        return self.data.take(indices)
+
+    def halved(self, rows: Any) -> Data:
+        """Features apart from targets."""
+        if not self.dependent_vars:
+            return Data(rows)
+        return Data(rows.drop_columns(self.dependent_vars), rows.select(self.dependent_vars))
+
+    def encoded(self) -> Any:
+        """The data as Parquet."""
+        from runlore.media import encode_table
+
+        return encode_table(self.data)
+
+    def decoded(self, artifact: Any) -> Any:
+        """The data as it was."""
+        return artifact.load(as_arrow=True)
+
+
+class NumpyData(DataInterface):
+    """A NumPy array."""
+
+    def check(self, data: Any) -> None:
+        """Raise `WrongType` where it is no array."""
+        import numpy as np
+
+        if not isinstance(data, np.ndarray):
+            raise WrongType(f"data is a {type(data).__name__}; NumpyData wants a NumPy array")
+
+
+class SqlData(DataInterface):
+    """Queries as texts, without data."""
+
+
+INTERFACES: dict[str, type[DataInterface]] = {
+    kind.__name__: kind for kind in (PandasData, PolarsData, ArrowData, NumpyData, SqlData)
+}
+
+
+_BY_TYPE: dict[tuple[str, str], type[DataInterface]] = {
+    ("pandas", "DataFrame"): PandasData,
+    ("polars", "DataFrame"): PolarsData,
+    ("pyarrow", "Table"): ArrowData,
+    ("numpy", "ndarray"): NumpyData,
+}
+
+
+def interface_for(data: Any) -> DataInterface:
+    """The interface that fits some data; an interface stays what it is.
+
+    Raises:
+        WrongType: none fits.
+    """
+    if isinstance(data, DataInterface):
+        return data
+    found = _BY_TYPE.get((type(data).__module__.partition(".")[0], type(data).__name__))
+    if found is None:
+        raise WrongType(f"data is a {type(data).__name__}; wrap it in one of {', '.join(INTERFACES)}")
+    return found(data=data)
+
+
+__all__ = ["ArrowData", "Data", "DataInterface", "DataSplit", "NumpyData", "PandasData", "PolarsData", "SqlData"]

@@ -1,0 +1,1 @@
+"""Helpers, under the module name that the original has."""
