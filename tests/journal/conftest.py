@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "assets")]
 
 from journal_oracle import MODES, RUN
 
@@ -23,3 +24,11 @@ def journal(tmp_path, mode):
     writer = open_journal(str(tmp_path), RUN, mode)
     yield writer
     writer.close()
+
+
+def pytest_collection_modifyitems(config, items) -> None:
+    """The long versions run only where they are asked for."""
+    if "soak" not in config.option.markexpr:
+        long = [item for item in items if item.get_closest_marker("soak")]
+        items[:] = [item for item in items if item not in long]
+        config.hook.pytest_deselected(items=long)

@@ -11,8 +11,8 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 import pytest
 from journal_oracle import RUN, facts_of, journals_in, points_of, read_facts
@@ -20,10 +20,13 @@ from journal_oracle import RUN, facts_of, journals_in, points_of, read_facts
 from runlore.journal import open_journal
 from runlore.journal.decode import CLOSED, OPEN, read
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 # The signals of the tests are those of pytest-timeout's other method.
 pytestmark = pytest.mark.timeout(120, method="thread")
 
-# -- threads ------------------------------------------------------------------------------------------------------------
+# -- threads ------------------------------------------------------------------------------------------------------
 
 
 def test_threads_share_a_writer(journal):
@@ -87,12 +90,12 @@ def test_a_reader_during_writing_sees_whole_records_in_order(tmp_path, mode):
     assert events == total // 50
 
 
-# -- signals ------------------------------------------------------------------------------------------------------------
+# -- signals ------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def interrupted(handler, microseconds=150):
-    """Call the handler all the time, in the middle of whatever the main thread does; each time after the last is done."""
+    """Call the handler all the time, in the middle of whatever the main thread does, but not in itself."""
     on = True
 
     def once_more(*_: object) -> None:
@@ -206,7 +209,7 @@ def test_a_handler_that_closes(tmp_path, mode):
         signal.signal(signal.SIGALRM, lambda *_, journal=journal: journal.close())
         signal.setitimer(signal.ITIMER_REAL, delay * 37e-6)
         logged = 0
-        with pytest.raises(RunEnded):
+        with suppress(RunEnded):
             while True:
                 journal.row({"a": 1.0, f"b{logged % 30}": 1.0, "c": 3.0}, logged)
                 logged += 1
@@ -219,7 +222,7 @@ def test_a_handler_that_closes(tmp_path, mode):
     assert os.listdir(tmp_path) == []
 
 
-# -- no room ------------------------------------------------------------------------------------------------------------
+# -- no room ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -241,12 +244,14 @@ def fill(directory: Path) -> Path:
     filler = directory / "filler"
     with filler.open("wb", buffering=0) as file:
         for size in (65536, 4096, 512):
-            try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError as error:
-                assert error.errno == errno.ENOSPC
+            with pytest.raises(OSError, match="No space"):
+                write_for_ever(file, b"x" * size)
     return filler
+
+
+def write_for_ever(file, content: bytes) -> None:
+    while True:
+        file.write(content)
 
 
 def test_a_full_disk_is_counted_said_once_and_survived(small_disk, mode, capfd, monkeypatch):
