@@ -31,7 +31,7 @@ def small_disk(tmp_path):
     if done.returncode:
         pytest.skip(f"mounting a small disk needs privileges: {done.stderr.strip()}")
     yield directory
-    subprocess.run(["umount", str(directory)], check=True)
+    subprocess.run(["umount", "-l", str(directory)], check=True)
 
 
 @pytest.mark.parametrize("mode", ["mmap", "write"])
@@ -50,11 +50,11 @@ def test_a_full_disk_does_not_reach_the_program_and_is_counted(small_disk, mode)
     assert done.returncode == 0, done.stderr
     lost = int(done.stdout)
     assert 100_000 < lost < 200_000
-    assert done.stderr.count("No space left") <= 2
+    assert done.stderr.count("No space left") <= 3
     assert "cannot grow" in done.stderr
     view = runlore.get_run("e#1", store=small_disk / "store")
-    assert view.points + lost - 1 == 200_000
-    assert view.lost >= view.points * 0 + lost - 1
+    assert view.points + lost == 200_000 + 2  # the artifact, and the event that says so
+    assert view.lost == lost
     assert view.metric("loss")["value"].tolist() == [float(step) for step in range(view.points)]
 
 
@@ -65,12 +65,12 @@ def test_recording_goes_on_when_there_is_room_again(small_disk):
         import time
         run = runlore.start("e")
         run.log_metric("before", 1.0)
-        with open({str(filler)!r}, "wb") as file:
-            try:
-                while True:
-                    file.write(b"x" * 4096); file.flush()
-            except OSError:
+        file = os.open({str(filler)!r}, os.O_WRONLY | os.O_CREAT)
+        try:
+            while os.write(file, b"x" * 4096):
                 pass
+        except OSError:
+            os.close(file)
         for step in range(20_000):
             run.log_metric("during", float(step), step=step)
         os.unlink({str(filler)!r})
@@ -129,7 +129,7 @@ def read_only_disk(tmp_path):
         if done.returncode:
             pytest.skip(f"mounting needs privileges: {done.stderr.strip()}")
     yield target / "store"
-    subprocess.run(["umount", str(target)], check=True)
+    subprocess.run(["umount", "-l", str(target)], check=True)
 
 
 def test_a_read_only_store_is_read_whole_and_refuses_runs_in_one_line(read_only_disk):

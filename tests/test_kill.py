@@ -98,12 +98,16 @@ def kill_in_a_loop(tmp_path, kills):
         uid, returned = kill_once(tmp_path, rng)
         logged += sum(returned)
         view = runlore.get_run(uid, store=tmp_path / "store")
+        deadline = time.monotonic() + 10
+        while view.refresh().status == "running" and time.monotonic() < deadline:
+            time.sleep(0.01)  # the killed children are not ours to wait for
         assert view.status == "crashed"
         assert view.lost == 0
         check(view, returned)
         before = view.data()
         store = open_store(tmp_path / "store")
-        assert seal_run(store, view.directory).outcome == "sealed"
+        done = seal_run(store, view.directory)
+        assert done.outcome == "sealed", done
         assert view.data().equals(before)
         check(view.refresh(), returned)
     assert logged > 0

@@ -181,3 +181,45 @@ def test_a_living_run_is_running_and_a_killed_one_crashed(tmp_path):
             time.sleep(0.05)
     assert run.status == "crashed"
     assert run.ended_ns == run.updated_ns
+
+
+def test_sigterm_is_caught_only_while_a_run_is_open_and_never_in_a_child(tmp_path):
+    done = run_program(
+        tmp_path,
+        """
+        def handler():
+            return signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+        before = handler()
+        r = runlore.start('e')
+        during = handler()
+        pid = os.fork()
+        if pid == 0:
+            os._exit(10 + handler())
+        child = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        s = runlore.start('e')
+        r.finish()
+        still = handler()
+        s.finish()
+        print(before, during, child, still, handler())
+        """,
+    )
+    assert done.stdout == "True False 11 False True\n"
+
+
+def test_a_pool_whose_workers_record_runs_ends(tmp_path):
+    done = run_program(
+        tmp_path,
+        """
+        import multiprocessing
+
+        def work(number):
+            with runlore.start('e'):
+                return number
+
+        with multiprocessing.get_context('fork').Pool(16) as pool:
+            print(sum(pool.map(work, range(64))))
+        """,
+        timeout=30,
+    )
+    assert done.stdout == "2016\n"
+    assert len(runlore.experiment("e", store=tmp_path / "store")) == 64

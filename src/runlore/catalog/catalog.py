@@ -68,9 +68,13 @@ class Catalog:
             try:
                 return self._refresh(progress)
             except DatabaseError as error:
-                if not database.is_unreadable(error) and os.path.exists(self.path):
+                if database.has_no_room(error) and self.path != database.cache_location(self.store):
+                    self.rebuild()
+                    self.path = database.cache_location(self.store)
+                elif database.is_unreadable(error) or not os.path.exists(self.path):
+                    self.rebuild()
+                else:
                     raise
-                self.rebuild()
                 return self._refresh(progress)
 
     def _refresh(self, progress: Callable[[int, int], None] | None) -> int:

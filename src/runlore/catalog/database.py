@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from runlore.store import DirectoryStore
 
 _BUSY_SECONDS = 30
+_NO_ROOM = ("disk is full", "readonly database", "unable to open database file", "disk I/O error")
 _UNREADABLE = ("malformed", "not a database", "disk image", "no such table", "no such column", "has no column")
 
 
@@ -30,10 +31,15 @@ def location(store: DirectoryStore) -> str:
     """The file of the store's catalog.
 
     It is in the store, or in the user's cache directory where the store is read-only or on a mount whose locks cannot
-    be trusted.
+    be trusted. (`Catalog` moves there too when the store's disk is full.)
     """
     if os.access(store.root, os.W_OK) and not _is_read_only(store.root) and liveness.trusts_locks(store.root):
         return os.path.join(store.root, "catalog.sqlite")
+    return cache_location(store)
+
+
+def cache_location(store: DirectoryStore) -> str:
+    """Where the store's catalog is if it cannot be in the store."""
     identity = hashlib.sha256(os.path.realpath(store.root).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     name = encode(os.path.basename(os.path.dirname(store.root)) or "store")
     return os.path.join(cache_directory(), "catalogs", f"{name}-{identity}.sqlite")
@@ -75,6 +81,11 @@ def discard(path: str) -> None:
 def is_unreadable(error: BaseException) -> bool:
     """Whether the error says that the database is damaged or of another shape, and should be begun anew."""
     return isinstance(error, DatabaseError) and any(word in str(error) for word in _UNREADABLE)
+
+
+def has_no_room(error: BaseException) -> bool:
+    """Whether the error says that the database cannot be written where it is."""
+    return isinstance(error, DatabaseError) and any(word in str(error) for word in _NO_ROOM)
 
 
 def _engine(path: str) -> Engine:

@@ -222,7 +222,7 @@ class _JournalsReader:
             self.alive, self.liveness, self.settled = True, how, False
         elif not closed:
             self.alive, self.liveness = bool(self.alive), self.liveness or how
-            if header.get("boot") != liveness.boot_id():
+            if header.get("boot", liveness.boot_id()) != liveness.boot_id():
                 self.settled = False  # a copy of a run that may go on elsewhere, and be copied again
         state = "closed" if closed else "open"
         self.marks[writer] = _Mark(context.offset, state, context.dump(), chunk.lost, json.dumps(damage))
@@ -375,6 +375,8 @@ def _collect(new: dict[str, list[dict[str, Any]]], gain: _Gain, run_id: int) -> 
     """Rows of the other tables."""
     summary = gain.summary
     for key, (time, text) in summary.params.items():
+        if text is None:
+            continue
         number, words = _param_columns(text)
         new["params"].append(
             {"run_id": run_id, "key": _text(key), "num": number, "text": words, "json": text, "time_ns": time}
@@ -405,5 +407,8 @@ def _param_columns(text: str) -> tuple[float | None, str | None]:
     if isinstance(value, str):
         return None, _text(value)
     if isinstance(value, (int, float)):
-        return (float(value) if abs(value) < 1 << 1023 or isinstance(value, float) else math.inf), text
+        try:
+            return float(value), text
+        except OverflowError:
+            return math.copysign(math.inf, value), text
     return None, (None if value is None else text)

@@ -200,7 +200,7 @@ class RunSummary:
 
     Attributes:
         detail: the run itself.
-        params: key → (time, JSON text).
+        params: key → (time, JSON text or None where it was unset).
         tags: key → (time, text or None where it was removed).
         metrics: key → `MetricSummary`.
         artifacts: (writer, sequence) → artifact, as in the table of that name.
@@ -209,7 +209,7 @@ class RunSummary:
 
     def __init__(self) -> None:
         self.detail = Detail()
-        self.params: dict[str, tuple[int, str]] = {}
+        self.params: dict[str, tuple[int, str | None]] = {}
         self.tags: dict[str, tuple[int, str | None]] = {}
         self.metrics: dict[str, MetricSummary] = {}
         self.artifacts: dict[tuple[str, int], dict[str, Any]] = {}
@@ -255,10 +255,11 @@ class RunSummary:
         """Take the events of one writer into account. Metric events (with columns of their own) count as points."""
         for event in events:
             self.detail.saw(event.time_ns, event.time_ns)
-            if event.kind == model.PARAM:
+            if event.kind == model.PARAM or (event.kind == model.UNSET and event.value == model.PARAM):
                 known = self.params.get(event.key)
                 if known is None or known[0] <= event.time_ns:
-                    self.params[event.key] = (event.time_ns, json.dumps(event.value))
+                    text = None if event.kind == model.UNSET else json.dumps(event.value)
+                    self.params[event.key] = (event.time_ns, text)
             elif event.kind == model.TAG:
                 known_tag = self.tags.get(event.key)
                 if known_tag is None or known_tag[0] <= event.time_ns:

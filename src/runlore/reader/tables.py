@@ -46,8 +46,9 @@ def _attribute(name: str, rows: list[RowMapping]) -> Any:
     if name in ("started", "ended"):
         return pd.to_datetime(pd.array([row[f"{name}_ns"] for row in rows], dtype="Int64"), unit="ns")
     if name == "duration":
-        spans = [None if row["ended_ns"] is None else row["ended_ns"] - row["started_ns"] for row in rows]
-        return pd.to_timedelta(pd.array(spans, dtype="Int64"), unit="ns")
+        ends = [row["updated_ns"] if row["ended_ns"] is None else row["ended_ns"] for row in rows]
+        spans = [end - row["started_ns"] for end, row in zip(ends, rows, strict=True)]
+        return pd.to_timedelta(pd.array(spans, dtype="int64"), unit="ns")
     column = {"run": "number", "group": "group_name", "parent": "parent_uid"}.get(name, name)
     values = [row[column] for row in rows]
     if name in ("points", "lost"):

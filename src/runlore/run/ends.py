@@ -37,14 +37,18 @@ _terminated = False
 
 def watch(run: Run) -> None:
     """End the run when the program does."""
-    open_runs[run.uid] = run
     if not _installed:
         _install()
+    if not open_runs:
+        _catch_sigterm()
+    open_runs[run.uid] = run
 
 
 def forget(run: Run) -> None:
     """The run was finished."""
     open_runs.pop(run.uid, None)
+    if not open_runs:
+        _release_sigterm()
 
 
 def status_of(error: BaseException | None) -> tuple[str, dict[str, Any]]:
@@ -76,16 +80,32 @@ def _format(error: BaseException) -> str:
 
 
 def _install() -> None:
-    global _installed, _previous_hook, _previous_exit, _previous_handler  # noqa: PLW0603 - hooks of the process
+    global _installed, _previous_hook, _previous_exit  # noqa: PLW0603 - hooks of the process
     _installed = True
     _previous_hook, sys.excepthook = sys.excepthook, _on_exception
     _previous_exit, sys.exit = sys.exit, _on_sys_exit  # type: ignore[assignment]
     atexit.register(_on_end)
-    if threading.current_thread() is threading.main_thread():
-        handler = signal.getsignal(signal.SIGTERM)
-        if handler is not None and handler != signal.SIG_IGN:
-            _previous_handler = handler
-            signal.signal(signal.SIGTERM, _on_sigterm)
+    os.register_at_fork(after_in_child=_release_sigterm)
+
+
+def _catch_sigterm() -> None:
+    """Have SIGTERM end the runs first. Only while there are any, and never in a forked child.
+
+    A handler that is written in Python runs between two instructions of Python. A process that waits in C when the
+    signal comes would not end as promptly as one without a handler: workers of a pool have to.
+    """
+    global _previous_handler  # noqa: PLW0603 - what the process did before
+    if threading.current_thread() is not threading.main_thread():
+        return
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler not in (None, signal.SIG_IGN, _on_sigterm):
+        _previous_handler = handler
+        signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+def _release_sigterm() -> None:
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == _on_sigterm:
+        signal.signal(signal.SIGTERM, _previous_handler)
 
 
 def _end_all(status: str, about: dict[str, Any]) -> None:
