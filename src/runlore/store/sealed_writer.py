@@ -57,6 +57,7 @@ class _ParquetFile:
                 self._file.flush()
                 os.fsync(self._file.fileno())
         finally:
+            self._writer.is_open = False  # else, after an error, its finaliser writes to the closed file
             self._file.close()
 
     def _finish(self) -> None:
