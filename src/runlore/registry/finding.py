@@ -14,7 +14,7 @@ from runlore.names import is_uid
 from runlore.registry.card import Card
 from runlore.store import open_store
 from runlore.store.cards import CardName
-from runlore.store.versions import Version, check_query, select_versions
+from runlore.store.versions import Version, is_query, select_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -72,9 +72,7 @@ def select_cards(called: CardName, version: str, *, deleted: bool = False, store
     for card in found:
         if version in card.aliases:
             return [card]
-    try:
-        check_query(version)
-    except InvalidArgument:
+    if not is_query(version):
         return []  # a word: an alias that nobody has
     by_version = {card.semantic_version: card for card in found}
     return [by_version[item] for item in select_versions(by_version, version)]
@@ -190,7 +188,7 @@ def list_cards(
         store: as for `runlore.start`.
 
     Raises:
-        InvalidArgument: an order that does not exist, a version that is none.
+        InvalidArgument: an order that does not exist.
 
     Example:
         >>> from runlore import registry
@@ -244,6 +242,8 @@ def _of_version(cards: list[Card], version: str) -> list[Card]:
 
 
 def _matching(cards: list[Card], version: str) -> set[str]:
+    if not is_query(version):
+        return set()  # a word: an alias that no version of this name has
     versions: dict[Version, Card] = {card.semantic_version: card for card in cards}
     return {card.version for item in select_versions(versions, version) for card in [versions[item]]}
 

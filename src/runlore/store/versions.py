@@ -219,12 +219,18 @@ def check_query(query: object) -> str:
     """
     if not isinstance(query, str):
         raise WrongType(f"version={query!r} must be text such as '1.2.0' or '^1.2', not {type(query).__name__}")
-    if query in ("latest", "*") or (len(query) <= _MAX_LENGTH and (_VERSION(query) or _PARTIAL(query))):
+    if is_query(query):
         return query
     raise InvalidArgument(
         f"version={query[:_MAX_LENGTH]!r} is no version query; give 'latest', '*', '1', '1.2', '1.*', '~1.2', '^1.2', "
         "or a version in full such as '1.2.0-rc.1'"
     )
+
+
+def is_query(text: str) -> bool:
+    """Whether a text is a version query; if not, it may be an alias."""
+    known = text in ("latest", "*") or (_VERSION(text) or _PARTIAL(text) if len(text) <= _MAX_LENGTH else None)
+    return bool(known)
 
 
 def select_versions(versions: Iterable[Version], query: str) -> list[Version]:
