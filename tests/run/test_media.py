@@ -53,7 +53,7 @@ def test_images_by_step(run):
 def test_boxes_stay_beside_the_image(run):
     run.log_image(np.zeros((8, 8)), "boxed", boxes=[{"box": [1, 1, 3, 3], "label": "cat"}])
     kept = runlore.get_run(run.uid).artifact("boxed").metadata["boxes"]
-    assert kept == [{"box": [1.0, 1.0, 3.0, 3.0], "label": "cat"}]
+    assert kept == [{"x_min": 1.0, "y_min": 1.0, "x_max": 3.0, "y_max": 3.0, "label": "cat"}]
 
 
 def test_tables(run):
