@@ -18,6 +18,12 @@ def blocks(document):
 
 
 @pytest.fixture
+def seed_texts():
+    """The Python blocks of a document, each with what the documents leave out."""
+    return lambda document: [LEFT_OUT + text for text in blocks(document)]
+
+
+@pytest.fixture
 def seed_block(monkeypatch):
     """Runs the block of this number in a document, verbatim but for what the documents leave out; its names."""
     dialects.install("opsml")
