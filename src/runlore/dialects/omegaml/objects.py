@@ -1,0 +1,137 @@
+"""Artifacts: any object, kept without pickle where that is possible, and restored as it was.
+
+Models go where native `Run.log_model` puts them (skops, safetensors, the library's own format), other values where
+`runlore.media.encode_object` does. What omega-ml calls an artifact is an `artifact` event of the native run, so that
+every reader finds it; what the event is called here (`data`, `related` …) and its key stand in its metadata.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runlore.errors import ArtifactNotFound, InvalidArgument
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from runlore.media.encoded import Encoded
+    from runlore.store import DirectoryStore
+
+TRUSTED_TYPES = frozenset(
+    {
+        "numpy.dtype",
+        "scipy.interpolate._bsplines.BSpline",
+        "scipy.sparse._csr.csr_matrix",
+        "sklearn._loss.loss.HalfTweedieLossIdentity",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+        "sklearn.cluster._bisect_k_means._BisectingTree",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+        "sklearn.gaussian_process.kernels.ConstantKernel",
+        "sklearn.gaussian_process.kernels.Product",
+        "sklearn.gaussian_process.kernels.RBF",
+        "sklearn.metrics._dist_metrics.EuclideanDistance64",
+        "sklearn.neighbors._ball_tree.BallTree",
+        "sklearn.neighbors._kd_tree.KDTree",
+        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+        "sklearn.tree._tree.Tree",
+    }
+)
+"""Types inside scikit-learn's models that skops asks about and that hold numbers only: trees, losses, kernels. They are
+restored without asking; others need `trusted=[...]`, pickles `allow_pickle=True`."""
+
+ORIGIN = "omegaml"
+"""Where an artifact's metadata says what it is called here."""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What describes a stored object: its name, what kind it is, and more. Restored as what it is."""
+
+    name: str
+    kind: str
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+def is_model(obj: Any) -> bool:
+    """Whether this is fitted and asked for predictions, as scikit-learn, torch, XGBoost and LightGBM models are."""
+    from runlore.media.model import natural_format
+
+    return not isinstance(obj, dict) and natural_format(obj) is not None
+
+
+def encode(obj: Any, *, allow_pickle: bool) -> tuple[Encoded, str]:
+    """The object as bytes, and its format in omega-ml's words: `model`, `metadata` or `object`.
+
+    Raises:
+        UnsafeLoad: only a pickle could hold it, and the tracker does not allow one.
+    """
+    from runlore.media import encode_model, encode_object
+
+    if isinstance(obj, Metadata):
+        return encode_object(asdict(obj)), "metadata"
+    if is_model(obj):
+        return encode_model(obj, allow_pickle=allow_pickle), "model"
+    return encode_object(obj, allow_pickle=allow_pickle), "object"
+
+
+def cell(value: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What the `value` column shows of an artifact: omega-ml's `name`, `data` and `format`, and what is native."""
+    digest = value.get("digest")
+    shown = value.get(ORIGIN, {}).get("format") or value.get("kind", "file")
+    own = {"name": name, "data": f"blobs/{digest[:2]}/{digest}" if digest else None, "format": shown}
+    return {**own, **value, **own}
+
+
+def restore(value: Mapping[str, Any], store: DirectoryStore, *, trusted: Iterable[str], allow_pickle: bool) -> Any:
+    """The object of an artifact's cell; the bytes of what is no object but a file.
+
+    Raises:
+        ArtifactNotFound: the contents are gone.
+        UnsafeLoad: a pickle, or types that are not trusted.
+        InvalidArgument: the value is no cell of an artifact.
+    """
+    from runlore.media import decode
+    from runlore.media.encoded import KINDS, MODEL, OBJECT
+
+    digest, kind = value.get("digest"), value.get("kind")
+    if not isinstance(digest, str) or not isinstance(kind, str):
+        raise InvalidArgument(f"value={value!r} is not the value of an artifact, as data() shows it")
+    path = store.blob_path(digest)
+    options: dict[str, Any] = {}
+    if kind in (MODEL, OBJECT):
+        options["trusted"] = sorted(TRUSTED_TYPES.union(trusted))
+    try:
+        if kind not in KINDS:
+            with open(path, "rb") as file:
+                return file.read()
+        obj = decode(kind, value.get("media_type") or "", value, path, allow_pickle=allow_pickle, **options)
+    except FileNotFoundError as error:
+        raise ArtifactNotFound(
+            f"the contents of artifact {value.get('name')!r} (sha256 {digest}) are missing from the store"
+        ) from error
+    return Metadata(**obj) if value.get(ORIGIN, {}).get("format") == "metadata" else obj
+
+
+def concatenate(items: list[Any]) -> Any:
+    """Frames and series below one another, arrays as one, the elements of other sequences as one list.
+
+    A mapping or a single value is one element: nothing of it is dropped.
+    """
+    import numpy as np
+    import pandas as pd
+
+    if items and all(isinstance(item, (pd.DataFrame, pd.Series)) for item in items):
+        return pd.concat(items, axis=0)
+    if items and all(isinstance(item, np.ndarray) for item in items):
+        return np.concatenate([np.atleast_1d(item) for item in items])
+    chained: list[Any] = []
+    for item in items:
+        if isinstance(item, (list, tuple, set, frozenset, range, np.ndarray, pd.Series, pd.Index)):
+            chained.extend(item)
+        else:
+            chained.append(item)
+    return chained

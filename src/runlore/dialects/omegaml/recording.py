@@ -1,0 +1,302 @@
+"""The recording half of the tracker: native runs, what is logged into them, and which one is the current one."""
+
+from __future__ import annotations
+
+import math
+import os
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from runlore import model
+from runlore.dialects.omegaml import objects, reading
+from runlore.dialects.omegaml.provider import TrackingProvider
+from runlore.errors import InvalidArgument, RunNotFound
+from runlore.run import resume, start
+from runlore.run.handle import check_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+
+    from runlore.run import Run
+
+PENDING, STARTED, STOPPED = "PENDING", "STARTED", "STOPPED"
+CAPTURE = {"console": False, "hardware": False, "code": False}
+"""What runs record by themselves: code version and environment, in events that `data()` shows only when asked."""
+
+_OWN, _JOINED, _INHERITED = "own", "joined", "inherited"
+_NOT_LOGGED = frozenset(
+    {model.START, model.STOP, model.STATUS, model.RESUME, model.ATTRIBUTE, model.LOST, model.TAG, model.SPAN}
+)
+"""Events that say what becomes of the native run: `log_event` does not write them."""
+
+
+class RecordingTracker(TrackingProvider):
+    """Records each run as one native run; `SimpleTracker` adds what reads.
+
+    Args:
+        experiment: its name.
+        autotrack: whether watched models log the X and Y that they are called with.
+        store: as for `runlore.start`.
+        capture: what runs record by themselves, as for `runlore.start`.
+        trusted: types in models that `restore_artifacts` may load beyond `objects.TRUSTED_TYPES`.
+        allow_pickle: pickle what has no other form, and unpickle what was pickled. Only for stores that you trust.
+        tags: of every run that is started.
+
+    Raises:
+        InvalidName: the name would leave the store.
+    """
+
+    def __init__(
+        self, experiment: str = "default", *, autotrack: bool = False, store: Any = None, capture: Any = None,
+        trusted: Iterable[str] = (), allow_pickle: bool = False, tags: Mapping[str, str] | None = None, **options: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(experiment, **options)
+        self.autotrack = autotrack
+        self.tags = dict(tags or {})
+        self._store = store
+        self._capture = CAPTURE if capture is None else capture
+        self._trusted = tuple(trusted)
+        self._allow_pickle = allow_pickle
+        self._extra: dict[str, Any] = {}
+        self._open: list[tuple[Run, str]] = []
+        self._number: int | None = None
+        self._selected: int | None = None
+
+    # -- runs -----------------------------------------------------------------------------------------------------
+
+    def start(self, run: int | None = None, immediate: bool = True) -> int:
+        """Start a run, or go on with the one of this number. Its start event is visible to all at once.
+
+        In a subprocess that has the variables of `env`, this joins the run that they name.
+
+        Raises:
+            InvalidArgument: a number that is neither a run's nor the next one.
+        """
+        del immediate  # it always is
+        if run is not None and self._is_recorded(run):
+            self._select(run)
+            self._writer()
+            return run
+        if run is not None and run != self._latest() + 1:
+            raise InvalidArgument(f"run={run!r}: runs are numbered in order, and the next one is {self._latest() + 1}")
+        join = os.environ.get("RUNLORE_EXPERIMENT") == self._experiment and bool(os.environ.get("RUNLORE_RUN"))
+        handle = start(
+            self._experiment, store=self._store, capture=self._capture, join=join, columns=self._columns(),
+            tags=self.tags,
+        )  # fmt: skip
+        self._open.append((handle, _INHERITED if join else _OWN))
+        self._selected, self._number = None, handle.number
+        return handle.number
+
+    def stop(
+        self, flush: bool = True, kind: type[BaseException] | None = None, error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:  # fmt: skip
+        """End the run that is being recorded, as `failed` with an exception; nothing where none is.
+
+        A subprocess that joined through `env` only ends what it records itself.
+        """
+        del flush
+        self._selected = None
+        if not self._open:
+            return
+        handle, how = self._open.pop()
+        if how == _JOINED:
+            handle.log_event(model.STOP, "stop", {"status": model.FAILED if error else model.SUCCEEDED})
+        handle.__exit__(kind, error, trace)
+
+    def active_run(self, run: int | None = None) -> int:
+        """Select the run of this number (negative: from the latest back); without one join the open run, or start one.
+
+        A run whose process died is not open.
+
+        Raises:
+            RunNotFound: there is no such run.
+        """
+        if run is None:
+            if self._open:
+                self._number = self._open[-1][0].number
+                return self._number
+            if self.status(self._latest() or None) != STARTED:
+                return self.start()
+            run = self._latest()
+        self._select(run)
+        return self._number or 0
+
+    def status(self, run: int | None = None) -> str:
+        """PENDING: never started. STARTED: being recorded. STOPPED: ended, or its process died. Changes nothing.
+
+        Args:
+            run: a number; by default the current run, else the latest.
+        """
+        found = reading.open_experiment(self._experiment, self._store)
+        if found is None:
+            return PENDING
+        if run is None:
+            run = self._number or found.numbers[-1]
+        try:
+            view = found.run(run)
+        except RunNotFound:
+            return PENDING
+        return STARTED if view.ended_ns is None else STOPPED
+
+    @property
+    def userid(self) -> str:
+        """Who records: the column `userid`."""
+        from runlore.capture.environment import user_name
+
+        return user_name()
+
+    def current_run(self) -> int | None:
+        """The number of the run that was started or selected last, without starting one."""
+        return self._number
+
+    def open_run(self) -> Run | None:
+        """The native run that is being recorded, or selected with `use`; None where there is none."""
+        return self._writer() if self._open or self._selected is not None else None
+
+    def env(self) -> dict[str, str]:
+        """Environment variables with which a subprocess joins the open run: its `with` records into the same run.
+
+        Example:
+            >>> import runlore.dialects.omegaml as om
+            >>> with om.runtime.experiment("iris") as exp:
+            ...     sorted(exp.env())
+            ['RUNLORE_EXPERIMENT', 'RUNLORE_RUN', 'RUNLORE_STORE']
+        """
+        return self._writer().env()
+
+    def _latest(self) -> int:
+        found = reading.open_experiment(self._experiment, self._store)
+        return found.numbers[-1] if found is not None else 0
+
+    def _is_recorded(self, run: int) -> bool:
+        found = reading.open_experiment(self._experiment, self._store)
+        return found is not None and run in found.numbers
+
+    def _select(self, run: int) -> None:
+        found = reading.open_experiment(self._experiment, self._store)
+        numbers = reading.select_runs(run, [] if found is None else found.numbers)
+        if found is None or numbers[0] not in found.numbers:
+            raise RunNotFound(f"run={run!r}: experiment {self._experiment!r} has no such run")
+        self._number = self._selected = int(numbers[0])
+
+    def _writer(self) -> Run:
+        """The native run to record into.
+
+        Raises:
+            InvalidArgument: there is none.
+        """
+        if self._selected is not None and all(handle.number != self._selected for handle, _ in self._open):
+            self._open.append((self._reopened(self._selected), _JOINED))
+        if not self._open:
+            raise InvalidArgument("no active run, call .start() or .use()")
+        return next((run for run, _ in reversed(self._open) if run.number == self._selected), self._open[-1][0])
+
+    def _reopened(self, number: int) -> Run:
+        found = reading.open_experiment(self._experiment, self._store)
+        if found is None:
+            raise RunNotFound(f"run={number!r}: experiment {self._experiment!r} has no such run")
+        view = found.run(number)
+        if view.ended_ns is None:
+            return start(
+                self._experiment, store=self._store, join=view.uid, capture=False, columns=self._columns()
+            )  # fmt: skip
+        handle = resume(view.uid, store=self._store, capture=False)
+        handle.log_extra(**self._columns())
+        return handle
+
+    # -- logging --------------------------------------------------------------------------------------------------
+
+    def log_event(
+        self, event: str, key: str, value: Any, step: float | None = None, dt: Any = None, **extra: Any
+    ) -> None:
+        """Log one fact: any event, any key, any value that can be JSON. Extras become columns.
+
+        Raises:
+            InvalidArgument: no run is active, an extra has a reserved name, or the event is one of the run itself.
+            WrongType: the value cannot be stored. Nothing was logged.
+        """
+        run = self._writer()
+        if event in _NOT_LOGGED or event == model.ARTIFACT:
+            raise InvalidArgument(f"event={event!r} cannot be logged; use start, stop, log_artifact, or another name")
+        time = _time(dt)
+        if event == model.METRIC and not extra and _is_scalar(value):
+            run.log_metric(key, value, step, time)
+        else:
+            run.log_event(event, key, value, step=step, time=time, columns=extra)
+
+    def log_events(
+        self, event: str, key: str, values: Iterable[Any], step: float | None = None, dt: Any = None, **extra: Any
+    ) -> None:
+        """Log one row a value; all share step, time and extras, and keep their order."""
+        dt = datetime.now(timezone.utc) if dt is None else dt
+        for value in values:
+            self.log_event(event, key, value, step=step, dt=dt, **extra)
+
+    def log_artifact(
+        self, obj: Any, name: str, step: float | None = None, dt: Any = None, event: str | None = None,
+        key: str | None = None, **extra: Any,
+    ) -> None:  # fmt: skip
+        """Log an object of any kind that has a form without pickle: models, frames, arrays, builtins, paths.
+
+        Raises:
+            UnsafeLoad: only a pickle could hold it, and the tracker was made without `allow_pickle=True`.
+            InvalidName: the name would leave the run.
+            InvalidArgument: no run is active, or an extra has a reserved name. Nothing was logged in any case.
+        """
+        from runlore.dialects.omegaml.watching import unwatched
+
+        run, time = self._writer(), _time(dt)
+        check_columns(extra)
+        encoded, shown = objects.encode(unwatched(obj), allow_pickle=self._allow_pickle)
+        origin = {"event": event or model.ARTIFACT, "key": name if key is None else key, "format": shown}
+        run.log_encoded(encoded, name, step, time=time, metadata={objects.ORIGIN: origin}, columns=extra)
+
+    def log_system(self, key: str = "system", value: Any = None) -> None:
+        """Log platform, Python and packages, or another value, as a `system` event."""
+        from runlore.capture.environment import system_snapshot
+
+        self._writer().log_event(model.SYSTEM, key, system_snapshot() if value is None else value)
+
+    def log_extra(self, remove: bool = False, **extra: Any) -> None:
+        """Give every later row of this handle, also of later runs, further columns.
+
+        Args:
+            remove: remove the named columns instead, or all without names.
+            extra: the columns.
+
+        Raises:
+            InvalidArgument: a reserved name, such as `event`.
+        """
+        if remove:
+            kept = {name: value for name, value in self._extra.items() if extra and name not in extra}
+        else:
+            check_columns(extra)
+            kept = {**self._extra, **extra}
+        gone = dict.fromkeys(self._extra.keys() - kept.keys())
+        for run, _ in self._open:
+            run.log_extra(**gone, **kept)
+        self._extra = kept
+
+    def _columns(self) -> dict[str, Any]:
+        return {name: value for name, value in self._extra.items() if value is not None}
+
+
+def _time(dt: Any) -> Any:
+    if not isinstance(dt, str):
+        return dt
+    import pandas as pd
+
+    try:
+        return pd.Timestamp(dt)
+    except ValueError as error:
+        raise InvalidArgument(f"dt={dt!r} is not a time; give a datetime, naive ones are UTC") from error
+
+
+def _is_scalar(value: Any) -> bool:
+    """Whether a metric is a point of a series; others are kept as they are, beside them."""
+    if isinstance(value, (bool, int, float)):
+        return not isinstance(value, int) or abs(value) <= math.floor(1e308)
+    return hasattr(value, "item") and getattr(value, "ndim", 0) == 0 and not isinstance(value.item(), (str, bytes))

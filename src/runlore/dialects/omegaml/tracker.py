@@ -1,0 +1,181 @@
+"""The tracker of an experiment: omega-ml's `OmegaSimpleTracker` on native runs."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from runlore import model
+from runlore.dialects.omegaml import objects, reading
+from runlore.dialects.omegaml.recording import RecordingTracker
+from runlore.dialects.omegaml.statistics import ExperimentStatistics
+from runlore.dialects.omegaml.times import time_bound
+from runlore.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from runlore.dialects.omegaml.drift import DataDriftMonitor
+
+
+class NotForced(InvalidArgument, AssertionError):
+    """`clear` was called without `force=True`: nothing was removed."""
+
+
+class SimpleTracker(RecordingTracker):
+    """Provider `simple`, or `default`: one native run a run. Arguments are those of `RecordingTracker`."""
+
+    # -- reading --------------------------------------------------------------------------------------------------
+
+    def data(
+        self, experiment: str | None = None, run: Any = None, event: Any = None, step: Any = None, key: Any = None,
+        raw: bool = False, lazy: bool = False, since: Any = None, end: Any = None, batchsize: int | None = None,
+        slice: Any = None, **extra: Any,  # noqa: A002 - the argument's name is given
+    ) -> Any:  # fmt: skip
+        """What was logged, sorted by time, with a RangeIndex; None where nothing ever was.
+
+        Args:
+            experiment: another experiment.
+            run: see `reading.select_runs`. By default the current run of this handle, else the latest; with a bound in
+                time, all.
+            event: `metric`, `param` (or `parameter`) …, or several; None, `*` and `all` mean all.
+            step: one or several; NaN, or None within a list, stands for rows without a step.
+            key: one or several.
+            raw: dicts instead of a DataFrame, `dt` as ISO text.
+            lazy: a cursor: rows as dicts, read when they are asked for.
+            since: earliest time; see `times.time_bound`.
+            end: latest time, inclusive.
+            batchsize: a generator of pieces of so many rows.
+            slice: a pair: the rows from the first up to the second number; None past the end.
+            extra: a column must have this value, or one of these.
+
+        Raises:
+            InvalidArgument: a selector or bound that cannot be understood.
+        """
+        bounds = {"since": time_bound(since, "since"), "end": time_bound(end, "end")}
+        filters = {"event": event, "step": step, "key": key, **extra}
+        read = partial(self._frame, experiment or self._experiment, run, **filters, **bounds)
+        if lazy:
+            return reading.Cursor(read)
+        frame = read()
+        if frame is not None and slice is not None:
+            frame = reading.sliced(frame, slice)
+        if frame is None:
+            return None
+        finish = reading.raw_rows if raw else lambda piece: piece.reset_index(drop=True)
+        if batchsize is None:
+            return finish(frame)
+        if not isinstance(batchsize, int) or batchsize < 1:
+            raise InvalidArgument(f"batchsize={batchsize!r} must be a number of rows, 1 or more")
+        return (finish(frame.iloc[at : at + batchsize]) for at in range(0, len(frame), batchsize))
+
+    def _frame(self, experiment: str, run: Any, *, since: Any, end: Any, **filters: Any) -> pd.DataFrame | None:
+        found = reading.open_experiment(experiment, self._store)
+        if found is None:
+            return None
+        if run is None and since is None and end is None:
+            current = self._number if experiment == self._experiment else None
+            run = current or found.numbers[-1]
+        runs = found.numbers if run is None else reading.select_runs(run, found.numbers)
+        return reading.read_frame(found, runs, since=since, end=end, **filters)
+
+    @property
+    def stats(self) -> ExperimentStatistics:
+        """Statistics: metrics, latency, throughput, group_latency, utilization."""
+        return ExperimentStatistics(self)
+
+    def summary(self, **filters: Any) -> pd.DataFrame:
+        """Statistics of every metric, then of the latency of runs; see `ExperimentStatistics.summary`."""
+        return self.stats.summary(**filters)
+
+    def restore_artifacts(
+        self, key: Any = None, experiment: str | None = None, run: Any = None, since: Any = None, step: Any = None,
+        value: Any = None, event: Any = None, name: Any = None, **filters: Any,
+    ) -> list[Any]:  # fmt: skip
+        """The logged objects that match, oldest first.
+
+        Args:
+            key: as for `data`.
+            experiment: as for `data`.
+            run: as for `data`.
+            since: as for `data`.
+            step: as for `data`.
+            value: a cell of the `value` column, or several, instead of a query.
+            event: `artifact` by default.
+            name: of the artifact.
+            filters: as for `data`.
+
+        Raises:
+            UnsafeLoad: a pickle, or types that are not trusted; see `SimpleTracker`.
+        """
+        from runlore.store import open_store
+
+        if value is None:
+            event = model.ARTIFACT if event is None else event
+            frame = self.data(experiment, run, event, step, key, since=since, name=name, **filters)
+            cells = [] if frame is None else frame["value"].tolist()
+            cells = [cell for cell in cells if isinstance(cell, dict) and cell.get("digest")]
+        else:
+            cells = [value] if isinstance(value, dict) else list(value)
+        place = open_store(self._store) if cells else None
+        options: dict[str, Any] = {"trusted": self._trusted, "allow_pickle": self._allow_pickle}
+        return [objects.restore(cell, place, **options) for cell in cells if place is not None]
+
+    def restore_data(
+        self, key: str, run: Any = None, event: Any = "data", since: Any = None, concat: bool = True, **filters: Any
+    ) -> Any:
+        """What `log_data` logged: frames and series below one another, arrays and lists as one; or as a list."""
+        found = self.restore_artifacts(key=key, run=run, event=event, since=since, **filters)
+        return objects.concatenate(found) if concat else found
+
+    def clear(self, force: bool = False) -> None:
+        """Remove the experiment: all its runs, for good. The next run is number 1.
+
+        Raises:
+            NotForced: without `force=True`.
+        """
+        if not force:
+            raise NotForced(f"clear() removes all runs of {self._experiment!r}; pass force=True if you mean it")
+        while self._open:
+            self.stop()
+        self._number = self._selected = None
+        found = reading.open_experiment(self._experiment, self._store)
+        if found is not None:
+            found.delete()
+
+    # -- models ---------------------------------------------------------------------------------------------------
+
+    def track(self, obj: Any, store: Any = None, label: str = "default", monitor: bool = False, **_: Any) -> Any:
+        """Record calls of a model: see `watch`. Its runs are linked to it, as by `om.runtime.model(obj)`."""
+        del store
+        from runlore.dialects.omegaml.watching import link_tags, model_name
+
+        self.tags |= link_tags(model_name(obj), label)
+        if monitor:
+            return self.as_monitor(obj)
+        return obj if isinstance(obj, str) else self.watch(obj)
+
+    def watch(self, obj: Any) -> Any:
+        """The model, with calls of fit, predict, score … recorded; see `watching.Watched`."""
+        from runlore.dialects.omegaml.watching import Watched
+
+        return Watched(obj, self)
+
+    def task(self, function: Any = None, *, name: str | None = None) -> Any:
+        """Decorator: record every call of a function as `task_call`, then `task_success` or `task_failure`."""
+        from runlore.dialects.omegaml.watching import task
+
+        return task(self, function, name)
+
+    def as_monitor(self, obj: Any = None, **options: Any) -> DataDriftMonitor:
+        """A monitor for drift of the data that the model sees."""
+        from runlore.dialects.omegaml.drift import DataDriftMonitor
+        from runlore.dialects.omegaml.watching import model_name
+
+        return DataDriftMonitor(model_name(obj) if obj is not None else "data", tracking=self, **options)
+
+    def tensorflow_callback(self, model: Any = None) -> Any:
+        """A Keras callback that logs into the run of this tracker; needs no TensorFlow by itself."""
+        from runlore.dialects.omegaml.keras import TensorflowCallback
+
+        return TensorflowCallback(self, model)
