@@ -8,9 +8,9 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "assets")]
 
-from journal_oracle import MODES, RUN
+from journal_oracle import MODES, RUN  # noqa: E402 - the path comes first
 
-from runlore.journal import open_journal
+from runlore.journal import open_journal  # noqa: E402 - as above
 
 
 @pytest.fixture(params=MODES)
