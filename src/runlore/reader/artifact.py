@@ -69,7 +69,7 @@ class Artifact:
         return self.read_bytes().decode("utf-8")
 
     def load(self, *, allow_pickle: bool = False, **options: Any) -> Any:
-        """The object that was logged: an image, a DataFrame, a model, a figure …
+        """The object that was logged: an image, a DataFrame, a model, a figure.
 
         Args:
             allow_pickle: load a pickle, which runs code that the file brings. Only for files that you trust.

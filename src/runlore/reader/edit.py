@@ -106,5 +106,6 @@ class EditMethods:
 
     def _record(self, *facts: tuple[str, str, Any]) -> None:
         self.refresh()
-        annotate(self._session.store, self.directory, facts, after_ns=self._detail.last_ns)
+        said = [time for time, _ in self._detail.attributes.values()]
+        annotate(self._session.store, self.directory, facts, after_ns=max([self._detail.last_ns, *said]))
         self.refresh()

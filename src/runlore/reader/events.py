@@ -98,23 +98,27 @@ def run_columns(about: Mapping[str, Any], directory: str, wanted: Filter) -> dic
     from runlore.store.content import read_events, read_points
 
     kinds, keys = wanted.kinds(), wanted.keys()
-    parts = []
-    if kinds is None or model.METRIC in kinds:
-        points = read_points(directory, None if keys is None else sorted(map(str, keys)))
-        if len(points.value):
-            parts.append(_of_points(points))
     events = read_events(directory, None if kinds is None else sorted(kinds))
     if keys is not None:
         events = [event for event in events if event.key in keys]
+    points = None
+    if kinds is None or model.METRIC in kinds:
+        points = read_points(directory, None if keys is None else sorted(map(str, keys)))
+    ranks = _ranks({event.writer for event in events}.union(points.writers if points is not None else ()))
+    parts = [_of_points(points, ranks)] if points is not None and len(points.value) else []
     if events:
-        parts.append(_of_events(events))
+        parts.append(_of_events(events, ranks))
     if not parts:
         return None
     columns = _joined(parts)
     return _select(columns, about, wanted)
 
 
-def _of_points(points: RunPoints) -> dict[str, Any]:
+def _ranks(writers: set[str]) -> dict[str, int]:
+    return {writer: rank for rank, writer in enumerate(sorted(writers))}
+
+
+def _of_points(points: RunPoints, ranks: Mapping[str, int]) -> dict[str, Any]:
     import numpy as np
 
     names = np.array([*points.names, ""], dtype=object)
@@ -125,7 +129,7 @@ def _of_points(points: RunPoints) -> dict[str, Any]:
         "key": names[points.key],
         "value": points.value,
         "time": points.time_ns,
-        "writer": np.array(points.writers, dtype=object)[points.writer],
+        "writer": np.array([ranks[writer] for writer in points.writers], dtype=np.int64)[points.writer],
         "sequence": points.sequence,
         "extra": {},
     }
@@ -135,16 +139,18 @@ def _of_points(points: RunPoints) -> dict[str, Any]:
             column[covered] = None
         for name, value in extra.items():
             column = columns["extra"].setdefault(name, np.full(count, None, dtype=object))
-            column[covered] = value if not isinstance(value, (list, dict)) else [value] * int(covered.sum())
+            cell = np.empty(1, dtype=object)
+            cell[0] = value  # a list would be spread over the column otherwise
+            column[covered] = cell
     return columns
 
 
-def _of_events(events: Sequence[StoredEvent]) -> dict[str, Any]:
+def _of_events(events: Sequence[StoredEvent], ranks: Mapping[str, int]) -> dict[str, Any]:
     import numpy as np
 
     count = len(events)
-    values = np.empty(count, dtype=object)
-    values[:] = [None if event.kind in (model.START, model.STOP, model.RESUME) else event.value for event in events]
+    silent = (model.START, model.STOP, model.RESUME)
+    values = _value_column(_objects([None if event.kind in silent else event.value for event in events]))
     extra: dict[str, Any] = {}
     for index, event in enumerate(events):
         for name, value in event.extra.items():
@@ -155,7 +161,7 @@ def _of_events(events: Sequence[StoredEvent]) -> dict[str, Any]:
         "key": _objects([event.key for event in events]),
         "value": values,
         "time": np.array([event.time_ns for event in events], dtype=np.int64),
-        "writer": _objects([event.writer for event in events]),
+        "writer": np.array([ranks[event.writer] for event in events], dtype=np.int64),
         "sequence": np.array([event.sequence for event in events], dtype=np.int64),
         "extra": extra,
     }
@@ -166,7 +172,8 @@ def _objects(values: Iterable[Any]) -> np.ndarray[Any, Any]:
 
     values = list(values)
     column = np.empty(len(values), dtype=object)
-    column[:] = values
+    for index, value in enumerate(values):  # one by one: NumPy would take lists for dimensions
+        column[index] = value
     return column
 
 
@@ -184,8 +191,7 @@ def _joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
             columns["extra"][name] = np.concatenate(pieces)
     time = columns["time"]
     if len(parts) > 1 or (np.diff(time) < 0).any():
-        _, ranks = np.unique(columns["writer"].astype(str), return_inverse=True)
-        order = np.lexsort((columns["sequence"], ranks, time))
+        order = np.lexsort((columns["sequence"], columns["writer"], time))
         columns = {name: _take(column, order) for name, column in columns.items()}
     return columns
 
@@ -258,7 +264,7 @@ def frame(parts: Sequence[dict[str, Any]]) -> pd.DataFrame:
         "step": _step_column(column(np.concatenate([part["step"] for part in parts]))),
         "event": pd.Series(column(np.concatenate([part["event"] for part in parts])), dtype=object),
         "key": pd.Series(column(np.concatenate([part["key"] for part in parts])), dtype=object),
-        "value": _value_column(column(np.concatenate([part["value"] for part in parts]))),
+        "value": pd.Series(_value_column(column(np.concatenate([part["value"] for part in parts])))),
         "dt": column(time).astype("datetime64[ns]"),
         "node": pd.Series(constant("host"), dtype=object),
         "userid": pd.Series(constant("user"), dtype=object),
@@ -281,18 +287,19 @@ def _step_column(step: np.ndarray[Any, Any]) -> Any:
     return step
 
 
-def _value_column(values: np.ndarray[Any, Any]) -> Any:
+def _value_column(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """float64 where all values are numbers or missing, objects otherwise."""
     import numpy as np
-    import pandas as pd
 
-    if values.dtype != object:
+    if values.dtype != object or not all(map(_is_plain, values)):
         return values
-    if all(
-        value is None or (is_number(value) and not isinstance(value, bool) and abs(value) <= 1e308) for value in values
-    ):
-        return np.array([math.nan if value is None else float(value) for value in values])
-    return pd.Series(values, dtype=object)
+    return np.array([math.nan if value is None else float(value) for value in values], dtype=np.float64)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether the value is missing, or a number that float64 can hold."""
+    kind = value.__class__
+    return value is None or kind is float or (kind is int and is_number(value))
 
 
 def _extra_column(values: np.ndarray[Any, Any]) -> Any:

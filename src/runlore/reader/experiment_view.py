@@ -131,7 +131,7 @@ class Experiment:
         rows = [
             {"event": model.METRIC, "key": key, **values[group.index].describe().to_dict()}
             for key, group in data.groupby("key", sort=True)
-            if not is_system(key)
+            if not is_system(str(key))
         ]
         spans = [(row["ended_ns"] - row["started_ns"]) / 1e9 for row in self._rows() if row["ended_ns"] is not None]
         rows.append({"event": "run", "key": "duration_s", **pd.Series(spans, dtype="float64").describe().to_dict()})
