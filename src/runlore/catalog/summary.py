@@ -14,11 +14,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from runlore import model
+from runlore.store.annotate import REMOVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from runlore.journal.decode import Event, Points
+
+
+_SAID_LATER = frozenset({model.ATTRIBUTE, model.TAG, model.NOTE, REMOVED})
+"""What people add to runs that are over: no sign of life, so a crashed run does not end later because of it."""
 
 
 class MetricSummary(NamedTuple):
@@ -254,7 +259,8 @@ class RunSummary:
     def add_events(self, writer: str, events: Iterable[Event]) -> None:
         """Take the events of one writer into account. Metric events (with columns of their own) count as points."""
         for event in events:
-            self.detail.saw(event.time_ns, event.time_ns)
+            if event.kind not in _SAID_LATER:
+                self.detail.saw(event.time_ns, event.time_ns)
             if event.kind == model.PARAM or (event.kind == model.UNSET and event.value == model.PARAM):
                 known = self.params.get(event.key)
                 if known is None or known[0] <= event.time_ns:

@@ -34,6 +34,13 @@ def number(value: float) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def metric(key: str, amount: float) -> str:
+    """A metric's value; bytes of hardware metrics as sizes."""
+    if key.startswith("system/") and key.endswith("_bytes") and math.isfinite(amount):
+        return size(int(amount))
+    return number(amount)
+
+
 def value(item: Any) -> str:
     """Anything that a run can hold, on one line."""
     if item is None:

@@ -8,7 +8,22 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from runlore.cli import _errors, artifacts, care, demo, edit, execute, listing, logs, plot, tables, top, transfer
+from runlore.cli import (
+    _errors,
+    artifacts,
+    cards,
+    care,
+    demo,
+    edit,
+    execute,
+    listing,
+    logs,
+    plot,
+    show,
+    tables,
+    top,
+    transfer,
+)
 from runlore.errors import RunloreError
 
 if TYPE_CHECKING:
@@ -48,7 +63,7 @@ app = typer.Typer(
 _COMMANDS: tuple[tuple[str, Callable[..., Any], str], ...] = (
     ("ls", listing.ls, LOOK),
     ("runs", listing.runs, LOOK),
-    ("show", listing.show, LOOK),
+    ("show", show.show, LOOK),
     ("diff", tables.diff, LOOK),
     ("data", tables.data, LOOK),
     ("summary", tables.summary, LOOK),
@@ -56,6 +71,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., Any], str], ...] = (
     ("logs", logs.logs, LOOK),
     ("artifacts", artifacts.artifacts, LOOK),
     ("top", top.top, LOOK),
+    ("cards", cards.cards, LOOK),
     ("exec", execute.execute, RECORD),
     ("demo", demo.demo, RECORD),
     ("tag", edit.tag, CHANGE),
@@ -83,6 +99,7 @@ def _add(name: str, function: Callable[..., Any], panel: str) -> None:
 
 for _name, _function, _panel in _COMMANDS:
     _add(_name, _function, _panel)
+app.add_typer(cards.app, name="card", rich_help_panel=CHANGE)
 
 
 def main() -> None:

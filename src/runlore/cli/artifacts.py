@@ -13,7 +13,7 @@ from runlore.cli import _format as fmt
 from runlore.cli._options import JsonOption, RunArgument, StoreOption
 from runlore.cli._output import Column, note, print_json, print_table, say
 from runlore.cli._session import open_run, title_of
-from runlore.cli.listing import artifact_record
+from runlore.cli.show import artifact_record
 from runlore.errors import AlreadyExists, ArtifactNotFound, InvalidArgument
 
 if TYPE_CHECKING:

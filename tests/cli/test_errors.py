@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from runlore.cli import app
+
+
+def test_there_is_no_store(cli, store):
+    for command in (("ls",), ("runs",), ("show", "x#1"), ("top",), ("seal",), ("doctor",), ("gc",), ("export",)):
+        printed = cli(*command, code=3)
+        assert printed.out == ""
+        assert printed.err.startswith("runlore: there is no store at ")
+        assert printed.err.count("\n") == 1
+
+
+def test_a_query_error_points_at_the_column(cli, runs):
+    printed = cli("runs", "metrics.loss < < 3", code=2)
+    first, shown, mark = printed.err.splitlines()
+    assert first.startswith("runlore: ")
+    assert shown[mark.index("^")] == "<"
+
+
+def test_an_ambiguous_uid(cli, runs):
+    assert "several runs begin so" in cli("show", runs[0][:6], code=3).err
+
+
+def test_usage(cli, store):
+    for arguments in (("show",), ("runs", "--limit", "x"), ("nothing",), ("plot", "a", "b", "--x", "sideways")):
+        printed = cli(*arguments, code=2)
+        assert "Usage: runlore" in printed.err
+
+
+def test_without_arguments_there_is_help(cli, store):
+    printed = cli("--help")
+    for word in ("demo", "exec", "doctor", "RUN is experiment#number"):
+        assert word in printed.out
+
+
+@pytest.mark.parametrize("command", [info.name for info in app.registered_commands])
+def test_every_command_teaches_by_example(cli, store, command):
+    printed = cli(command, "--help").out
+    assert "Examples:" in printed
+    assert f"runlore {command}" in printed.partition("Examples:")[2]
+
+
+@pytest.mark.parametrize("command", [info.name for info in app.registered_commands if info.name != "exec"])
+def test_every_command_speaks_json(cli, store, command):
+    assert "--json" in cli(command, "--help").out
+
+
+def test_a_fault_of_ours_is_not_hidden(cli, runs, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("runlore.reader.records.run_records", broken)
+    with pytest.raises(ZeroDivisionError):
+        cli("runs")

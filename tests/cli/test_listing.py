@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import pytest
+
+import runlore
+
+
+def test_experiments_are_listed_with_their_runs(cli, runs, store):
+    printed = cli("ls")
+    assert [line.split()[:2] for line in printed.lines[1:]] == [["iris", "3"], ["vision/cifar", "10"]]
+    assert "2 succeeded, 1 failed" in printed.out
+    assert store in printed.err
+
+
+def test_experiments_as_json(cli, runs, store):
+    document = cli("ls", "--json").json()
+    assert document["store"] == store
+    assert [(item["experiment"], item["runs"], item["statuses"]) for item in document["experiments"]] == [
+        ("iris", 3, {"failed": 1, "succeeded": 2}),
+        ("vision/cifar 10", 1, {"succeeded": 1}),
+    ]
+    assert document["experiments"][0]["updated"].endswith("Z")
+
+
+def test_experiments_by_glob(cli, runs):
+    names = [item["experiment"] for item in cli("ls", "vision/*", "--json").json()["experiments"]]
+    assert names == ["vision/cifar 10"]
+
+
+def test_runs_best_first_show_what_differs(cli, runs):
+    printed = cli("runs", "metrics.acc > 0", "--order-by", "-metrics.acc")
+    head, *rows = printed.lines
+    assert head.split() == ["run", "status", "name", "metrics.acc", "metrics.loss", "params.lr", "started", "duration",
+                            "tags.stage"]  # fmt: skip
+    assert [row.split()[0] for row in rows] == ["iris#2", "iris#3", "iris#1"]
+    assert "seed" not in printed.out
+
+
+def test_runs_as_json_keep_every_value(cli, runs):
+    document = cli("runs", "--json").json()
+    first = document["runs"][0]
+    assert document["more"] is False
+    assert first["experiment"] == "vision/cifar 10"
+    assert first["metrics"] == {"loss": "NaN"}
+    assert [run["params"].get("lr") for run in document["runs"]] == [None, 0.001, 0.01, 0.1]
+    assert set(first) == {
+        "uid", "experiment", "number", "name", "status", "started", "ended", "duration_s", "user", "host", "group",
+        "parent", "description", "points", "lost", "archived", "deleted", "params", "metrics", "tags",
+    }  # fmt: skip
+
+
+def test_the_limit_is_said(cli, runs):
+    printed = cli("runs", "--limit", "2")
+    assert len(printed.lines) == 3
+    assert "--limit 0 shows all" in printed.err
+    assert cli("runs", "-n", "2", "--json").json()["more"] is True
+    assert len(cli("runs", "-n", "0", "--json").json()["runs"]) == 4
+
+
+def test_columns_can_be_chosen(cli, runs):
+    printed = cli("runs", "-e", "iris", "-c", "name,params.lr,metrics.nothing")
+    assert printed.lines[0].split() == ["run", "name", "params.lr", "metrics.nothing"]
+    assert "there is no column 'colour'" in cli("runs", "-c", "colour", code=2).err
+
+
+def test_no_run_matches(cli, runs):
+    printed = cli("runs", "metrics.acc > 5")
+    assert printed.out == ""
+    assert "no run matches" in printed.err
+    assert cli("runs", "metrics.acc > 5", "--json").json()["runs"] == []
+
+
+def test_columns_give_way_where_there_is_no_room(cli, runs, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    printed = cli("runs", "-e", "iris")
+    assert max(map(len, printed.lines)) <= 40
+    assert "left out for want of room" in printed.err
+
+
+def test_a_run_is_shown_with_all_that_is_known(cli, runs):
+    printed = cli("show", "iris#3")
+    assert printed.lines[0] == "iris#3 (try 3)"
+    for text in ("failed", "lr    0.001", "ValueError", "it broke", "Traceback:", "notes/a.txt", "stage"):
+        assert text in printed.out
+    assert runs[2] in printed.out
+
+
+def test_a_run_as_json(cli, runs, store):
+    document = cli("show", runs[1], "--json").json()
+    assert document["uid"] == runs[1]
+    assert document["params"] == {"lr": 0.01, "seed": 1}
+    assert document["metrics"]["loss"] == {
+        "count": 3, "last": 0.25, "first": 0.5, "min": 0.25, "max": 0.5, "last_step": 2.0, "min_step": 2.0,
+        "max_step": 0.0, "mean": pytest.approx((1 / 2 + 1 / 3 + 1 / 4) / 3),
+    }  # fmt: skip
+    assert document["artifacts"][0]["name"] == "notes/a.txt"
+    assert document["path"].startswith(store)
+    assert cli("show", "vision/cifar 10#1", "--json").json()["metrics"]["loss"]["last"] == "NaN"
+
+
+@pytest.mark.parametrize("shorten", [lambda uid: uid[:31], lambda uid: uid.upper()[:30]])
+def test_a_run_by_the_beginning_of_its_uid(cli, runs, shorten):
+    assert cli("show", shorten(runs[0]), "--json").json()["uid"] == runs[0]
+
+
+def test_the_latest_run(cli, runs):
+    assert cli("show", "iris#-1", "--json").json()["uid"] == runs[2]
+    assert cli("show", "iris#-3", "--json").json()["uid"] == runs[0]
+    cli("show", "iris#-4", code=3)
+
+
+def test_children_notes_and_command_are_shown(cli, store):
+    with runlore.start("sweep", capture=False) as parent:
+        parent.child("small", capture=False).finish()
+        parent.log_event("capture", "command", {"argv": ["python", "a b.py"]})
+        parent.log_event("capture", "git", {"commit": "0123456789abcdef", "branch": "main", "dirty": True})
+    cli("note", "sweep#1", "look again")
+    printed = cli("show", "sweep#1").out
+    for text in ("sweep#2 (small)", "look again", "python 'a b.py'", "0123456789ab (main), changed since"):
+        assert text in printed
+
+
+def test_names_cannot_control_the_terminal(cli, store):
+    runlore.start("evil", "\x1b[31mred\r\x07", tags={"a\nb": "c\x9bd"}, capture=False).finish()
+    for command in (("show", "evil#1"), ("runs",), ("tag", "evil#1")):
+        printed = cli(*command).out
+        assert not set(printed) & set("\x1b\r\x07\x9b")
+    assert "\\x1b[31mred\\r\\x07" in cli("runs").out
+
+
+def test_text_that_is_no_unicode_is_escaped(cli, store):
+    with runlore.start("odd", capture=False) as run:
+        run.log_metric("k\udc80", 1)
+    assert list(cli("runs", "--json").json()["runs"][0]["metrics"]) == ["k\\udc80"]

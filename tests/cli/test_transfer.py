@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import csv
+import json
+from io import StringIO
+
+import pandas as pd
+import pytest
+
+import runlore
+
+
+def test_another_store_is_merged(cli, runs, tmp_path):
+    other = str(tmp_path / "other")
+    with runlore.start("iris", "theirs", store=other, capture=False) as run:
+        run.log_metric("acc", 1.0)
+    printed = cli("merge", other)
+    assert printed.lines == [
+        "1 run added, 0 extended, 0 unchanged",
+        f"iris#1 is iris#4 here  {run.uid}",
+    ]
+    assert cli("show", "iris#4", "--json").json()["uid"] == run.uid
+    document = cli("merge", other, "--json").json()
+    assert (document["added"], document["unchanged"], document["renumbered"]) == ([], 1, [])
+
+
+def test_what_cannot_be_merged(cli, runs, store, tmp_path):
+    cli("merge", store, code=2)
+    assert "there is no store" in cli("merge", tmp_path / "none", code=3).err
+
+
+def test_csv_on_stdout(cli, runs):
+    rows = list(csv.DictReader(StringIO(cli("export", "iris", "--event", "metric", "--key", "loss").out)))
+    assert len(rows) == 9
+    assert (rows[0]["experiment"], rows[0]["run"], rows[0]["step"], rows[0]["value"]) == ("iris", "1", "0", "1.0")
+
+
+def test_json_lines(cli, runs, tmp_path):
+    path = tmp_path / "out.jsonl"
+    assert cli("export", "-o", path).out.startswith(f"{path}: 4 runs, ")
+    records = [json.loads(line, parse_constant=pytest.fail) for line in path.read_text().splitlines()]
+    assert {record["event"] for record in records} >= {"start", "stop", "metric", "param", "tag", "artifact", "log"}
+    (nan,) = [record for record in records if record["value"] == "NaN"]
+    assert (nan["experiment"], nan["step"]) == ("vision/cifar 10", None)
+    (log,) = [record for record in records if record["text"] == "begin 2\nend 2"]
+    assert log["extra"] == {"offsets_ms": [0, 5]}
+
+
+def test_parquet(cli, runs, tmp_path):
+    path = tmp_path / "out.parquet"
+    document = cli("export", "--query", "params.lr < 0.05", "-o", path, "--json").json()
+    assert (document["runs"], document["format"]) == (2, "parquet")
+    frame = pd.read_parquet(path)
+    assert len(frame) == document["records"]
+    assert set(frame["uid"]) == {runs[1], runs[2]}
+    assert str(frame["time"].dtype) == "datetime64[ns, UTC]"
+    assert frame.loc[frame["key"] == "loss", "value"].tolist() == [1 / 2, 1 / 3, 1 / 4, 1 / 3, 1 / 4, 1 / 5]
+
+
+def test_a_file_is_not_replaced_unasked(cli, runs, tmp_path):
+    path = tmp_path / "out.csv"
+    path.write_text("mine")
+    assert "--force" in cli("export", "-o", path, code=1).err
+    assert path.read_text() == "mine"
+    cli("export", "-o", path, "--force")
+    assert path.read_text().startswith("experiment,")
+
+
+def test_runs_by_name(cli, runs):
+    printed = cli("export", "--run", "iris#2", "--run", runs[3], "--event", "metric")
+    assert {line.split(",")[2] for line in printed.lines[1:]} == {runs[1], runs[3]}
+    cli("export", "iris", "--run", "iris#2", code=2)
+    cli("export", "nothing", code=3)
+    cli("export", "--json", code=2)
+
+
+def test_an_archive_goes_from_one_store_to_another(cli, runs, tmp_path):
+    path = tmp_path / "all.runlore"
+    cli("export", "-o", path)
+    other = str(tmp_path / "other")
+    assert cli("import", path, "--store", other).out.startswith("4 runs added")
+    assert cli("import", path, "--store", other).out.startswith("0 runs added, 0 extended, 4 unchanged")
+    ours, theirs = (cli("runs", "--json", *where).json()["runs"] for where in ((), ("--store", other)))
+    assert ours == theirs
+    assert cli("artifacts", "iris#3", "get", "notes/a.txt", "-o", "-", "--store", other).out == "notes of 3"
+    cli("doctor", "--store", other)
+
+
+def test_an_archive_from_stdin(cli, runs, tmp_path):
+    path = tmp_path / "all.runlore"
+    cli("export", "--run", "iris#1", "-o", path)
+    cli("import", "-", "--store", tmp_path / "other", stdin=path.read_bytes())
+    assert len(cli("runs", "--json", "--store", tmp_path / "other").json()["runs"]) == 1
+
+
+def test_what_is_no_archive(cli, store, tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"hello")
+    assert "no archive" in cli("import", path, code=2).err
+    assert "No such file" in cli("import", tmp_path / "none", code=1).err
