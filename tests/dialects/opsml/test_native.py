@@ -83,7 +83,7 @@ def test_a_project_run_is_a_native_run():
     assert (view.uid, view.name, view.metrics, view.params) == (run.run_id, "base", {"acc": 0.5}, {"lr": 0.1})
     assert [item.name for item in view.artifacts("curve")] == ["graphs/roc/a", "graphs/roc/b"]
     for wrong in ({"y": [1]}, {"y": [1, 2], "graph_style": "pie"}, {"y": {str(n): [1, 2] for n in range(51)}}):
-        with OpsmlProject(ProjectInfo(name="proj")).run() as other, pytest.raises(ValueError, match="y|style"):
+        with OpsmlProject(ProjectInfo(name="proj")).run() as other, pytest.raises(ValueError, match=r"y|style"):
             other.log_graph("g", [0, 1], **wrong)
 
 
@@ -247,7 +247,7 @@ def test_refused_cards_leave_nothing_behind():
         lambda: DataCard(interface="text", space="opsml", name="x"),
         lambda: DataCard(interface=FRAME, space="opsml", name="../x y"),
         lambda: ModelCard(interface=fitted, space="opsml", name="x"),
-        lambda: SklearnModel(),
+        SklearnModel,
         lambda: PandasData(data=[1]),
         lambda: PolarsData(data=FRAME),
         lambda: ArrowData(data=FRAME),
