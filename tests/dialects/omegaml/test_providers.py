@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -196,6 +197,30 @@ def test_native_runs_read_here():
         exp.log_metric("acc", 1)
     assert exp.current_run() == 2
     assert runlore.experiment("iris").numbers == [1, 2]
+
+
+def test_what_is_captured_is_no_artifact_of_the_users(store, tmp_path):
+    def git(*arguments):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=tmp_path, check=True)
+
+    script = tmp_path / "train.py"
+    script.write_text("value = 1\n")
+    git("init", "-q")
+    git("add", "train.py")
+    git("commit", "-q", "-m", "one")
+    script.write_text(
+        "import runlore.dialects.omegaml as om\n"
+        "with om.runtime.experiment('myexp', capture={'console': False, 'hardware': False, 'code': True}) as exp:\n"
+        "    exp.log_artifact([1], 'mine')\n"
+    )
+    subprocess.run([sys.executable, str(script)], env={**os.environ, "RUNLORE_CAPTURE": "1"}, check=True)
+    names = [artifact.name for artifact in runlore.get_run("myexp#1").artifacts()]
+    assert len(names) == 3
+    exp = experiment()
+    assert exp.data()["event"].tolist() == ["start", "artifact", "stop"]
+    assert exp.restore_artifacts() == [[1]]
+    captured = exp.data(event="capture")["name"].dropna().tolist()
+    assert sorted([*captured, "mine"]) == sorted(names)
 
 
 def test_sealed_runs_read_the_same(store):

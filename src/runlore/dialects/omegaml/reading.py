@@ -23,7 +23,8 @@ COLUMNS = ("experiment", "run", "step", "event", "key", "value", "dt", "node", "
 _ALIASES = {"parameter": model.PARAM}
 _NATIVE_KEYS = frozenset({model.METRIC, model.PARAM, model.START, model.STOP, model.SYSTEM})
 """Events that no artifact stands for: their keys are the native ones."""
-_BOOKKEEPING = frozenset({"capture", model.LOG, model.RESUME, model.ATTRIBUTE, model.LOST})
+_CAPTURE = "capture"
+_BOOKKEEPING = frozenset({_CAPTURE, model.LOG, model.RESUME, model.ATTRIBUTE, model.LOST})
 """What the native run records by itself. Shown when it is asked for by `event=`."""
 
 
@@ -141,12 +142,17 @@ def _with_own_names(frame: pd.DataFrame) -> pd.DataFrame:
         value, name = columns["value"][place], columns["key"][place]
         if isinstance(value, dict):
             origin = value.get(ORIGIN, {})
-            columns["event"][place] = origin.get("event", model.ARTIFACT)
+            columns["event"][place] = _CAPTURE if _is_captured(value) else origin.get("event", model.ARTIFACT)
             columns["key"][place] = origin.get("key", name)
             columns["value"][place] = cell(value, name)
             names[place] = name
     own = {name: pd.Series(values, index=frame.index, dtype=object) for name, values in columns.items()}
     return frame.assign(**own, name=pd.Series(names, index=frame.index, dtype=object))
+
+
+def _is_captured(value: dict[str, Any]) -> bool:
+    """Whether a capture stored this artifact: the changes to the code, or the code."""
+    return value.get("kind") == "diff" or (value.get("kind") == "code" and "redacted" in value)
 
 
 def _finished(frame: pd.DataFrame) -> pd.DataFrame:
