@@ -127,8 +127,9 @@ class JournalWriter(Appender):
         """
         try:
             number = self.keys[key]
-            step = float(step) if step.__class__ is int else _NAN if step is None else step_of(step)
-        except (KeyError, TypeError, OverflowError):
+            if step.__class__ is not int:
+                step = _NAN if step is None else step_of(step)
+        except (KeyError, TypeError):
             check_key(key, "key")
             self._point(key, number_of(key, value), step_of(step), _now() if time is None else time_ns_of(time))
             return
@@ -140,8 +141,12 @@ class JournalWriter(Appender):
             self.offset = offset + 32
             try:
                 _pack(self.buffer, offset, time, step, value, number, 0xA5010004)
-            except struct.error:  # no room
+            except struct.error:  # no room, or a step that is larger than a float
                 self.offset = offset
+                if step.__class__ is int:
+                    if offset + 32 <= len(self.buffer):
+                        self.buffer[offset : offset + 32] = bytes(32)
+                    step = step_of(step)
                 self._point(key, value, step, time)
 
     def row(self, values: Mapping[str, Any], step: Any = None, time: Any = None) -> None:
