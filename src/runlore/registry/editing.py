@@ -5,13 +5,12 @@ Each function returns the card as it is then. The latest word wins; nothing that
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidName, WrongType
-from runlore.names import check_key, encode, is_uid
-from runlore.registry.finding import get_uid
+from runlore.names import check_key, is_uid
+from runlore.registry.finding import get_uid, list_cards
 from runlore.registry.registering import check_tag, log_link
 from runlore.store import cards as files
 from runlore.store.versions import Version
@@ -132,8 +131,7 @@ def _add(card: Card, facts: list[tuple[str, str, Any]], *, everywhere: bool = Fa
     """Add facts that win over what was said before: of this version, or of all versions of the name."""
     for kind, key, _ in facts:
         check_key(key, kind)
-    above = card.card_name.directory(files.cards_root(card.store))
-    others = [os.path.join(above, encode(str(version))) for version in files.versions_taken(above)]
-    after = files.latest_event_ns(others if everywhere else [card.directory])
+    versions = list_cards(kind=card.kind, space=card.space, name=card.name, deleted=True, store=card.store)
+    after = max((known.updated_ns for known in versions if everywhere or known.uid == card.uid), default=0)
     files.append(card.directory, card.uid, facts, after_ns=after)
     return get_uid(card.uid, store=card.store)

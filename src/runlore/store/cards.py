@@ -273,10 +273,3 @@ def _read_journals(directory: str) -> tuple[list[Event], bool, list[str]]:
         found.extend((event.time_ns, name, event.sequence, event) for event in chunk.events)
     found.sort(key=lambda item: item[:3])
     return [item[3] for item in found], settled, damage
-
-
-def latest_event_ns(directories: Iterable[str]) -> int:
-    """The time of the last event in the journals of these versions; 0 without any."""
-    return max(
-        (event.time_ns for path in directories for event in _read_journals(os.path.join(path, JOURNAL))[0]), default=0
-    )

@@ -15,11 +15,12 @@ from runlore.dialects.opsml._metrics import view_of
 from runlore.dialects.opsml._registry import CardRegistry
 from runlore.dialects.opsml._run_card import ActiveRun, RunCard
 from runlore.dialects.opsml._versions import VersionType, first
-from runlore.errors import AlreadyExists, InvalidArgument
+from runlore.errors import InvalidArgument
 from runlore.registry import finding
 from runlore.registry.registering import register
 from runlore.run import resume, start
 from runlore.store import open_store
+from runlore.store.cards import CardName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,18 +81,20 @@ class OpsmlProject:
             self.run_id = info.run_id
 
     def _own_card(self) -> NativeCard:
-        called = ("project", self._info.repository, self._info.name)
-        try:
-            metadata = {"contact": self._info.contact}
-            return register(*called, version="1.0.0", metadata=metadata, store=self._store)
-        except AlreadyExists:
-            return finding.get(*called, "1.0.0", deleted=True, store=self._store)
+        called = CardName("project", self._info.repository, self._info.name)
+        found = finding.select_cards(called, "*", deleted=True, store=self._store)
+        if found:
+            return found[-1]
+        metadata = {"contact": self._info.contact}
+        chooser = first(None, VersionType.Minor, None, None)  # not 1.0.0 where a process died while it registered that
+        return register(*called, bump=chooser, metadata=metadata, store=self._store)
 
     @property
     def project_id(self) -> int:
         """Counted 1, 2, 3 … in the order in which projects were made."""
         projects = finding.list_cards(kind="project", order_by="created", deleted=True, store=self._store)
-        return 1 + [card.uid for card in reversed(projects)].index(self._card.uid)
+        names = dict.fromkeys(card.card_name for card in reversed(projects))
+        return 1 + list(names).index(self._card.card_name)
 
     @property
     def project_name(self) -> str:
