@@ -38,6 +38,8 @@ ATTRIBUTE = "attribute"
 LOST = "lost"
 """How many records could not be kept, and why."""
 RESUME = "resume"
+UNSET = "unset"
+"""A param or a data reference counts no longer. Key: its name; value: the kind, `param` or `data`."""
 
 EVENT_KINDS = frozenset(
     {
@@ -58,6 +60,7 @@ EVENT_KINDS = frozenset(
         ATTRIBUTE,
         LOST,
         RESUME,
+        UNSET,
     }
 )
 """Kinds that Runlore gives a meaning to. `log_event` accepts any other name too."""

@@ -77,6 +77,7 @@ def facts() -> dict[str, Any]:
     return {
         "python": {
             "version": "{}.{}.{}".format(*sys.version_info[:3]),
+            "build": sys.version,
             "implementation": _implementation(),
             "executable": sys.executable,
             "prefix": sys.prefix,

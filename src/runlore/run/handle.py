@@ -203,6 +203,26 @@ class Run(MediaMethods):
         for key, value in flat.items():
             self.log_param(key, value)
 
+    def unset_params(self, *keys: str) -> None:
+        """Let params count no longer. Their values stay in the run's events; logging one again brings it back.
+
+        Raises:
+            WrongType, InvalidName: a key is none.
+            RunEnded: the run was finished.
+
+        Example:
+            >>> import runlore
+            >>> with runlore.start("iris", params={"lr": 0.1, "momentum": 0.9}) as run:
+            ...     run.unset_params("momentum")
+            >>> runlore.get_run(run.uid).params
+            {'lr': 0.1}
+        """
+        for key in keys:
+            check_key(key, "key")
+        for key in keys:
+            self._journal.event(model.UNSET, key, model.PARAM)
+            self.params.pop(key, None)
+
     def set_tag(self, key: str, value: Any = "") -> None:
         """Set a tag. A tag with the value None is removed.
 
@@ -387,6 +407,22 @@ class Run(MediaMethods):
             return
         value = {"digest": put[0], "size": put[1], **about}
         self._journal.event(model.ARTIFACT, name, value, step=step, time_ns=time_ns, extra=columns or None)
+
+    def outputs_directory(self) -> str:
+        """A directory of the run's for files that the program writes itself. Made now, kept within the run's own.
+
+        It is copied, moved and deleted with the run. What is in it is no artifact before `log_artifact` keeps it.
+
+        Example:
+            >>> import runlore
+            >>> with runlore.start("iris") as run:
+            ...     path = run.outputs_directory()
+            >>> path == runlore.get_run(run.uid).directory + "/outputs"
+            True
+        """
+        path = os.path.join(self.path, "outputs")
+        os.makedirs(path, exist_ok=True)
+        return path
 
     # -- other processes, other runs ----------------------------------------------------------------------------
 

@@ -197,6 +197,17 @@ class MediaMethods:
         self._journal.event(model.DATA, name, reference)
         return reference
 
+    def unset_data_refs(self, *names: str) -> None:
+        """Let references to data count no longer, for `RunView.data_refs`. They stay in the run's events.
+
+        Raises:
+            WrongType, InvalidName: a name is none.
+        """
+        for name in names:
+            check_key(name, "name")
+        for name in names:
+            self._journal.event(model.UNSET, name, model.DATA)
+
     def alert(self, title: str, text: str = "", level: str = "info") -> None:
         """Record something that a person should know of.
 
