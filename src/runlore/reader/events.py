@@ -258,13 +258,14 @@ def frame(parts: Sequence[dict[str, Any]]) -> pd.DataFrame:
         cells[:] = [part["about"][name] for part in parts]
         return column(np.repeat(cells, lengths))
 
+    values = _value_column(column(np.concatenate([part["value"] for part in parts])))
     data: dict[str, Any] = {
         "experiment": pd.Series(constant("experiment"), dtype=object),
         "run": column(np.repeat(np.array([part["about"]["number"] or 0 for part in parts], dtype=np.int64), lengths)),
         "step": _step_column(column(np.concatenate([part["step"] for part in parts]))),
         "event": pd.Series(column(np.concatenate([part["event"] for part in parts])), dtype=object),
         "key": pd.Series(column(np.concatenate([part["key"] for part in parts])), dtype=object),
-        "value": pd.Series(_value_column(column(np.concatenate([part["value"] for part in parts])))),
+        "value": pd.Series(values, dtype=values.dtype),
         "dt": column(time).astype("datetime64[ns]"),
         "node": pd.Series(constant("host"), dtype=object),
         "userid": pd.Series(constant("user"), dtype=object),

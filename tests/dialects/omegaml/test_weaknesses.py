@@ -297,3 +297,34 @@ def test_recreate_begins_anew():
     with exp:
         pass
     assert exp.current_run() == 1
+
+
+def test_refused_artifacts_and_extras_leave_nothing_behind(store):
+    with experiment() as exp:
+        for refused in ({"step": "x"}, {"key": 7}, {"fold": object()}):
+            with pytest.raises((ValueError, TypeError)):
+                exp.log_artifact([1], "x", **refused)
+        with pytest.raises(TypeError, match="extra"):
+            exp.log_extra(fold=object())
+        exp.log_metric("a", 1)
+    assert exp.data()["event"].tolist() == ["start", "metric", "stop"]
+    assert not (store / "blobs").exists()
+
+
+def test_slices_are_heeded_by_lazy_and_raw_answers():
+    with experiment() as exp:
+        exp.log_events("metric", "a", range(6))
+    assert [row["value"] for row in exp.data(event="metric", lazy=True, slice=(1, 3))] == [1, 2]
+    assert [row["value"] for row in exp.data(event="metric", raw=True, slice=(1, 3))] == [1, 2]
+    assert [len(batch) for batch in exp.data(event="metric", batchsize=2, slice=(1, 4))] == [2, 1]
+    assert len(exp.data(event="metric", lazy=True, slice=(9, 10))) == 0
+    assert experiment("none").data(lazy=True).count() == 0
+
+
+def test_importing_the_dialect_is_cheap():
+    code = (
+        "import sys, runlore.dialects.omegaml; "
+        "print([name for name in ('numpy', 'pandas', 'sqlalchemy', 'psutil') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -13,7 +13,7 @@ from runlore.errors import ExperimentNotFound, InvalidArgument, StoreNotFound, W
 from runlore.names import is_uid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
 
@@ -191,24 +191,30 @@ def _is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def sliced(frame: pd.DataFrame, rows: Any) -> pd.DataFrame | None:
-    """The rows from a up to b, from 0; None past the end.
+def rows_of(rows: Any) -> slice:
+    """A pair (first row, row behind the last), counted from 0, or a slice, as a slice.
 
     Raises:
-        InvalidArgument: it is neither a pair nor a slice.
+        InvalidArgument: it is neither.
     """
     if isinstance(rows, (tuple, list)) and len(rows) == 2:
         rows = slice(*rows)
     if not isinstance(rows, slice):
         raise InvalidArgument(f"slice={rows!r} must be a pair (first row, row behind the last), counted from 0")
-    found = frame.iloc[rows].reset_index(drop=True)
-    return None if found.empty else found
+    return rows
+
+
+def sliced(read: Callable[[], pd.DataFrame | None], rows: slice) -> pd.DataFrame | None:
+    """Those rows of what is read; None where there are none."""
+    frame = read()
+    found = None if frame is None else frame.iloc[rows].reset_index(drop=True)
+    return None if found is None or found.empty else found
 
 
 class Cursor:
     """The answer to `data(lazy=True)`: nothing is read before rows are asked for; every iteration reads anew."""
 
-    def __init__(self, read: Any) -> None:
+    def __init__(self, read: Callable[[], pd.DataFrame | None]) -> None:
         self._read = read
 
     def __iter__(self) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,8 @@ from runlore import model
 from runlore.dialects.omegaml import objects, reading
 from runlore.dialects.omegaml.provider import TrackingProvider
 from runlore.errors import InvalidArgument, RunNotFound
+from runlore.journal.values import step_of, to_json
+from runlore.names import check_key, check_path_name
 from runlore.run import resume, start
 from runlore.run.handle import check_columns
 
@@ -133,11 +135,10 @@ class RecordingTracker(TrackingProvider):
         found = reading.open_experiment(self._experiment, self._store)
         if found is None:
             return PENDING
-        if run is None:
-            run = self._number or found.numbers[-1]
+        numbers = reading.select_runs(self._number or -1 if run is None else run, found.numbers)
         try:
-            view = found.run(run)
-        except RunNotFound:
+            view = found.run(numbers[0])
+        except (RunNotFound, IndexError):
             return PENDING
         return STARTED if view.ended_ns is None else STOPPED
 
@@ -250,6 +251,10 @@ class RecordingTracker(TrackingProvider):
 
         run, time = self._writer(), _time(dt)
         check_columns(extra)
+        to_json(extra, "extra columns")
+        step_of(step)
+        check_path_name(name, "name")
+        check_key(name if key is None else key, "key")
         encoded, shown = objects.encode(unwatched(obj), allow_pickle=self._allow_pickle)
         origin = {"event": event or model.ARTIFACT, "key": name if key is None else key, "format": shown}
         run.log_encoded(encoded, name, step, time=time, metadata={objects.ORIGIN: origin}, columns=extra)
@@ -274,6 +279,7 @@ class RecordingTracker(TrackingProvider):
             kept = {name: value for name, value in self._extra.items() if extra and name not in extra}
         else:
             check_columns(extra)
+            to_json(extra, "extra columns")
             kept = {**self._extra, **extra}
         gone = dict.fromkeys(self._extra.keys() - kept.keys())
         for run, _ in self._open:

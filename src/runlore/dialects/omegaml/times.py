@@ -66,11 +66,11 @@ def _parsed(value: str, argument: str) -> Any:
     try:
         bound_ns = time_bound_ns(value, "since" if argument == "since" else "until")
     except InvalidArgument:
-        try:
-            return pd.Timestamp(value)
-        except ValueError as error:
-            raise InvalidArgument(
-                f"{argument}={value!r} must be a datetime, a timedelta, a date such as '2026-11-01', or a span such as "
-                "'2h' (units s, m, h, d, w, n, q, y)"
-            ) from error
+        stamp = pd.to_datetime(value, errors="coerce")
+        if stamp is not pd.NaT:
+            return stamp
+        raise InvalidArgument(
+            f"{argument}={value!r} must be a datetime, a timedelta, a date such as '2026-11-01', or a span such as "
+            "'2h' (units s, m, h, d, w, n, q, y)"
+        ) from None
     return None if bound_ns is None else pd.Timestamp(bound_ns, unit="ns")

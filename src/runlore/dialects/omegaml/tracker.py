@@ -13,6 +13,8 @@ from runlore.dialects.omegaml.times import time_bound
 from runlore.errors import InvalidArgument
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from runlore.dialects.omegaml.drift import DataDriftMonitor
@@ -54,19 +56,21 @@ class SimpleTracker(RecordingTracker):
         """
         bounds = {"since": time_bound(since, "since"), "end": time_bound(end, "end")}
         filters = {"event": event, "step": step, "key": key, **extra}
-        read = partial(self._frame, experiment or self._experiment, run, **filters, **bounds)
-        if lazy:
+        read: Callable[[], pd.DataFrame | None] = partial(
+            self._frame, experiment or self._experiment, run, **filters, **bounds
+        )
+        if batchsize is not None and (not isinstance(batchsize, int) or batchsize < 1):
+            raise InvalidArgument(f"batchsize={batchsize!r} must be a number of rows, 1 or more")
+        if slice is not None:
+            read = partial(reading.sliced, read, reading.rows_of(slice))
+        if lazy and batchsize is None:
             return reading.Cursor(read)
         frame = read()
-        if frame is not None and slice is not None:
-            frame = reading.sliced(frame, slice)
         if frame is None:
             return None
         finish = reading.raw_rows if raw else lambda piece: piece.reset_index(drop=True)
         if batchsize is None:
             return finish(frame)
-        if not isinstance(batchsize, int) or batchsize < 1:
-            raise InvalidArgument(f"batchsize={batchsize!r} must be a number of rows, 1 or more")
         return (finish(frame.iloc[at : at + batchsize]) for at in range(0, len(frame), batchsize))
 
     def _frame(self, experiment: str, run: Any, *, since: Any, end: Any, **filters: Any) -> pd.DataFrame | None:
