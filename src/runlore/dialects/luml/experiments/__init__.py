@@ -1,0 +1,1 @@
+"""`luml.experiments`: tracking and evaluation."""

@@ -1,0 +1,1 @@
+"""`luml.integrations`: saving models of other libraries."""
