@@ -80,7 +80,7 @@ def cards(
         columns,
         [
             [fmt.printable(str(card.card_name)), card.version, fmt.printable(", ".join(card.aliases)),
-             fmt.value(card.stage), fmt.local_time(card.created_ns), fmt.printable(_tags(card)), card.uid[-12:]]
+             fmt.value(card.stage), fmt.local_time(card.created_ns), fmt.printable(_tags(card)), card.uid]
             for card in shown
         ],
     )  # fmt: skip

@@ -256,3 +256,22 @@ def test_refused_cards_leave_nothing_behind():
         with pytest.raises((ValueError, TypeError)):
             make()
     assert [card.kind for card in registry.list_cards()] == ["experiment"]
+
+
+def test_a_run_card_without_a_project():
+    from runlore.dialects.opsml import RunCard
+
+    card = RunCard(name="manual", repository="opsml", contact="user@email.com", tags={"team": "x"})
+    card.log_metrics({"acc": 0.5})
+    card.log_param("lr", 0.1)
+    runs = CardRegistry("run")
+    runs.register_card(card)
+    assert not card.active
+    with pytest.raises(ValueError, match="Run is not active"):
+        card.log_metric("acc", 1)
+    loaded = runs.load_card(repository="opsml", name="manual")
+    assert (loaded.uid, loaded.version, loaded.tags) == (card.uid, "1.0.0", {"team": "x"})
+    assert (loaded.get_metric("acc").value, loaded.get_parameter("lr").value) == (0.5, 0.1)
+    assert runlore.get_run(card.uid).status == "succeeded"
+    assert [item.uid for item in runs.list_cards()] == [card.uid]
+    assert runs.list_cards().as_table()[["space", "version"]].to_numpy().tolist() == [["opsml", "1.0.0"]]

@@ -74,6 +74,10 @@ def from_native(card: NativeCard) -> Any:
         return ModelCard.from_native(card)
     if card.kind == KIND:
         return ExperimentCard(card)
+    if card.kind == "run":
+        from runlore.dialects.opsml._run_card import RecordedRun
+
+        return RecordedRun(card.uid, card.store)
     return OtherCard.from_native(card)
 
 
@@ -152,6 +156,9 @@ class CardRegistry:
         build_tag: str | None = None, save_kwargs: Mapping[str, Any] | None = None,  # noqa: ARG002 - nothing to pass on
     ) -> None:  # fmt: skip
         """Register a card. One that was described in v1's words counts its versions as v1 does."""
+        if self.registry_type is RegistryType.Run and hasattr(card, "register"):
+            card.register(version_type)
+            return
         own, kind = self.registry_type.value, check_card(card).registry_type
         if kind != own:
             raise OpsmlError(f"a card of kind {kind!r} does not belong into the registry of {own!r}")

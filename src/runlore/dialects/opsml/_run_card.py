@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runlore import model as words
+from runlore.dialects.opsml._cards import Card
 from runlore.dialects.opsml._errors import ValidationError
 from runlore.dialects.opsml._metrics import Metric, Parameter, view_of
 from runlore.dialects.opsml._registry import CardRegistry, register_card
@@ -15,6 +17,8 @@ from runlore.dialects.opsml.types.metrics import HardwareMetrics, read_hardware
 from runlore.errors import InvalidArgument, NotFound, WrongType
 from runlore.names import check_path_name
 from runlore.registry import finding
+from runlore.registry.registering import register
+from runlore.run import start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +32,7 @@ T = TypeVar("T")
 MAX_SERIES = 50
 
 
-class RunCard:
+class RecordedRun:
     """What is recorded of a v1 run. Everything is read when it is asked for.
 
     Attributes:
@@ -67,6 +71,21 @@ class RunCard:
     def version(self) -> str:
         """Version of the card."""
         return self.native.version
+
+    @property
+    def space(self) -> str:
+        """Space of the card, which v1 calls its repository."""
+        return self.native.space
+
+    @property
+    def repository(self) -> str:
+        """As `space`."""
+        return self.native.space
+
+    @property
+    def created_at(self) -> datetime:
+        """When the card was registered, UTC."""
+        return datetime.fromtimestamp(self.native.created_ns / 1e9, timezone.utc)
 
     def summary(self) -> dict[str, Any]:
         """uid, name, version, status, created_at (ns), tags."""
@@ -150,7 +169,7 @@ class RunCard:
         return self._linked("model")
 
 
-class ActiveRun(RunCard):
+class ActiveRun(RecordedRun):
     """A v1 run that is being recorded. After it ended, it can still be read; logging raises `ValueError`.
 
     What a returned call logged survives the death of the process.
@@ -177,7 +196,7 @@ class ActiveRun(RunCard):
         return self.name
 
     @property
-    def runcard(self) -> RunCard:
+    def runcard(self) -> RecordedRun:
         """Its card."""
         return self
 
@@ -290,6 +309,52 @@ class ActiveRun(RunCard):
     def load_card(self, registry_name: str, info: CardInfo) -> Any:
         """A card of some registry."""
         return CardRegistry(registry_name).load_card(info=info)
+
+
+class RunCard(ActiveRun):
+    """A run by itself, without a project: recorded from here on in the experiment `repository/name`.
+
+    It ends when it is registered, with `CardRegistry("run").register_card(card)`, or with the program.
+
+    Args:
+        name: what it is called; else what the info says, or the environment.
+        repository: likewise.
+        contact: likewise.
+        info: likewise.
+        tags: by key.
+
+    Example:
+        >>> card = RunCard(name="manual", repository="opsml", contact="user@email.com")
+        >>> card.log_metric("acc", 0.9)
+        >>> CardRegistry("run").register_card(card)
+        >>> card.version, CardRegistry("run").load_card(uid=card.uid).get_metric("acc").value
+        ('1.0.0', 0.9)
+    """
+
+    def __init__(
+        self, name: str | None = None, repository: str | None = None, contact: str | None = None,
+        info: CardInfo | None = None, tags: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        self._called = Card(name=name, repository=repository, contact=contact, info=info, tags=tags)
+        where = f"{self._called.space}/{self._called.name}"
+        capture = {"hardware": False}
+        super().__init__(start(where, self._called.name, tags=self._called.tags, join=False, capture=capture))
+
+    def register(self, version_type: VersionType | str = VersionType.MINOR) -> None:
+        """Register the card, and end the run."""
+        run = self._live()
+        chooser = first(self._called.version, version_type, None, None)
+        metadata = {"contact": self._called.contact}
+        register_run_card(run, self._called.space, self._called.name, chooser, metadata)
+        run.finish()
+
+
+def register_run_card(run: Run, repository: str, name: str, choose: Any, metadata: Mapping[str, Any]) -> None:
+    """The native card that describes a run: one uid for both."""
+    register(
+        "run", repository, name, bump=choose, uid=run.uid, run=run.uid, run_role="record", metadata=metadata,
+        store=run.store,
+    )  # fmt: skip
 
 
 def _key(key: str) -> str:

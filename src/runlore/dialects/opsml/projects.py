@@ -13,7 +13,7 @@ from runlore.dialects.opsml._cards import CardInfo, check_v1, clean_v1
 from runlore.dialects.opsml._errors import ActiveRunException
 from runlore.dialects.opsml._metrics import view_of
 from runlore.dialects.opsml._registry import CardRegistry
-from runlore.dialects.opsml._run_card import ActiveRun, RunCard
+from runlore.dialects.opsml._run_card import ActiveRun, RecordedRun, RunCard, register_run_card
 from runlore.dialects.opsml._versions import VersionType, first
 from runlore.errors import InvalidArgument
 from runlore.registry import finding
@@ -139,10 +139,9 @@ class OpsmlProject:
         run = start(experiment, run_name, store=self._store, join=False, capture=capture)
         name = run_name or run.uid[-_NAME_LENGTH:]
         try:
-            register(
-                KIND, info.repository, name, bump=first(None, VersionType.Minor, None, None), uid=run.uid, run=run.uid,
-                run_role="record", metadata={"contact": info.contact, "project": info.name}, store=self._store,
-            )  # fmt: skip
+            chooser = first(None, VersionType.Minor, None, None)
+            about = {"contact": info.contact, "project": info.name}
+            register_run_card(run, info.repository, name, chooser, about)
         except BaseException:
             run.finish(words.FAILED)
             raise
@@ -171,9 +170,9 @@ class OpsmlProject:
         self._run_id = found.uid
 
     @property
-    def runcard(self) -> RunCard:
+    def runcard(self) -> RecordedRun:
         """The card of the run that is read."""
-        return RunCard(self.run_id, self._store)
+        return RecordedRun(self.run_id, self._store)
 
     def __getattr__(self, name: str) -> Any:
         """What is recorded of the run that is read, such as `metrics`, `tags`, `get_metric`, `datacard_uids`."""
@@ -185,7 +184,7 @@ class OpsmlProject:
         """The project's runs, the newest first: uid, name, version, status, created_at, tags."""
         cards = finding.list_cards(kind=KIND, space=self._info.repository, order_by="created", store=self._store)
         mine = [card for card in cards if card.metadata.get("project") == self._info.name][:limit]
-        return [RunCard(card.uid, self._store).summary() for card in mine]
+        return [RecordedRun(card.uid, self._store).summary() for card in mine]
 
     def load_card(self, registry_name: str, info: CardInfo) -> Any:
         """A card of some registry."""
