@@ -354,7 +354,7 @@ ENDS = {
     "ctrl_c": ("signal.raise_signal(signal.SIGINT)", "stopped", -signal.SIGINT),
     "sigterm": ("signal.raise_signal(signal.SIGTERM)", "stopped", -signal.SIGTERM),
     "sigkill": ("os.kill(os.getpid(), 9)", "crashed", -signal.SIGKILL),
-    "thread": ("t = threading.Thread(target=lambda: None); t.start(); t.join()", "succeeded", 0),
+    "thread": ("t = threading.Thread(target=lambda: 1 / 0); t.start(); t.join()", "succeeded", 0),
     "stopped": ("e.log_stopped(); e.log_failed(); e.log_succeeded()", "stopped", 0),
     "stopped_then_exception": ("e.log_stopped(); raise ValueError", "stopped", 1),
 }
@@ -381,6 +381,7 @@ def test_21_ends_and_exit_codes(run_program, view, case):
 def test_21_crashed_runs_are_found_as_failed(run_program):
     run_program("Experiment('p').create(); os.kill(os.getpid(), 9)")
     assert [found.status for found in experiments("status:failed")] == ["crashed"]
+    assert experiments('status:"failed"') == []
 
 
 def test_22_the_first_end_stays(view):
@@ -832,6 +833,14 @@ def test_35_fields_that_there_are_not(store):
         experiments(sort="nonsense")
     with pytest.raises(WrongType):
         experiments(7)
+    with pytest.raises(InvalidArgument, match="at most 10,000"):
+        experiments("id:1," * 3_000)
+
+
+def test_35_long_queries_are_read_at_once(store):
+    start("p").log_succeeded()
+    for query in ("name:" + "a " * 4_900, "name:a" + " " * 9_900 + "b", "(" * 25 + "id:1" + " " * 9_000 + ")" * 25):
+        assert len(experiments(query)) == int("id" in query)
 
 
 def test_a_client_names_the_store(tmp_path):

@@ -126,17 +126,31 @@ def test_an_experiment_is_a_native_run():
     experiment.log_succeeded()
     Job("p").create().log_succeeded()
     runs = runlore.runs("metrics.loss < 0.3 and tags contains t", experiment="p")
-    assert runs[["name", "status", "params.lr", "metrics.loss"]].to_numpy().tolist() == [["one", "succeeded", 0.1, 0.25]]
+    assert runs[["name", "status", "params.lr", "metrics.loss"]].to_numpy().tolist() == [
+        ["one", "succeeded", 0.1, 0.25]
+    ]
     with runlore.start("p") as run:
         assert runlore.active_run() is run
 
 
 def test_a_program_that_joins_a_run_records_into_it(run_program):
     with runlore.start("outer") as run:
-        done = run_program("e = Experiment('p').create(); e.log_metrics(loss=1); e.log_failed('bad')", **run.env())
+        body = "e = Experiment('p').create(name='n', description='d'); e.log_metrics(loss=1); e.log_failed('bad')"
+        done = run_program(body, **run.env())
         assert done.returncode == 0, done.stderr
     found = runlore.get_run(run.uid)
+    assert (found.name, found.description) == ("n", "d")
     assert (found.metrics, found.status, found.exit) == ({"loss": 1.0}, "failed", {"message": "bad"})
+
+
+def test_recording_loads_nothing_heavy(run_program):
+    done = run_program("""
+        e = Experiment('p').create(tags='a')
+        e.log_params(lr=1)
+        e.log_metrics(loss=1)
+        print(sorted({'numpy', 'pandas', 'pyarrow', 'sqlalchemy', 'sqlite3', 'lark', 'asyncio'} & set(sys.modules)))
+        """)
+    assert (done.returncode, done.stdout) == (0, "[]\n")
 
 
 @pytest.mark.parametrize("seal", [False, True])

@@ -189,7 +189,7 @@ class Group(Tracker):
         return member
 
 
-def tracked(logs: bool, git: bool, env: bool) -> dict[str, bool]:
+def tracked(logs: bool | None, git: bool | None, env: bool | None) -> dict[str, bool]:
     """What not to capture. What is tracked is left to the defaults, so that `RUNLORE_CAPTURE=0` still holds."""
     flags = {"console": logs, "git": git, "environment": env}
-    return {name: False for name, flag in flags.items() if not flag}
+    return {name: False for name, flag in flags.items() if flag is not None and not flag}

@@ -77,18 +77,20 @@ _TOKEN = re.compile(
         (?P<mark>~?\(|\)|,)
       | (?P<word>AND|OR)(?=[\s(~])
       | (?P<field>[\w.]*`[^`]+`|[^\s:,()|`]+)\s*:\s*(?P<not>~?)\s*(?P<operator><=|>=|<|>|=)?\s*
-        (?P<value>(?:"[^"]*"|'[^']*'|(?!\s+(?:AND|OR)[\s(~])[^,()"'])+)
+        (?P<value>(?:"[^"]*"|'[^']*'|(?!(?<!\s)\s+(?:AND|OR)[\s(~])[^,()"'])+)
     )""",
     re.VERBOSE,
 )
 _ITEM = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^|"']+?))\s*(?:\||$)""")
 _MAX_DEPTH = 30
+_MAX_LENGTH = 10_000
 
 
 def parse_query(query: str | None) -> Expression:
     """The tree of a query; None, or nothing but blanks, is every run.
 
-    `status:failed` finds runs that crashed, too: what Polyaxon's server called failed when nothing was heard of them.
+    `status:failed` finds runs that crashed, too: Polyaxon's server calls failed what it hears nothing of any more.
+    `status:"failed"` leaves them out.
 
     Raises:
         QuerySyntaxError: the text is no query; it points at the column.
@@ -103,6 +105,8 @@ def parse_query(query: str | None) -> Expression:
         return EVERYTHING
     if not isinstance(query, str):
         raise WrongType(f"query={query!r} must be text")
+    if len(query) > _MAX_LENGTH:
+        raise InvalidArgument(f"the query has {len(query):,} characters; at most {_MAX_LENGTH:,} are possible")
     return _Parser(query).parse()
 
 
@@ -262,7 +266,7 @@ def _one(field: Field, operator: Operator, text: str, *, quoted: bool) -> Expres
             return And((Compare(field, ">=", _value(field, low)), Compare(field, "<=", _value(field, high))))
         if text.startswith("%") or text.endswith("%"):
             return Like(field, re.sub(r"[\\_]", r"\\\g<0>", text))
-    if field == Attribute("status") and operator == "=" and text == "failed":
+    if field == Attribute("status") and operator == "=" and text == "failed" and not quoted:
         return Or((Compare(field, "=", "failed"), Compare(field, "=", "crashed")))
     return Compare(field, operator, text if quoted else _value(field, text))
 
@@ -287,6 +291,6 @@ def _field(name: str) -> Field:
     key = key.removeprefix("`").removesuffix("`")
     if make is None or not key:
         raise InvalidArgument(
-            f"there is no field {name!r}; fields are metrics.KEY, params.KEY, {', '.join(sorted(_FIELDS))}"
+            f"there is no field {name[:100]!r}; fields are metrics.KEY, params.KEY, {', '.join(sorted(_FIELDS))}"
         )
     return make(key)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from runlore import config
 from runlore.dialects.polyaxon import _context as context
 from runlore.dialects.polyaxon._client import store_of
 from runlore.dialects.polyaxon._names import (
@@ -62,6 +64,7 @@ class Tracker(Records):
         self._id: int | str | None = None
         self._base_outputs: str | None = None
         self._is_given = False
+        self._opening = threading.Lock()
         info = self._cluster_info() if project is None and run_id is None else None
         self.username, self.project_name = split_project((info or {}).get("project_name") if info else project)
         if run_id is not None:
@@ -99,12 +102,14 @@ class Tracker(Records):
         Raises:
             NoActiveRun: nothing was created.
         """
-        if self._run is None or self._run.ended:
-            if self._uid is None:
-                raise NoActiveRun(f"this {self._info[1]} was not created; call create() first. Nothing was recorded")
+        if self._run is not None and not self._run.ended:
+            return self._run
+        if self._uid is None:
+            raise NoActiveRun(f"this {self._info[1]} was not created; call create() first. Nothing was recorded")
+        with self._opening:
             if self._run is None:
                 self._run = resume(self._uid, store=self._store, capture=self._flags)
-            else:
+            elif self._run.ended:
                 self._run = start(self._path, join=self._uid, store=self._run.store, capture=False)
         return self._run
 
@@ -147,6 +152,8 @@ class Tracker(Records):
                 self._path, name, tags=facts, description=description, group=group, parent=parent, store=self._store,
                 capture=self._flags if self._captures else False,
             )  # fmt: skip
+            if config.joined_run() == self._run.uid:
+                self._describe(name, description, {})  # the process that started the run could not say it
             self._begin(self._run.number)
         self._base_outputs = base
         if polyaxonfile is not None:
