@@ -1,0 +1,96 @@
+"""Model files: saved without pickle, loaded back, refused where they would have to be trusted."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+from runlore.dialects.luml.integrations.sklearn import load_sklearn, save_sklearn
+from runlore.dialects.luml.modelref import ModelReference
+from runlore.errors import UnsafeLoad
+
+X = np.random.default_rng(0).random((30, 2))
+Y = X[:, 0] > 0.5
+
+
+def test_a_model_comes_back_without_pickle(tmp_path):
+    model = LogisticRegression().fit(X, Y)
+    reference = save_sklearn(
+        model, X, path=tmp_path / "m.luml", manifest_model_name="iris", manifest_model_version="1.0.0",
+        extra_dependencies=["pandas==2"],
+    )  # fmt: skip
+    assert (load_sklearn(reference).predict(X) == model.predict(X)).all()
+    assert (load_sklearn(reference.path).predict(X) == model.predict(X)).all()
+    manifest = reference.get_manifest()
+    assert (manifest["name"], manifest["version"], manifest["variant"]) == ("iris", "1.0.0", "pyfunc")
+    assert [(item["name"], item["dtype"]) for item in manifest["inputs"]] == [
+        ("x0", "Array[float]"),
+        ("x1", "Array[float]"),
+    ]
+    assert manifest["outputs"][0]["shape"] == ["batch"]
+    assert {"manifest.json", "ops.json", "env.json", "meta.json"} <= set(reference.list_files())
+    assert not any(b"\x80\x04\x95" in reference.extract_file(name)[:4] for name in reference.list_files())
+    packages = json.loads(reference.extract_file("env.json"))["python3::conda_pip"]["dependencies"]
+    assert {"package": "pandas==2"} in packages
+    assert any(item["package"].startswith("scikit-learn==") for item in packages)
+
+
+def test_columns_of_a_frame_are_the_inputs():
+    frame = pd.DataFrame({"width": X[:, 0], "count": np.arange(30)})
+    reference = save_sklearn(LinearRegression().fit(frame, X), frame)
+    assert [(item["name"], item["dtype"]) for item in reference.get_manifest()["inputs"]] == [
+        ("width", "Array[float]"), ("count", "Array[int]"),
+    ]  # fmt: skip
+    assert reference.get_manifest()["outputs"][0]["shape"] == ["batch", 2]
+    assert Path(reference.path).name.startswith("sklearn_model_")
+
+
+def test_trees_have_to_be_trusted_by_name():
+    reference = save_sklearn(RandomForestClassifier(3, random_state=0).fit(X, Y), X, path="forest.luml")
+    with pytest.raises(UnsafeLoad, match=r"sklearn\.tree\._tree\.Tree"):
+        load_sklearn(reference)
+    assert (load_sklearn(reference, trusted=["sklearn.tree._tree.Tree"]).predict(X) == Y).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("no model", X), TypeError),
+        ((LinearRegression().fit(X, Y), [1.0, 2.0]), ValueError),
+        ((LinearRegression(), X), ValueError),
+        ((LinearRegression().fit(X, Y), X, None, "all"), ValueError),
+    ],
+)
+def test_what_cannot_be_saved_leaves_no_file(tmp_path, arguments, error):
+    with pytest.raises(error):
+        save_sklearn(*arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_others_is_not_loaded():
+    with tarfile.open("other.luml", "w") as archive:
+        for name in ("manifest.json", "meta.json"):
+            Path(name).write_text("[]")
+            archive.add(name)
+    with pytest.raises(ValueError, match="no model"):
+        load_sklearn("other.luml")
+
+
+def test_references_say_what_is_there_and_what_is_not():
+    reference = save_sklearn(LinearRegression().fit(X, Y), X, path="m.luml")
+    with pytest.raises(KeyError):
+        reference.extract_file("../../etc/passwd")
+    assert reference.read()["manifest"] == reference.get_manifest()
+    reference.add_model_card("<h1>card</h1>")
+    assert reference.metadata()[-1]["tags"] == ["luml::model_card:v1"]
+    assert load_sklearn(reference).coef_.shape == (2,)
+    Path("broken.luml").write_bytes(b"x" * 2000)
+    assert not ModelReference("broken.luml").validate()
+    assert not ModelReference("none.luml").validate()
