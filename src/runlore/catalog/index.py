@@ -410,5 +410,5 @@ def _param_columns(text: str) -> tuple[float | None, str | None]:
         try:
             return float(value), text
         except OverflowError:
-            return math.copysign(math.inf, value), text
+            return (math.inf if value > 0 else -math.inf), text
     return None, (None if value is None else text)
