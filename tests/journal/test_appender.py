@@ -159,7 +159,8 @@ def test_a_signal_handler_that_logs(tmp_path, mode):
     assert [read(path).state for path in journals_in(tmp_path)] == [CLOSED] * len(journals_in(tmp_path))
 
 
-def test_a_handler_that_raises_leaves_a_whole_journal(tmp_path, mode):
+@pytest.mark.parametrize("error", [KeyboardInterrupt, IndexError])
+def test_a_handler_that_raises_leaves_a_whole_journal(tmp_path, mode, error):
     """Ctrl-C in a notebook: the call that was interrupted may or may not be there, every other one is."""
     journal = open_journal(str(tmp_path), RUN, mode)
     returned, interruptions, armed = [], 0, False
@@ -168,7 +169,7 @@ def test_a_handler_that_raises_leaves_a_whole_journal(tmp_path, mode):
         nonlocal armed
         if armed:
             armed = False
-            raise KeyboardInterrupt
+            raise error
 
     step = 0
     with interrupted(handler, 120):
@@ -184,7 +185,7 @@ def test_a_handler_that_raises_leaves_a_whole_journal(tmp_path, mode):
                     journal.event("log", "e", "x" * (step % 5000), step=step)
                 armed = False
                 returned.append(step)
-            except KeyboardInterrupt:
+            except error:
                 interruptions += 1
     journal.scalar("end", 1.0, -1)
     assert interruptions > 10

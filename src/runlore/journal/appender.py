@@ -81,13 +81,15 @@ class Appender(JournalFile):
         size = len(record)
         with self.lock:
             offset = self.offset
-            self.offset = offset + size
             try:
+                self.buffer[offset + size - 1]
+                self.offset = offset + size  # from here to the end of the packing, no signal handler can run
                 self.buffer[offset : offset + size] = record
-            except ValueError:  # no room
-                self.offset = offset
+                _pack_tail(self.buffer, offset + 28, tail)
+            except IndexError:
+                if offset + size <= len(self.buffer):
+                    raise  # there was room: a signal handler raised it
                 return self._append_slowly(record, tail)
-            _pack_tail(self.buffer, offset + 28, tail)
             return True
 
     def _append_slowly(self, record: bytes, tail: int) -> bool:

@@ -138,6 +138,7 @@ class JournalFile:
         Raises:
             OSError: there is no room.
         """
+        self._flush()  # what an exception kept from going out
         position = self._position + self._span * fmt.FRAME_BYTES
         used = self.offset
         check = crc32(self._frame[self._first : used])

@@ -127,9 +127,9 @@ class JournalWriter(Appender):
         """
         try:
             number = self.keys[key]
-            if step.__class__ is not int:
-                step = _NAN if step is None else step_of(step)
-        except (KeyError, TypeError):
+            # Here, not by the packing: an integer that is too large must not fail between claim and commit mark.
+            step = float(step) if step.__class__ is int else _NAN if step is None else step_of(step)
+        except (KeyError, TypeError, OverflowError):
             check_key(key, "key")
             self._point(key, number_of(key, value), step_of(step), _now() if time is None else time_ns_of(time))
             return
@@ -138,15 +138,13 @@ class JournalWriter(Appender):
         time = _now() if time is None else time_ns_of(time)
         with self.lock:
             offset = self.offset
-            self.offset = offset + 32
             try:
+                self.buffer[offset + 31]
+                self.offset = offset + 32  # from here to the end of the packing, no signal handler can run
                 _pack(self.buffer, offset, time, step, value, number, 0xA5010004)
-            except struct.error:  # no room, or a step that is larger than a float
-                self.offset = offset
-                if step.__class__ is int:
-                    if offset + 32 <= len(self.buffer):
-                        self.buffer[offset : offset + 32] = bytes(32)
-                    step = step_of(step)
+            except IndexError:
+                if offset + 32 <= len(self.buffer):
+                    raise  # there was room: a signal handler raised it
                 self._point(key, value, step, time)
 
     def row(self, values: Mapping[str, Any], step: Any = None, time: Any = None) -> None:
