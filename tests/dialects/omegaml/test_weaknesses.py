@@ -272,6 +272,7 @@ def test_an_ended_run_can_be_used_for_reading_and_gone_on_with():
     assert runlore.get_run("myexp#1").status == "succeeded"
     exp.log_metric("a", 3)
     exp.stop()
+    assert exp.data(event="stop")["key"].tolist() == ["stop", "stop"]
     assert exp.data(event="metric")["value"].tolist() == [1, 3]
     assert exp.status() == "STOPPED"
     exp.use(-1)
@@ -328,3 +329,40 @@ def test_importing_the_dialect_is_cheap():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_block_ends_its_own_run_whatever_was_used_inside():
+    with experiment() as first:
+        first.log_metric("a", 1)
+    other = experiment()
+    other.start()
+    with first:
+        first.use(1)
+        first.log_metric("a", 2)
+        first.use(2)
+        first.log_metric("a", 3)
+    assert first.current_run() == 3
+    assert [first.status(run) for run in (1, 2, 3)] == ["STOPPED", "STARTED", "STOPPED"]
+    assert first.data(event="metric", run="*")[["run", "value"]].to_numpy().tolist() == [[1, 1], [1, 2], [2, 3]]
+    other.stop()
+    assert first.data(run=2)["event"].tolist() == ["start", "metric", "stop"]
+    with first:
+        first.stop()
+    assert first.data()["event"].tolist() == ["start", "stop"]
+
+
+def test_a_run_of_another_handle_can_be_stopped():
+    owner = experiment()
+    owner.start()
+    experiment().use().stop()
+    assert owner.status() == "STOPPED"
+    assert runlore.get_run("myexp#1").status == "succeeded"
+
+
+def test_nested_blocks_of_one_handle_show_the_run_that_ended_last():
+    exp = experiment()
+    with exp:
+        with exp:
+            pass
+        assert exp.current_run() == 2
+    assert exp.current_run() == 1

@@ -52,6 +52,18 @@ class TrackingProvider(ABC):
     ) -> None:  # fmt: skip
         """End the run; as failed with an exception."""
 
+    @property
+    def depth(self) -> int:
+        """How many runs this handle records at the moment, one within the other."""
+        return 0
+
+    def unwind(
+        self, depth: int, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """The end of a `with` block that started a run when `depth` runs were being recorded."""
+        del depth
+        self.stop(kind=kind, error=error, trace=trace)
+
     @abstractmethod
     def active_run(self, run: int | None = None) -> int | None:
         """Select a run: the given one, else the open one, else a new one."""

@@ -100,13 +100,32 @@ class RecordingTracker(TrackingProvider):
         A subprocess that joined through `env` only ends what it records itself.
         """
         del flush
+        if self._selected is not None and self.status(self._selected) == STARTED:
+            self._writer()
         self._selected = None
         if not self._open:
             return
         handle, how = self._open.pop()
+        self._number = handle.number
         if how == _JOINED:
             handle.log_event(model.STOP, "stop", {"status": model.FAILED if error else model.SUCCEEDED})
         handle.__exit__(kind, error, trace)
+
+    @property
+    def depth(self) -> int:
+        """How many runs this handle records at the moment, one within the other."""
+        return len(self._open)
+
+    def unwind(
+        self, depth: int, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the run that a `with` block started, unless that was done; let go of those that it selected."""
+        self._selected = None
+        while len(self._open) > depth + 1:
+            handle, _ = self._open.pop()
+            handle.finish()
+        if len(self._open) > depth:
+            self.stop(kind=kind, error=error, trace=trace)
 
     def active_run(self, run: int | None = None) -> int:
         """Select the run of this number (negative: from the latest back); without one join the open run, or start one.
@@ -190,23 +209,22 @@ class RecordingTracker(TrackingProvider):
             InvalidArgument: there is none.
         """
         if self._selected is not None and all(handle.number != self._selected for handle, _ in self._open):
-            self._open.append((self._reopened(self._selected), _JOINED))
+            self._open.append(self._reopened(self._selected))
         if not self._open:
             raise InvalidArgument("no active run, call .start() or .use()")
         return next((run for run, _ in reversed(self._open) if run.number == self._selected), self._open[-1][0])
 
-    def _reopened(self, number: int) -> Run:
+    def _reopened(self, number: int) -> tuple[Run, str]:
         found = reading.open_experiment(self._experiment, self._store)
         if found is None:
             raise RunNotFound(f"run={number!r}: experiment {self._experiment!r} has no such run")
         view = found.run(number)
         if view.ended_ns is None:
-            return start(
-                self._experiment, store=self._store, join=view.uid, capture=False, columns=self._columns()
-            )  # fmt: skip
+            options: dict[str, Any] = {"store": self._store, "capture": False, "columns": self._columns()}
+            return start(self._experiment, join=view.uid, **options), _JOINED
         handle = resume(view.uid, store=self._store, capture=False)
         handle.log_extra(**self._columns())
-        return handle
+        return handle, _OWN
 
     # -- logging --------------------------------------------------------------------------------------------------
 

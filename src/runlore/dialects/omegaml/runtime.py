@@ -85,11 +85,12 @@ class ExperimentContext:
         """Start a run; with `implied_run=False` only where none is open."""
         tracker = self.experiment
         owns = self._implied_run or tracker.status() != "STARTED"
+        depth = tracker.depth
         if owns:
             tracker.start()
         else:
             tracker.use()
-        self._owned.append(owns)
+        self._owned.append(depth if owns else None)
         tracker.start_runtime()
         return self
 
@@ -99,8 +100,9 @@ class ExperimentContext:
         """Stop the run that this block started; an exception makes it `failed`, and goes on."""
         tracker = self.experiment
         tracker.stop_runtime()
-        if self._owned.pop():
-            tracker.stop(kind=kind, error=error, trace=trace)
+        depth = self._owned.pop()
+        if depth is not None:
+            tracker.unwind(depth, kind, error, trace)
 
 
 class Runtime:
