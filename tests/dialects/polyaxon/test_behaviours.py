@@ -483,6 +483,16 @@ def test_27_outputs_path_and_log_level(tmp_path, monkeypatch, managed, view):
     assert (first.get_outputs_path(), Experiment.get_log_level()) == ("/outputs/p/1", "DEBUG")
 
 
+def test_27_outputs_never_leave_their_base(tmp_path, monkeypatch):
+    monkeypatch.setenv("POLYAXON_BASE_OUTPUTS_PATH", str(tmp_path / "base"))
+    run = runlore.start("a/b/p", group="../../../up")
+    path = os.path.realpath(Experiment(experiment_id=run.uid).get_outputs_path())
+    assert path.startswith(str(tmp_path / "base" / "a" / "b" / "p") + os.sep)
+    for bad in ("../up", "a/b", -1, 0, 1.5):
+        with pytest.raises((InvalidArgument, WrongType), match="group_id="):
+            Experiment("p", group_id=bad).create()
+
+
 def test_28_logs_have_their_arguments_and_belong_to_their_experiment(run_program, view):
     done = run_program(
         """
@@ -620,6 +630,21 @@ def test_in_cluster_workers_join_and_a_new_start_resumes(managed, run_program, v
     run_program(body.format(2, 3, "raise ValueError"), POLYAXON_TASK_INFO=worker)
     found = view(1, "ann/vision")
     assert (found.status, found.metric("loss")["value"].tolist()) == ("succeeded", [1.0, 2.0, 3.0])
+
+
+def test_in_cluster_a_group_may_have_a_name(managed, view):
+    managed(POLYAXON_EXPERIMENT_INFO=INFO | {"experiment_group_name": "ann.vision.sweep"})
+    Experiment().log_succeeded()
+    assert view(1, "ann/vision").group == "sweep"
+
+
+def test_in_cluster_one_process_has_one_handle(managed, run_program, view):
+    managed(POLYAXON_EXPERIMENT_INFO=INFO)
+    done = run_program(
+        "first, second = Experiment(), Experiment()\nprint('hi')\nassert first.run is second.run", captures="console"
+    )
+    assert (done.returncode, done.stdout) == (0, "hi\n"), done.stderr
+    assert list(view(1, "ann/vision").logs()) == ["hi"]
 
 
 def test_in_cluster_jobs(managed, view):

@@ -48,15 +48,15 @@ def split_project(project: str | None) -> tuple[str, str]:
     return (parts[0], parts[1]) if len(parts) == 2 else ("", parts[0])
 
 
-def check_slug(name: object) -> str:
+def check_slug(name: object, argument: str = "name") -> str:
     """A name of an experiment, job or group.
 
     Raises:
         InvalidName, WrongType: it is none.
     """
-    check_key(name, "name")
+    check_key(name, argument)
     if not _SLUG(str(name)):
-        raise InvalidName(f"name={name!r} must be a slug: letters, digits, - and _ only")
+        raise InvalidName(f"{argument}={name!r} must be a slug: letters, digits, - and _ only")
     return str(name)
 
 

@@ -22,8 +22,8 @@ from runlore.dialects.polyaxon._names import (
 )
 from runlore.dialects.polyaxon._records import Records
 from runlore.errors import AlreadyExists, InvalidArgument, NoActiveRun, NotFound, WrongType
-from runlore.names import is_uid
-from runlore.run import resume, start
+from runlore.names import encode, encode_path, is_uid
+from runlore.run import ends, resume, start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,7 +108,7 @@ class Tracker(Records):
             raise NoActiveRun(f"this {self._info[1]} was not created; call create() first. Nothing was recorded")
         with self._opening:
             if self._run is None:
-                self._run = resume(self._uid, store=self._store, capture=self._flags)
+                self._run = self._again(self._uid)
             elif self._run.ended:
                 self._run = start(self._path, join=self._uid, store=self._run.store, capture=False)
         return self._run
@@ -183,6 +183,8 @@ class Tracker(Records):
         if not isinstance(self.group_id, (int, str)) or isinstance(self.group_id, bool):
             raise WrongType(f"group_id={self.group_id!r} must be the id of a group")
         path = self._path + "/groups"
+        if isinstance(self.group_id, str) and not self.group_id.isdecimal() and not is_uid(self.group_id):
+            return check_slug(self.group_id, "group_id"), None  # its name, as the platform may give it
         try:
             return str(self.group_id), find_run(self.group_id, path, self._store, "group_id").uid
         except NotFound:
@@ -231,7 +233,11 @@ class Tracker(Records):
         task = context.get_task_info()
         if isinstance(task, dict) and task.get("type", "master") not in ("master", "chief"):
             return start(self._path, join=uid, store=self._store, capture=self._flags)
-        return resume(uid, store=self._store, capture=self._flags)
+        return self._again(uid)
+
+    def _again(self, uid: str) -> Run:
+        """The handle that this process has of the run already, or one that resumes it."""
+        return ends.open_runs.get(uid) or resume(uid, store=self._store, capture=self._flags)
 
     def get_outputs_path(self) -> str:
         """A directory for the program's own files, which exists when this returns.
@@ -246,9 +252,9 @@ class Tracker(Records):
         base = self._base_outputs or os.environ.get("POLYAXON_BASE_OUTPUTS_PATH")
         if not base:
             return run.outputs_directory()
-        group = () if self.group_id is None else ("groups", str(self.group_id))
-        section = filter(None, self._section.split("/"))
-        path = os.path.join(base, self.username or _user(), self.project_name, *group, *section, str(self._id))
+        group = "" if self.group_id is None else f"/groups/{encode(str(self.group_id))}"
+        owner = encode_path(self.username or _user())
+        path = os.path.join(base, f"{owner}/{encode(self.project_name)}{group}{self._section}", str(self._id))
         os.makedirs(path, exist_ok=True)
         return path
 
