@@ -15,7 +15,8 @@ from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
 import runlore
 from runlore import tracing
-from runlore.errors import InvalidArgument, NoActiveRun
+from runlore.errors import InvalidArgument, NoActiveRun, WrongType
+from runlore.run import ends
 
 
 @pytest.fixture
@@ -27,6 +28,8 @@ def exporter(tmp_path, monkeypatch):
     exporter = InMemorySpanExporter()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
+    for run in list(ends.open_runs.values()):
+        run.finish()
     return exporter
 
 
@@ -99,8 +102,9 @@ def test_spans_outside_of_a_run_go_where_they_went(exporter, tracer):
     with tracer.start_as_current_span("alone"):
         pass
     assert [span.name for span in exporter.get_finished_spans()] == ["alone"]
-    with pytest.raises(NoActiveRun):
-        runlore.active_run()
+    with runlore.start("later") as run:
+        pass
+    assert spans(run) == {}
 
 
 def test_what_the_program_exports_to_goes_on_and_nothing_is_recorded_twice(exporter, tracer):
@@ -141,6 +145,43 @@ def test_threads_trace_into_one_run(tracer):
         for thread in threads:
             thread.join()
     assert len(spans(run)) == 200
+
+
+def test_a_span_without_opentelemetry_nests_and_knows_how_it_went(exporter):
+    with runlore.start("plain") as run:
+        with tracing.span("outer", run) as outer, tracing.span("inner") as inner:
+            inner.set_attribute("n", 1)
+            inner.add_event("seen", {"at": 2})
+            inner.set_status("ok")
+        with pytest.raises(ZeroDivisionError), tracing.span("bad", run):
+            _ = 1 / 0
+        with tracing.span("careful", run) as careful:
+            with pytest.raises(WrongType):
+                careful.set_attribute("raw", object())
+            with pytest.raises(InvalidArgument):
+                careful.set_status("fine")
+    found = spans(run)
+    assert found["inner"]["parent_id"] == outer.span_id
+    assert found["inner"]["trace_id"] == found["outer"]["trace_id"] == outer.trace_id
+    assert (found["inner"]["status"], found["inner"]["attributes"]) == ("ok", {"n": 1})
+    assert found["inner"]["events"][0]["attributes"] == {"at": 2}
+    assert (found["bad"]["status"], found["bad"]["status_message"]) == ("error", "ZeroDivisionError: division by zero")
+    assert found["bad"]["trace_id"] != outer.trace_id
+    assert found["careful"]["attributes"] == {}
+    with pytest.raises(NoActiveRun):
+        tracing.span("nowhere")
+
+
+def test_once_enabled_a_span_is_opentelemetrys(exporter, tracer):
+    tracing.enable()
+    with runlore.start("traced") as run, tracing.span("ours") as ours, tracer.start_as_current_span("theirs"):
+        ours.set_attribute("n", 1)
+        ours.add_event("seen")
+        ours.set_status("error", "no")
+    found = spans(run)
+    assert found["theirs"]["parent_id"] == ours.span_id == found["ours"]["span_id"]
+    assert (found["ours"]["status"], found["ours"]["status_message"]) == ("error", "no")
+    assert {span.name for span in exporter.get_finished_spans()} == {"ours", "theirs"}
 
 
 def test_odd_names_bytes_and_clocks_that_go_back_are_kept(tracer):

@@ -264,8 +264,7 @@ class Experiments:
             handle = self._open.pop(experiment_id, None)
         if handle is not None:
             handle.run.finish(model.STOPPED)
-        with start(view.experiment, store=self.store, join=view.uid, capture=False) as run:
-            run.log_event(model.ATTRIBUTE, "deleted", True)
+        view.delete()
         about = claims.claimed(self.store.root, _NAMESPACE, experiment_id)
         if about is not None:
             claims.release(self.store.root, _NAMESPACE, experiment_id, about)

@@ -230,14 +230,13 @@ class ExperimentTracker(EvaluationMethods, ModelMethods):
         """Change name, description or tags; None leaves one as it is, and an empty list removes all tags."""
         view = self._experiments.view(experiment_id)
         words = check_words(tags)
-        run = self._handle(experiment_id).run
         if name is not None:
-            run.set_name(name)
+            view.set_name(name)
         if description is not None:
-            run.set_description(description)
+            view.set_description(description)
         if tags is not None:
-            run.set_tags({key: None for key, value in view.tags.items() if not value and key not in words})
-            run.set_tags(words)
+            gone = {key: None for key, value in view.tags.items() if not value and key not in words}
+            view.set_tags({**gone, **words})
 
     def delete_experiment(self, experiment_id: str) -> None:
         """Put an experiment into the store's trash. An unknown id is passed over; one that is a path is refused."""
