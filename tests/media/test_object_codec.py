@@ -334,7 +334,7 @@ class Frame(pd.DataFrame):
 @pytest.mark.parametrize(
     "value",
     [Strange(), [1, {"a": Strange()}], Point(1, 2), print, Frame({"a": [1]}), np.ma.array([1], mask=[True])],
-    ids=str,
+    ids=["object", "nested", "namedtuple", "function", "subclass", "masked"],
 )
 def test_other_objects_only_as_a_pickle_that_was_asked_for(value):
     with pytest.raises(UnsafeLoad, match="allow_pickle=True"):

@@ -295,7 +295,7 @@ class Run(MediaMethods):
             >>> with runlore.start("iris") as run:
             ...     run.log_extra(fold=3)
             ...     run.log_metric("acc", 0.9)
-            >>> runlore.experiment("iris").data(event="metric")["fold"].tolist()
+            >>> runlore.experiment("iris").data(key="acc")["fold"].tolist()
             [3]
         """
         check_columns(columns)
