@@ -1,15 +1,19 @@
-"""The command line in this process: `cli("ls")` gives what was printed, and fails where the exit code is another one."""
+"""The command line in this process: `cli("ls")` gives what was printed, and fails where the exit code differs."""
 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 import runlore
 from runlore.cli import app
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @dataclass

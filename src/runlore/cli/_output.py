@@ -12,8 +12,6 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runlore.reader.plain import dump_json
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -55,6 +53,8 @@ def status_cell(status: str) -> Cell:
 
 def print_json(document: Mapping[str, Any]) -> None:
     """Print one JSON document: indented on a terminal, on one line otherwise."""
+    from runlore.reader.plain import dump_json
+
     sys.stdout.flush()
     sys.stdout.buffer.write(dump_json(document, indent=2 if sys.stdout.isatty() else None) + b"\n")
     sys.stdout.buffer.flush()

@@ -14,7 +14,6 @@ from runlore.cli import _format as fmt
 from runlore.cli._options import JsonOption, RunArgument, StoreOption
 from runlore.cli._output import note, print_json
 from runlore.cli._session import open_run
-from runlore.reader.plain import dump_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -98,6 +97,7 @@ def _print(line: Line, *, timestamps: bool) -> None:
 
 def _follow(view: RunView, streams: frozenset[str], tail: int | None, *, timestamps: bool, json: bool) -> None:
     from runlore.reader.follow import EventFollower
+    from runlore.reader.plain import dump_json
 
     follower = EventFollower(view.directory, [model.LOG])
     first = True
