@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, select
@@ -16,8 +18,6 @@ from runlore.journal import liveness
 from runlore.names import encode
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from sqlalchemy import Engine
 
     from runlore.store import DirectoryStore
@@ -98,7 +98,8 @@ def _engine(path: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # transactions are begun here, not by the driver
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-32768"):
+        _use_wal(connection)
+        for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "cache_size=-32768"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -107,6 +108,19 @@ def _engine(path: str) -> Engine:
         connection.exec_driver_sql(f"BEGIN {kind}")
 
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL, and try again where SQLite refuses without waiting: several connections switch a new file."""
+    until = monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return  # noqa: TRY300 - it is what the loop waits for
+        except sqlite3.OperationalError as error:  # noqa: PERF203 - a second attempt is the point of the loop
+            if "locked" not in str(error) or monotonic() > until:
+                raise
+            sleep(0.005)
 
 
 def _is_empty(engine: Engine) -> bool:
