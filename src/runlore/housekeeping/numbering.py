@@ -15,7 +15,7 @@ from runlore.store import numbers
 from runlore.store.annotate import ORIGINAL_NUMBER, annotate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from runlore.reader.session import Session
@@ -55,16 +55,22 @@ def repair_numbers(session: Session) -> list[Renumbered]:
         The runs that got another number.
     """
     changed = []
-    for row in _rows(session):
+    rows = _rows(session)
+    current = {row["uid"]: row["number"] for row in rows}
+    for row in rows:
         owner = _owner(session, row)
+        if owner == row["uid"]:
+            continue
         if owner is None and row["number"] is not None and _claim(session, row):
             continue
-        if owner == row["uid"]:
+        if owner is not None and current.get(owner, row["number"]) != row["number"]:  # it has another number by now
+            numbers.transfer(_directory(session, row["experiment"]), row["number"], row["uid"])
             continue
         number = session.store.claim_number(row["experiment"], row["uid"])
         facts: list[tuple[str, str, Any]] = [(ATTRIBUTE, "number", number)]
         if row["number"] is not None:
             facts.append((ATTRIBUTE, ORIGINAL_NUMBER, row["number"]))
+        current[row["uid"]] = number
         annotate(session.store, session.directory(row["path"]), facts, after_ns=row["updated_ns"])
         changed.append(Renumbered(row["uid"], row["experiment"], row["number"], number))
     if changed:
@@ -72,11 +78,11 @@ def repair_numbers(session: Session) -> list[Renumbered]:
     return changed
 
 
-def _rows(session: Session) -> Iterable[Mapping[Any, Any]]:
+def _rows(session: Session) -> list[Mapping[Any, Any]]:
     """All runs, oldest first, those in the trash too. One that has just begun and has no number yet is left alone."""
     keys = session.page(None, "started", None, include_deleted=True).runs
     rows = session.rows([key.id for key in keys])
-    return [row for row in rows if row["number"] is not None or row["ended_ns"] is not None]
+    return [dict(row) for row in rows if row["number"] is not None or row["ended_ns"] is not None]
 
 
 def _directory(session: Session, experiment: str) -> str:

@@ -40,6 +40,15 @@ def claim_one(directory: str, number: int, uid: str) -> bool:
     return True
 
 
+def transfer(directory: str, number: int, uid: str) -> None:
+    """Give a claim to another run, because the one that held it has another number by now."""
+    path = os.path.join(directory, str(number))
+    temporary = f"{path}.{os.getpid()}.tmp"
+    with open(temporary, "w", encoding="ascii") as file:
+        file.write(uid)
+    os.replace(temporary, path)
+
+
 def _first_free(directory: str) -> int:
     """The first number that is free, supposing that the claimed ones have no gaps."""
     step = 1
