@@ -15,6 +15,7 @@ import pytest
 
 import runlore
 from runlore.errors import ArtifactNotFound, InvalidArgument, NoActiveRun, RunEnded, RunNotFound, WrongType
+from runlore.run import ends
 
 
 @pytest.fixture
@@ -346,7 +347,8 @@ def test_threads_share_a_handle(store):
     assert all(len(view(run).metric(f"m{i}")) == 500 for i in range(8))
 
 
-def test_active_run(store):
+def test_active_run(store, monkeypatch):
+    monkeypatch.setattr(ends, "open_runs", {})  # whatever other tests of this process have left open
     with pytest.raises(NoActiveRun):
         runlore.active_run()
     with runlore.start("a") as outer:
