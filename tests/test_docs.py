@@ -84,6 +84,7 @@ def test_every_environment_variable_is_described_and_exists():
 def commands() -> dict[str, list[str]]:
     """Every command of the command line with its options: `{"artifacts": ["--json", …]}`."""
     import typer
+
     from runlore.cli import app
 
     found = {}

@@ -25,8 +25,8 @@ _MAX_COMPONENT_BYTES = 200
 def encode(component: str) -> str:
     """One component of a name, as one component of a path.
 
-    Bytes outside `[A-Za-z0-9_.-]`, and a leading dot, become `%XX` of their UTF-8. A component that would be longer than
-    a file name may be is cut and closed with its SHA-256. Components that look like a uid are escaped, so that an
+    Bytes outside `[A-Za-z0-9_.-]`, and a leading dot, become `%XX` of their UTF-8. A component that would be longer
+    than a file name may be is cut and closed with its SHA-256. Components that look like a uid are escaped, so that an
     experiment cannot pose as a run. Different components always have different encodings; the encoding is not meant
     to be reversed (true names are in the journal).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import multiprocessing
@@ -241,12 +242,11 @@ def test_a_summary_is_what_a_plain_loop_finds(rows):
 @given(st.lists(st.lists(point, max_size=8), min_size=1, max_size=5), st.randoms(use_true_random=False))
 def test_pieces_in_any_order_make_the_same_summary(pieces, random):
     # Distinct times, so that "latest" is unambiguous whatever the order.
-    count = 0
-    numbered = []
-    for piece in pieces:
-        numbered.append(
-            [(key, step, (count := count + 1), 1.0 if math.isinf(value) else value) for key, step, _, value in piece]
-        )
+    clock = itertools.count(1)
+    numbered = [
+        [(key, step, next(clock), 1.0 if math.isinf(value) else value) for key, step, _, value in piece]
+        for piece in pieces
+    ]
     names = {0: "a", 1: "b", 2: "c"}
     whole, parts = RunSummary(), RunSummary()
     whole.add_points(as_points([row for piece in numbered for row in piece]), names)

@@ -122,7 +122,7 @@ def test_a_day_on_which_clocks_change_has_its_own_length():
 
 
 def test_local_time_unless_told_otherwise():
-    naive = dt.datetime(2026, 6, 1, 12, 0)  # noqa: DTZ001 - without a zone is what is tested
+    naive = dt.datetime(2026, 6, 1, 12, 0)
     local = int(naive.astimezone().timestamp()) * S
     assert to_time("2026-06-01T12:00", Clock(NOW)).start_ns == local
     assert to_time(naive, Clock(NOW)).start_ns == local

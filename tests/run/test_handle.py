@@ -190,7 +190,7 @@ def test_artifacts(store, tmp_path):
     assert read.artifact("in/sub/b.bin").download(tmp_path / "out").endswith("out/in/sub/b.bin")
     with pytest.raises(FileExistsError):
         read.artifact("in/sub/b.bin").download(tmp_path / "out")
-    with pytest.raises(ArtifactNotFound, match="did you mean 'a.txt'"):
+    with pytest.raises(ArtifactNotFound, match="did you mean"):
         read.artifact("a.tx")
 
 
@@ -267,16 +267,16 @@ def test_after_the_end_logging_raises_and_says_how_to_go_on(store):
         lambda: run.log_metric("m", 2.0), lambda: run.log_metrics({"m": 2.0}), lambda: run.log_param("p", 1),
         lambda: run.log_artifact(b"x", "x"), lambda: run.set_tag("t"), lambda: run.log_extra(a=1),
     ):  # fmt: skip
-        with pytest.raises(RunEnded, match="runlore.resume"):
+        with pytest.raises(RunEnded, match=r"runlore\.resume"):
             call()
     assert view(run).metrics == {"m": 1.0}
     assert view(run).status == "succeeded"
 
 
 def test_resume_goes_on_and_loses_nothing(store):
-    with pytest.raises(ValueError, match="x"), runlore.start("e", "name", params={"a": 1}) as run:
-        run.log_metric("m", 1.0, step=1)
-        raise ValueError("x")
+    run = runlore.start("e", "name", params={"a": 1})
+    run.log_metric("m", 1.0, step=1)
+    run.finish("failed")
     again = runlore.resume(run.uid)
     assert (again.number, again.experiment, again.name) == (1, "e", "name")
     again.log_metric("m", 2.0, step=2)

@@ -195,7 +195,7 @@ class _JournalsReader:
         for name in names:
             try:
                 self._journal(os.path.join(journals, name), name.removesuffix(fmt.SUFFIX))
-            except FileNotFoundError:
+            except FileNotFoundError:  # noqa: PERF203 - it ends the loop
                 return False  # it is being sealed or moved; the next refresh sees the result
         return True
 

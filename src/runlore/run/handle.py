@@ -109,7 +109,7 @@ class Run(MediaMethods):
     @property
     def lost(self) -> int:
         """Records of this process that could not be kept so far."""
-        return self._journal.lost + self._lost_artifacts
+        return int(self._journal.lost) + self._lost_artifacts
 
     # -- numbers ------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import pytest
 
 from runlore.dialects.omegaml.statistics import ExperimentStatistics, describe
 
-START = dt.datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - as data() gives it: naive, UTC
+START = dt.datetime(2026, 1, 2, 3, 4, 5)
 
 
 class Recorded:
