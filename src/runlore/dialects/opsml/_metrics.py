@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
 import operator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from runlore import model
+from runlore.catalog.summary import is_number
 from runlore.dialects.opsml._errors import OpsmlError
 from runlore.errors import RunNotFound, StoreNotFound
 from runlore.journal.values import number_of, step_of
@@ -29,7 +33,7 @@ class Metric:
     Attributes:
         name: of the metric.
         value: float64; NaN and infinities are kept.
-        step: a whole number, or None.
+        step: an int where it is whole, as it is in OpsML, or None.
         timestamp: whatever the caller says, as an integer; not interpreted.
         created_at: when it was logged, or what the caller said.
         is_eval: whether `log_eval_metrics` logged it.
@@ -37,7 +41,7 @@ class Metric:
 
     name: str
     value: float
-    step: int | None = None
+    step: float | None = None
     timestamp: int | None = None
     created_at: datetime | None = None
     is_eval: bool = False
@@ -145,29 +149,50 @@ def read_metrics(uid: str, names: Sequence[str] | None = None, store: Any = None
     rows = [
         (key, step != step, step, time, float(value), stamp, flag)  # noqa: PLR0124 - NaN: no step
         for key, value, step, time, stamp, flag in zip(*columns.values(), times, *extra, strict=True)
-        if not key.startswith(SYSTEM_PREFIX)
+        if is_number(value) and not key.startswith(SYSTEM_PREFIX)
     ]
     rows.sort(key=lambda row: (row[0], row[1], 0.0 if row[1] else row[2], row[3]))
     return Metrics(
         [
             Metric(
-                key, value, None if missing else int(step), None if stamp is None or stamp != stamp else int(stamp),  # noqa: PLR0124 - NaN: none
+                key, value, whole_step(step), None if stamp is None or stamp != stamp else int(stamp),  # noqa: PLR0124 - NaN: none
                 datetime.fromtimestamp(time / 1e9, timezone.utc), flag is True,
             )
-            for key, missing, step, time, value, stamp, flag in rows
+            for key, _, step, time, value, stamp, flag in rows
         ]
     )  # fmt: skip
 
 
+def whole_step(step: float) -> float | None:
+    """A step as OpsML gives it: an int; None where it is NaN. One that is not whole, as other APIs log it, stays.
+
+    Example:
+        >>> whole_step(3.0), whole_step(1.5), whole_step(float("nan"))
+        (3, 1.5, None)
+    """
+    if math.isnan(step):
+        return None
+    return int(step) if float(step).is_integer() else step
+
+
 def read_parameters(uid: str, names: Sequence[str] | None = None, store: Any = None) -> Parameters:
-    """Every logged parameter of an experiment, in the order in which they were logged."""
+    """Every logged parameter of an experiment that counts, in the order in which they were logged."""
     view = view_of(uid, store)
-    if view is None:
-        return Parameters([])
-    events = view.events("param")
-    return Parameters(
-        [Parameter(event.key, event.value) for event in events if names is None or event.key in set(names)]
-    )
+    found = [] if view is None else logged_parameters(view)
+    return Parameters([item for item in found if names is None or item.name in set(names)])
+
+
+def logged_parameters(view: RunView) -> list[Parameter]:
+    """The params of a run that were not unset; values that OpsML does not have (None, lists, mappings) as JSON text."""
+    found: list[Parameter] = []
+    for event in view.events(model.PARAM, model.UNSET):
+        if event.kind == model.PARAM:
+            known = isinstance(event.value, (int, float, str))
+            value = event.value if known else json.dumps(event.value, ensure_ascii=False)
+            found.append(Parameter(event.key, value))
+        elif event.value == model.PARAM:
+            found = [item for item in found if item.name != event.key]
+    return found
 
 
 def read_eval_metrics(uid: str, store: Any = None) -> ExperimentEvalMetrics:

@@ -7,9 +7,17 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runlore import model as words
+from runlore.catalog.summary import is_number
 from runlore.dialects.opsml._cards import Card
 from runlore.dialects.opsml._errors import ValidationError
-from runlore.dialects.opsml._metrics import Metric, Parameter, view_of
+from runlore.dialects.opsml._metrics import (
+    SYSTEM_PREFIX,
+    Metric,
+    Parameter,
+    logged_parameters,
+    view_of,
+    whole_step,
+)
 from runlore.dialects.opsml._registry import CardRegistry, register_card
 from runlore.dialects.opsml._versions import VersionType, first
 from runlore.dialects.opsml.types import RegistryType
@@ -102,18 +110,17 @@ class RecordedRun:
         found: dict[str, list[Metric]] = {}
         stamps = data["timestamp"].tolist() if "timestamp" in data else [None] * len(data)
         for key, value, step, stamp in zip(data["key"], data["value"], data["step"].tolist(), stamps, strict=True):
-            if not key.startswith("system/"):
-                at = None if step != step else int(step)  # noqa: PLR0124 - NaN: no step
+            if is_number(value) and not key.startswith(SYSTEM_PREFIX):
                 when = None if stamp is None or stamp != stamp else int(stamp)  # noqa: PLR0124 - NaN: none
-                found.setdefault(key, []).append(Metric(key, float(value), at, when))
+                found.setdefault(key, []).append(Metric(key, float(value), whole_step(step), when))
         return found
 
     @property
     def parameters(self) -> dict[str, list[Parameter]]:
-        """Every logged parameter, by name."""
+        """Every logged parameter that counts, by name."""
         found: dict[str, list[Parameter]] = {}
-        for event in self.view.events(words.PARAM):
-            found.setdefault(event.key, []).append(Parameter(event.key, event.value))
+        for item in logged_parameters(self.view):
+            found.setdefault(item.name, []).append(item)
         return found
 
     @property

@@ -37,6 +37,8 @@ class Records:
     outputs_store: Any
     last_status: str | None
     _run: Run | None
+    _store: Any
+    _uid: str | None
 
     if TYPE_CHECKING:
 
@@ -45,9 +47,11 @@ class Records:
             """The Runlore run."""
 
     def _view(self) -> RunView:
+        """What is recorded of the run, which reading neither resumes nor opens."""
         from runlore.reader import get_run
 
-        return get_run(self.run.uid, store=self.run.store)
+        uid = self.run.uid if self._uid is None else self._uid
+        return get_run(uid, store=self._store if self._run is None else self._run.store)
 
     def set_name(self, name: str) -> None:
         """Give it another name: letters, digits, `-` and `_`."""
