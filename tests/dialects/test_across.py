@@ -7,6 +7,7 @@ fails. Each reader gives what it has a notion of as a `Seen`, and None for the r
 from __future__ import annotations
 
 import math
+import re
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import runlore
+from runlore import dialects
 from runlore.dialects import omegaml, opsml, polyaxon
 from runlore.dialects.luml.experiments.tracker import ExperimentTracker
 from runlore.store import open_store, seal
@@ -424,3 +426,29 @@ def test_sealed_runs_read_the_same(recorded, reader):
         view = runlore.get_run(run.uid)
         seal.seal_run(open_store(), view.directory)
         check(run, reader)
+
+
+# -- what the README tells them all -----------------------------------------------------------------------------------
+
+ROW = r"^\| ([\w -]+ ?) \| `(.* import .*|import .*)` \| `(.*import .*)` \| `--dialect (\w+)` \| \[.*\]\((.*)\) \|$"
+README = re.findall(ROW, (Path(__file__).parents[2] / "README.md").read_text("utf-8"), re.MULTILINE)
+
+
+def test_the_readme_has_a_row_for_every_dialect():
+    assert [row[0] for row in README] == ["omega-ml", "OpsML v1", "OpsML v2", "Polyaxon", "LUML"]
+    assert sorted({row[3] for row in README}) == dialects.available()
+
+
+@pytest.mark.parametrize(("before", "after", "dialect"), [row[1:4] for row in README], ids=[row[0] for row in README])
+def test_imports_before_and_after_give_the_same(before, after, dialect):
+    theirs, ours = {}, {}
+    exec(after, ours)
+    dialects.install(dialect)
+    try:
+        exec(before, theirs)
+        names = [name for name in theirs if name != "__builtins__"]
+        assert names == [name for name in ours if name != "__builtins__"]
+        for name in names:
+            assert theirs[name] is ours[name] or theirs[name].runtime is ours[name].runtime
+    finally:
+        dialects.uninstall(dialect)
