@@ -31,6 +31,7 @@ held: set[tuple[int, int]] = set()
 """Lock files that writers of this process hold: device and inode, so that no other path to one is mistaken."""
 
 _types: dict[int, str] = {}
+_boot_id: str | None = None
 
 
 def file_system(path: str) -> str:
@@ -161,11 +162,14 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 def boot_id() -> str:
     """Which boot of this machine's kernel it is; empty where the system does not say."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
+    global _boot_id  # noqa: PLW0603 - it cannot change while the process lives
+    if _boot_id is None:
+        try:
+            with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+                _boot_id = file.read().strip()
+        except OSError:
+            _boot_id = ""
+    return _boot_id
 
 
 def process_started(pid: int) -> int | None:

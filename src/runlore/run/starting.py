@@ -239,7 +239,6 @@ def _about(
         "description": description,
         "group": group,
         "parent": parent,
-        "user": _user(),
         "runlore": __version__,
         **_process(),
     }

@@ -135,13 +135,14 @@ class DirectoryStore:
         """
         directory = self.run_directory(experiment, uid)
         try:
-            os.makedirs(os.path.dirname(directory), exist_ok=True)
             try:
                 os.mkdir(directory)
-            except FileExistsError:
-                os.makedirs(os.path.join(directory, JOURNAL), exist_ok=True)
-                return False
+            except FileNotFoundError:  # the first run of its experiment
+                os.makedirs(os.path.dirname(directory), exist_ok=True)
+                os.mkdir(directory)
             os.makedirs(os.path.join(directory, JOURNAL), exist_ok=True)
+        except FileExistsError:
+            return False
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise ReadOnlyStore(
@@ -178,7 +179,8 @@ class DirectoryStore:
     def journal_directory(self, run_directory: str) -> str:
         """The directory of a run's live journals; made if a sealed run has none."""
         path = os.path.join(run_directory, JOURNAL)
-        os.makedirs(path, exist_ok=True)
+        if not os.path.isdir(path):
+            os.makedirs(path, exist_ok=True)
         return path
 
     def claim_number(self, experiment: str, uid: str) -> int:

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import os
 
+_seen: dict[str, int] = {}
+"""The number that this process claimed last in each directory."""
+
 
 def claim(directory: str, uid: str) -> int:
     """Claim the next free number for the run. Of processes that claim at once, each gets another number.
@@ -17,9 +20,10 @@ def claim(directory: str, uid: str) -> int:
         directory: where the claims of the experiment are; made if need be.
         uid: the run that gets the number.
     """
-    number = _first_free(directory)
+    number = _first_free(directory, _seen.get(directory, 0))
     while not claim_one(directory, number, uid):
         number += 1
+    _seen[directory] = number
     return number
 
 
@@ -49,12 +53,20 @@ def transfer(directory: str, number: int, uid: str) -> None:
     os.replace(temporary, path)
 
 
-def _first_free(directory: str) -> int:
-    """The first number that is free, supposing that the claimed ones have no gaps."""
+def _first_free(directory: str, known: int = 0) -> int:
+    """The first number that is free, supposing that the claimed ones have no gaps.
+
+    Args:
+        directory: where the claims are.
+        known: a number that was claimed a while ago, from which to look on; whatever it was before counts for nothing
+            if the experiment was removed since.
+    """
+    low = known if known and os.path.exists(os.path.join(directory, str(known))) else 0
     step = 1
-    while os.path.exists(os.path.join(directory, str(step))):
+    while os.path.exists(os.path.join(directory, str(low + step))):
+        low += step
         step *= 2
-    low, high = step // 2, step
+    high = low + step
     while high - low > 1:
         middle = (low + high) // 2
         if os.path.exists(os.path.join(directory, str(middle))):
