@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 
 import pytest
@@ -17,6 +18,15 @@ def test_the_public_surface_is_as_pinned():
 
 def test_every_public_name_is_documented():
     assert public_api.undocumented() == []
+
+
+def test_every_public_name_is_on_its_page():
+    page = (public_api.PINNED.parents[2] / "docs" / "reference" / "python-api.md").read_text(encoding="utf-8")
+    in_code = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`\n]+`", page))))
+    found = re.findall(r"^ *(?:def|class|property|module) (\w+)|^(\w+): ", public_api.describe_api(), re.MULTILINE)
+    names = {name or other for name, other in found} - {"__iter__", "__len__"}
+    assert len(names) > 60
+    assert sorted(names - in_code) == []
 
 
 def test_all_is_sorted_and_complete():
