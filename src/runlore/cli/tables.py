@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -46,6 +47,7 @@ def data(
       runlore data iris --since -1h --json
     """
     from runlore.reader import experiment as open_experiment
+    from runlore.reader.plain import values_of
 
     found = open_experiment(experiment, store=open_session(store).store)
     frame = found.data(
@@ -60,7 +62,8 @@ def data(
     names = [name for name in frame.columns if name not in ("experiment", "dt", "node", "userid")]
     columns = [Column("time"), *(Column(fmt.printable(name), right=name in ("run", "step")) for name in names)]
     times = [fmt.local_time(time, fraction=True) for time in frame["dt"].astype("int64").tolist()]
-    cells = zip(times, *([_cell(name, item) for item in frame[name].tolist()] for name in names), strict=True)
+    values = {name: values_of(frame) if name == "value" else frame[name].tolist() for name in names}
+    cells = zip(times, *([_cell(name, item) for item in values[name]] for name in names), strict=True)
     print_table(columns, list(cells))
     if len(frame) < total:
         note(f"the last {len(frame):,} of {total:,} records; --limit 0 shows all, `runlore export` writes files")
@@ -74,21 +77,23 @@ def _selector(run: str) -> int | str:
 def _cell(name: str, item: Any) -> str:
     if name in ("step", "run"):
         return fmt.step(float(item))
-    return fmt.value(None if name != "value" and isinstance(item, float) and item != item else item)  # noqa: PLR0124
+    return "" if name != "value" and isinstance(item, float) and math.isnan(item) else fmt.value(item)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as JSON has them: times as ISO 8601; null where a record has no step or no such column."""
+    from runlore.reader.plain import values_of
     from runlore.reader.records import iso_time
 
     columns: dict[str, list[Any]] = {}
     for name in frame.columns:
-        if name == "dt":
-            columns[name] = [iso_time(time) for time in frame[name].astype("int64").tolist()]
-            continue
         values = frame[name].tolist()
-        if name != "value":
-            values = [None if isinstance(item, float) and item != item else item for item in values]  # noqa: PLR0124
+        if name == "dt":
+            values = [iso_time(time) for time in frame[name].astype("int64").tolist()]
+        elif name == "value":
+            values = values_of(frame)
+        else:
+            values = [None if isinstance(item, float) and math.isnan(item) else item for item in values]
         columns[name] = values
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 

@@ -14,7 +14,7 @@ import json
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from runlore.errors import InvalidArgument
-from runlore.reader.plain import dump_json, to_json
+from runlore.reader.plain import dump_json, to_json, values_of
 from runlore.reader.records import iso_time
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def export_table(
 def _columns(uid: str, frame: pd.DataFrame) -> dict[str, list[Any]]:
     """The records as columns of Python values."""
     count = len(frame)
-    values = frame["value"].tolist()
+    values = values_of(frame)
     numeric = [isinstance(value, (int, float)) and not isinstance(value, bool) for value in values]
     extras = [name for name in frame.columns if name not in _KNOWN]
     return {

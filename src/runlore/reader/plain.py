@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def to_json(value: Any) -> Any:
@@ -31,3 +34,12 @@ def dump_json(value: Any, *, indent: int | None = None) -> bytes:
     """JSON text in UTF-8. Text that is no valid Unicode is escaped."""
     text = json.dumps(to_json(value), ensure_ascii=False, allow_nan=False, indent=indent)
     return text.encode("utf-8", "backslashreplace")
+
+
+def values_of(frame: pd.DataFrame) -> list[Any]:
+    """The values of records as `Experiment.data` gives them, with None where a record has none.
+
+    In a column of numbers both are NaN: a metric that is NaN, and an event without a value.
+    """
+    pairs = zip(frame["event"].tolist(), frame["value"].tolist(), strict=True)
+    return [None if isinstance(v, float) and math.isnan(v) and event != "metric" else v for event, v in pairs]
