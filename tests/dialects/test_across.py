@@ -428,6 +428,29 @@ def test_sealed_runs_read_the_same(recorded, reader):
         check(run, reader)
 
 
+def test_files_that_are_called_models_are_files():
+    with runlore.start("across/matrix6") as run:
+        run.log_artifact(b"weights", "w.bin", kind="model")
+    exp = omegaml.runtime.experiment("across/matrix6")
+    assert exp.restore_artifacts(run=run.uid) == [b"weights"]
+    tracker = ExperimentTracker(f"sqlite://{open_store().root}")
+    assert tracker.get_experiment(run.uid)["attachments"] == {}  # LUML: a model is no attachment
+
+
+def test_contents_that_are_gone_do_not_hide_the_others():
+    with runlore.start("across/matrix7") as run:
+        run.log_artifact(b"kept", "kept.txt")
+        run.log_artifact(b"removed for good", "gone.txt")
+    Path(runlore.get_run(run.uid).artifact("gone.txt").path).unlink()
+    project = opsml.OpsmlProject(opsml.ProjectInfo(name="matrix7", repository="across"))
+    project.run_id = run.uid
+    assert {name: Path(path).read_bytes() for name, path in project.artifact_uris.items()} == {"kept.txt": b"kept"}
+    tracker = ExperimentTracker(f"sqlite://{open_store().root}")
+    assert set(tracker.get_experiment(run.uid)["attachments"]) == {"kept.txt", "gone.txt"}
+    with pytest.raises(FileNotFoundError, match=r"gone\.txt"):
+        omegaml.runtime.experiment("across/matrix7").restore_artifacts(run=run.uid)
+
+
 # -- what the README tells them all -----------------------------------------------------------------------------------
 
 ROW = r"^\| ([\w -]+ ?) \| `(.* import .*|import .*)` \| `(.*import .*)` \| `--dialect (\w+)` \| \[.*\]\((.*)\) \|$"

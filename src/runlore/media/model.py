@@ -173,6 +173,16 @@ def _describe(model: Any, example: Any) -> dict[str, Any]:
     return {"signature": signature} if stored is None else {"signature": signature, "example": stored}
 
 
+def is_model_type(media_type: str) -> bool:
+    """Whether `decode_model` reads this media type; a file that was logged as a model may have any.
+
+    Example:
+        >>> is_model_type("application/x-skops"), is_model_type("application/octet-stream")
+        (True, False)
+    """
+    return media_type in _FORMAT_OF
+
+
 def decode_model(
     content: Content,
     media_type: str,

@@ -96,19 +96,21 @@ def restore(value: Mapping[str, Any], store: DirectoryStore, *, trusted: Iterabl
     """
     from runlore.media import decode
     from runlore.media.encoded import KINDS, MODEL, OBJECT
+    from runlore.media.model import is_model_type
 
     digest, kind = value.get("digest"), value.get("kind")
     if not isinstance(digest, str) or not isinstance(kind, str):
         raise InvalidArgument(f"value={value!r} is not the value of an artifact, as data() shows it")
-    path = store.blob_path(digest)
+    path, media_type = store.blob_path(digest), value.get("media_type") or ""
+    is_file = kind not in KINDS or (kind == MODEL and not is_model_type(media_type))
     options: dict[str, Any] = {}
     if kind in (MODEL, OBJECT):
         options["trusted"] = sorted(TRUSTED_TYPES.union(trusted))
     try:
-        if kind not in KINDS:
+        if is_file:
             with open(path, "rb") as file:
                 return file.read()
-        obj = decode(kind, value.get("media_type") or "", value, path, allow_pickle=allow_pickle, **options)
+        obj = decode(kind, media_type, value, path, allow_pickle=allow_pickle, **options)
     except FileNotFoundError as error:
         raise ArtifactNotFound(
             f"the contents of artifact {value.get('name')!r} (sha256 {digest}) are missing from the store"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +23,7 @@ from runlore.dialects.opsml._registry import CardRegistry, register_card
 from runlore.dialects.opsml._versions import VersionType, first
 from runlore.dialects.opsml.types import RegistryType
 from runlore.dialects.opsml.types.metrics import HardwareMetrics, read_hardware
-from runlore.errors import InvalidArgument, NotFound, WrongType
+from runlore.errors import ArtifactNotFound, InvalidArgument, NotFound, WrongType
 from runlore.names import check_path_name
 from runlore.registry import finding
 from runlore.registry.registering import register
@@ -154,8 +155,12 @@ class RecordedRun:
 
     @property
     def artifact_uris(self) -> dict[str, str]:
-        """Names of its artifacts, and the files in the store that hold them."""
-        return {item.name: item.path for item in self.view.artifacts()}
+        """Names of its artifacts, and the files in the store that hold them; without those whose contents are gone."""
+        found = {}
+        for item in self.view.artifacts():
+            with suppress(ArtifactNotFound):
+                found[item.name] = item.path
+        return found
 
     def load_artifacts(self, name: str | None = None, directory: str | os.PathLike[str] = "artifacts") -> list[str]:
         """Copy artifacts, of one name or all, into a directory; returns the copies' paths."""
