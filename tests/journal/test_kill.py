@@ -52,7 +52,9 @@ def wait_for_the_end_of(pid: int) -> None:
     except ProcessLookupError:
         return
     try:
-        select.select([descriptor], [], [])
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        poll.poll()
     finally:
         os.close(descriptor)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import select
 from typing import TYPE_CHECKING
 
+from runlore.capture import _poll
 from runlore.capture._record import Recorder
 
 if TYPE_CHECKING:
@@ -117,5 +117,5 @@ def _write_some(fd: int, view: memoryview) -> int:
     try:
         return os.write(fd, view)
     except BlockingIOError:
-        select.select([], [fd], [])  # somebody else has made it not blocking
+        _poll.writable(fd)  # somebody else has made it not blocking
         return 0

@@ -18,6 +18,7 @@ import signal
 from time import monotonic
 from typing import Any
 
+from runlore.capture import _poll
 from runlore.capture._channel import Channel
 
 IDLE_SECONDS = 0.5
@@ -46,12 +47,12 @@ class Forwarder:
     def run(self) -> None:
         """Wait for the turn, then pass on until every writer is gone."""
         token = self._plan["token"]
-        select.select([token], [], [])
+        _poll.readable(token)
         try:
             turn = os.read(token, 1)
         except BlockingIOError:
             turn = b""  # taken between the two calls; the next byte or the end of the pipe decides
-            select.select([token], [], [])
+            _poll.readable(token)
             turn = os.read(token, 1)
         if turn == b"F":
             self._reported = True
@@ -124,7 +125,7 @@ class Forwarder:
         deadline = monotonic() + DRAIN_SECONDS
         for channel in self._channels:
             while not (channel.ended or channel.marked) and monotonic() < deadline:
-                if not channel.pump() and not select.select([channel.source], [], [], QUIET_MS / 1000)[0]:
+                if not channel.pump() and not _poll.readable(channel.source, QUIET_MS / 1000):
                     break
             channel.finish()
             channel.marked = True

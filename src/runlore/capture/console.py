@@ -11,14 +11,13 @@ them (`_streams`). `logging` records are recorded with their arguments filled in
 from __future__ import annotations
 
 import os
-import select
 import stat
 import sys
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from runlore.capture import _worker, report_failure
+from runlore.capture import _poll, _worker, report_failure
 from runlore.capture._channel import Channel
 from runlore.capture._descriptors import Stream, flush_c, flush_python, is_open, is_same_place
 from runlore.capture._logging import LoggingCapture
@@ -264,17 +263,17 @@ class ConsoleCapture:
                 if not channel.pump():
                     if not marked:
                         marked = self._write_mark(stream)
-                    select.select([stream.source], [], [], 0.1)
+                    _poll.readable(stream.source, 0.1)
             channel.finish()
         os.write(self._token[1], b"F")
 
     def _wait_for_forwarder(self) -> None:
         deadline = monotonic() + STOP_SECONDS
         for stream in self._streams:
-            if select.select([], [stream.writer], [], max(0.0, deadline - monotonic()))[1]:
+            if _poll.writable(stream.writer, max(0.0, deadline - monotonic())):
                 self._write_mark(stream)
         while not self._done.is_set() and (left := deadline - monotonic()) > 0:
-            if select.select([self._status[0]], [], [], left)[0]:
+            if _poll.readable(self._status[0], left):
                 said = os.read(self._status[0], 4096)
                 if not said:
                     self._pass_on_here()

@@ -17,7 +17,7 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from runlore.capture import _gitfiles, _worker, report_failure, secrets
+from runlore.capture import _gitfiles, _poll, _worker, report_failure, secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -222,15 +222,13 @@ class Command:
 
     def finish(self, deadline: float) -> None:
         """Read to the end in this thread, or end the process at the deadline (`time.monotonic()` seconds)."""
-        import select
-
         if not self._task.cancel(max(0.0, deadline - monotonic())):
             return  # the shared thread is still at it, and will record the answer
         while not self.ended:
             left = deadline - monotonic()
             if left <= 0:
                 self._end("took too long and was ended", kill=True)
-            elif select.select([self._read_end], [], [], left)[0]:
+            elif _poll.readable(self._read_end, left):
                 self._read()
 
     def _read(self) -> None:

@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 
 _catalogs: dict[tuple[int, str], Catalog] = {}
 _lock = threading.Lock()
+_MOST_OPEN = 8
+"""Catalogs that a process keeps open: each takes several descriptors. A closed one opens again when it is used."""
 
 
 def open_catalog(store: DirectoryStore) -> Catalog:
     """The catalog of a store; one object a store and process, which threads may share. Safe after `fork`."""
     key = (os.getpid(), store.root)
     with _lock:
-        found = _catalogs.get(key)
-        if found is None:
-            found = _catalogs[key] = Catalog(store)
+        found = _catalogs.pop(key, None) or Catalog(store)
+        _catalogs[key] = found  # the last one is the one that was used last
+        while len(_catalogs) > _MOST_OPEN:
+            _catalogs.pop(next(iter(_catalogs))).close()
         return found
 
 

@@ -50,8 +50,8 @@ class Artifact:
         path = self._store.blob_path(self.digest)
         if not os.path.exists(path):
             raise ArtifactNotFound(
-                f"the contents of artifact {self.name!r} (sha256 {self.digest}) are missing from the store; "
-                "`runlore doctor` lists what is damaged"
+                f"the contents of artifact {self.name!r} (sha256 {self.digest}) are not in the store. Either they were "
+                "removed by a retention rule (the run's `removed` events say so), or `runlore doctor` lists the damage"
             )
         return path
 
