@@ -70,6 +70,16 @@ class Session:
                 rows.extend(connection.execute(select(table).where(table.c[column].in_(piece))).mappings())
         return rows
 
+    def cells(self, table: Any, value: str, ids: Sequence[int]) -> list[tuple[int, str, Any]]:
+        """(run id, key, value) of all rows of a keyed table that belong to these runs: quicker than all columns."""
+        columns = (table.c.run_id, table.c.key, table.c[value])
+        found: list[tuple[int, str, Any]] = []
+        with self.catalog.connect() as connection:
+            for start in range(0, len(ids), _AT_ONCE):
+                piece = ids[start : start + _AT_ONCE]
+                found.extend(map(tuple, connection.execute(select(*columns).where(table.c.run_id.in_(piece)))))
+        return found
+
     def find(self, uid: str) -> RowMapping:
         """The run with this uid, or the only one whose uid begins so.
 

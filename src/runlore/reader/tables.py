@@ -33,10 +33,12 @@ def run_frame(session: Session, ids: Sequence[int], *, system: bool = False) -> 
         columns[name] = _attribute(name, rows)
     at = {row["id"]: index for index, row in enumerate(rows)}
     present = list(at)
-    _pivot(columns, "params.", session.select(schema.params, present), at, lambda row: json_or_none(row["json"]))
-    metrics = [row for row in session.select(schema.metrics, present) if system or not is_system(row["key"])]
-    _pivot(columns, "metrics.", metrics, at, lambda row: nan_if_none(row["last"]))
-    _pivot(columns, "tags.", session.select(schema.tags, present), at, lambda row: row["value"])
+    metrics = session.cells(schema.metrics, "last", present)
+    if not system:
+        metrics = [cell for cell in metrics if not is_system(cell[1])]
+    _pivot(columns, "params.", session.cells(schema.params, "json", present), at, json_or_none)
+    _pivot(columns, "metrics.", metrics, at, nan_if_none)
+    _pivot(columns, "tags.", session.cells(schema.tags, "value", present), at, str)
     return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
 
 
@@ -58,14 +60,16 @@ def _attribute(name: str, rows: list[RowMapping]) -> Any:
     return pd.Series(values, dtype=object)
 
 
-def _pivot(columns: dict[str, Any], prefix: str, rows: Sequence[RowMapping], at: dict[int, int], value: Any) -> None:
-    """Add a column for each key among the rows."""
+def _pivot(
+    columns: dict[str, Any], prefix: str, rows: list[tuple[int, str, Any]], at: dict[int, int], value: Any
+) -> None:  # fmt: skip
+    """Add a column for each key among the cells: (run id, key, what the catalog has)."""
     import numpy as np
     import pandas as pd
 
     cells: dict[str, dict[int, Any]] = {}
-    for row in rows:
-        cells.setdefault(row["key"], {})[at[row["run_id"]]] = value(row)
+    for run_id, key, found in rows:
+        cells.setdefault(key, {})[at[run_id]] = value(found)
     for key in sorted(cells):
         filled = cells[key]
         if prefix == "metrics.":
