@@ -42,7 +42,9 @@ def same(left, right):
         return False
     if isinstance(left, dict):
         return len(left) == len(right) and all(map(same, left.items(), right.items()))
-    if isinstance(left, (list, tuple)):
+    if isinstance(left, collections.deque) and left.maxlen != right.maxlen:
+        return False
+    if isinstance(left, (list, tuple, collections.deque)):
         return len(left) == len(right) and all(map(same, left, right))
     if isinstance(left, float):
         return (math.isnan(left) and math.isnan(right)) or (

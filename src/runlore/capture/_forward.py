@@ -124,12 +124,13 @@ class Forwarder:
         self._program_gone = True
         deadline = monotonic() + DRAIN_SECONDS
         for channel in self._channels:
+            had_ended = channel.ended
             while not (channel.ended or channel.marked) and monotonic() < deadline:
                 if not channel.pump() and not _poll.readable(channel.source, QUIET_MS / 1000):
                     break
             channel.finish()
             channel.marked = True
-            if channel.ended:
+            if channel.ended and not had_ended:
                 poll.unregister(channel.source)
         self._report_done()
 

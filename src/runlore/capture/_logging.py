@@ -94,7 +94,7 @@ def observe(logging: Any) -> None:
 
     def call_handlers(self: Any, record: Any) -> None:
         original(self, record)
-        if _active and not getattr(_inside, "recording", False):
+        if _active and not getattr(_inside, "recording", False) and _is_heard(self, record):
             _inside.recording = True
             try:
                 for capture in _active:
@@ -104,6 +104,18 @@ def observe(logging: Any) -> None:
 
     call_handlers.observed_by_runlore = True  # type: ignore[attr-defined]
     logging.Logger.callHandlers = call_handlers
+
+
+_INFO = 20
+
+
+def _is_heard(logger: Any, record: Any) -> bool:
+    """Whether the record is of the level INFO at least, or some handler takes it. Others nobody has asked for."""
+    while logger is not None and record.levelno < _INFO:
+        if any(record.levelno >= handler.level for handler in logger.handlers):
+            return True
+        logger = logger.parent if logger.propagate else None
+    return bool(record.levelno >= _INFO)
 
 
 def _message(record: Any) -> str:

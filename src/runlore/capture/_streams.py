@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from typing import Any
 
 from runlore.capture._channel import write_all
@@ -18,6 +20,9 @@ def is_foreign(stream: Any, descriptor: int) -> bool:
 class StreamTee:
     """Copies what is written to a stream into a pipe. The stream stays the same object, with the same behaviour.
 
+    IPython puts a `write` of its own in place for each cell and takes it away again, and ours with it. So ours is put
+    in place anew before each cell; where it is there twice, what is written is copied once.
+
     Args:
         stream: the stream whose `write` is observed.
         writer: descriptor that receives UTF-8.
@@ -26,22 +31,47 @@ class StreamTee:
     def __init__(self, stream: Any, writer: int) -> None:
         self.writer = writer
         self._stream = stream
-        self._write = stream.write
+        self._hooks: list[Any] = []
+        self._inside = threading.local()
+        self._shell: Any = None
         self._installed = False
 
     def install(self) -> None:
         """Begin to copy."""
-        self._stream.write = self._copying_write
         self._installed = True
+        self._hook()
+        interactive = sys.modules.get("IPython")
+        self._shell = interactive.get_ipython() if interactive is not None else None
+        if self._shell is not None:
+            self._shell.events.register("pre_run_cell", self._before_a_cell)
 
     def remove(self) -> None:
         """Stop. If something else has replaced `write` since, ours stays in its chain and only passes on."""
-        if self._installed and vars(self._stream).get("write") == self._copying_write:
+        if self._shell is not None:
+            self._shell.events.unregister("pre_run_cell", self._before_a_cell)
+            self._shell = None
+        if self._installed and len(self._hooks) == 1 and vars(self._stream).get("write") is self._hooks[0]:
             del self._stream.write
         self._installed = False
 
-    def _copying_write(self, text: Any) -> Any:
-        result = self._write(text)
-        if self._installed and isinstance(text, str):
-            self._installed = write_all(self.writer, text.encode("utf-8", "replace"))
-        return result
+    def _before_a_cell(self, _cell: Any) -> None:
+        if self._installed and vars(self._stream).get("write") not in self._hooks:
+            self._hook()
+
+    def _hook(self) -> None:
+        below = self._stream.write
+
+        def write(text: Any) -> Any:
+            if getattr(self._inside, "value", False):
+                return below(text)
+            self._inside.value = True
+            try:
+                result = below(text)
+            finally:
+                self._inside.value = False
+            if self._installed and isinstance(text, str):
+                self._installed = write_all(self.writer, text.encode("utf-8", "replace"))
+            return result
+
+        self._hooks.append(write)
+        self._stream.write = write
