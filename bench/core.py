@@ -267,7 +267,7 @@ def main():
         big = memory_growth(store, results, 10_000_000 // scale)
         reading(store, results, big, rounds)
         sealing(store, results, 10_000_000 // scale, rounds, 0)
-        sealing(store, results, 1_000_000, rounds, 0.01)
+        sealing(store, results, 10_000_000 // scale, rounds, 0.01)
         indexing(directory, results, 10_000 // scale, rounds)
     table = Table("what", "measured", "wanted")
     for row in results:
