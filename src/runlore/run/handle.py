@@ -192,14 +192,14 @@ class Run(MediaMethods):
             >>> run.params["optimizer/name"]
             'adam'
         """
-        from runlore.journal.values import to_json
+        from runlore.run.arguments import check_event
 
         if not hasattr(params, "items"):
             raise WrongType(f"params={params!r} must be a mapping of names to values")
         flat = flatten(params)
         for key, value in flat.items():
             check_key(key, "key")
-            to_json(value, f"param {key!r}")
+            check_event(model.PARAM, key, value)
         for key, value in flat.items():
             self.log_param(key, value)
 
@@ -230,22 +230,23 @@ class Run(MediaMethods):
             key: its name.
             value: text; numbers and bools become text.
         """
-        check_key(key, "key")
-        if value is not None and not isinstance(value, (str, int, float, bool)):
-            raise WrongType(f"tag {key!r}: value={value!r} must be text, not {type(value).__name__}")
+        _check_tag(key, value)
         self._journal.event(model.TAG, key, None if value is None else str(value))
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Set several tags: see `set_tag`."""
+        """Set several tags, all of them or none: see `set_tag`."""
+        if not hasattr(tags, "items"):
+            raise WrongType(f"tags={tags!r} must be a mapping; add_tags takes words")
+        for key, value in tags.items():
+            _check_tag(key, value)
         for key, value in tags.items():
             self.set_tag(key, value)
 
     def add_tags(self, tags: Iterable[str]) -> None:
-        """Add tags that are only words."""
-        if isinstance(tags, str):
-            tags = (tags,)
-        for tag in tags:
-            self.set_tag(tag)
+        """Add tags that are only words, all of them or none."""
+        if not hasattr(tags, "__iter__"):
+            raise WrongType(f"tags={tags!r} must be words")
+        self.set_tags(dict.fromkeys((tags,) if isinstance(tags, str) else tags, ""))
 
     def set_name(self, name: str) -> None:
         """Give the run another name."""
@@ -280,6 +281,7 @@ class Run(MediaMethods):
         """
         check_key(kind, "kind")
         check_key(key, "key")
+        check_columns(columns or {})
         merged = {**(columns or {}), **extra}
         check_columns(merged)
         self._journal.event(kind, key, value, step=step, time_ns=_time(time), extra=merged or None)
@@ -343,7 +345,10 @@ class Run(MediaMethods):
         Raises:
             ArtifactNotFound: there is no such file (it is a `FileNotFoundError`).
             InvalidArgument: bytes without a name, a directory, or a name that would leave the run.
+            WrongType: the step, the metadata or another argument is of a type that cannot be stored. Nothing was.
         """
+        from runlore.run.arguments import as_mapping
+
         content: bytes | str
         if isinstance(source, (bytes, bytearray, memoryview)):
             if name is None:
@@ -353,7 +358,7 @@ class Run(MediaMethods):
             content = _file(source)
             name = os.path.basename(content) if name is None else name
         check_path_name(name, "name")
-        about = dict(metadata or {})
+        about = dict(as_mapping(metadata, "metadata"))
         about["kind"] = kind
         about["media_type"] = media_type or _guess(name)
         self._keep(content, name, about, step)
@@ -370,6 +375,9 @@ class Run(MediaMethods):
             ArtifactNotFound: there is no such directory.
             InvalidArgument: a file's name cannot be an artifact's name. Nothing was recorded.
         """
+        for argument, given, kinds in (("directory", directory, (str, os.PathLike)), ("prefix", prefix, (str,))):
+            if not isinstance(given, kinds):
+                raise WrongType(f"{argument}={given!r} must be text, not {type(given).__name__}")
         root = os.fspath(directory)
         if not os.path.isdir(root):
             problem = "is a file; use log_artifact" if os.path.exists(root) else "does not exist"
@@ -391,8 +399,11 @@ class Run(MediaMethods):
         columns: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         """Store contents and record the artifact; a disk that is full is counted and said, and not raised."""
+        from runlore.run.arguments import check_artifact
+
         self._check_open()
         check_columns(columns or {})
+        check_artifact(name, about, step, columns)
         time_ns = _time(time)
         try:
             put = self.store.put_bytes(content) if isinstance(content, bytes) else self.store.put_file(content)
@@ -492,13 +503,21 @@ class Run(MediaMethods):
 
 
 def check_columns(columns: Mapping[str, Any]) -> None:
-    """Raise `InvalidArgument` where an extra column has a reserved name."""
+    """Raise `InvalidArgument` where an extra column has a reserved name, `WrongType` where these are no columns."""
+    if not hasattr(columns, "items"):
+        raise WrongType(f"columns={columns!r} must be a mapping of names to values")
     for name in columns:
         if name in model.RESERVED_COLUMNS:
             raise InvalidArgument(
                 f"{name}={columns[name]!r}: {name!r} is a column of its own; choose another name than "
                 + ", ".join(sorted(model.RESERVED_COLUMNS))
             )
+
+
+def _check_tag(key: Any, value: Any) -> None:
+    check_key(key, "key")
+    if value is not None and not isinstance(value, (str, int, float, bool)):
+        raise WrongType(f"tag {key!r}: value={value!r} must be text, not {type(value).__name__}")
 
 
 def _time(time: Any) -> int | None:

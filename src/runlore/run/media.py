@@ -250,10 +250,16 @@ class MediaMethods:
 
         Raises:
             InvalidArgument: it ends before it starts, or the status is unknown.
+            WrongType: a time is no int, or attributes or an event are no mapping. Nothing was recorded.
         """
         import os
 
+        from runlore.run.arguments import as_mapping
+
         check_key(name, "name")
+        for argument, given in (("start_ns", start_ns), ("end_ns", end_ns)):
+            if not isinstance(given, int):
+                raise WrongType(f"{argument}={given!r} must be nanoseconds since 1970 as an int")
         if end_ns < start_ns:
             raise InvalidArgument(f"end_ns={end_ns!r} is before start_ns={start_ns!r}")
         if status not in ("unset", "ok", "error"):
@@ -262,7 +268,8 @@ class MediaMethods:
         span_id = span_id or os.urandom(8).hex()
         span = {
             "trace_id": trace_id, "span_id": span_id, "parent_id": parent_id, "start_ns": start_ns, "end_ns": end_ns,
-            "status": status, "attributes": dict(attributes or {}), "events": [dict(event) for event in events], **more,
+            "status": status, "attributes": dict(as_mapping(attributes, "attributes")),
+            "events": [dict(as_mapping(event, "event")) for event in events], **more,
         }  # fmt: skip
         self._journal.event(model.SPAN, name, span, time_ns=start_ns)
         return trace_id, span_id
@@ -282,7 +289,8 @@ class MediaMethods:
             columns: extra columns of this artifact alone, in `Experiment.data()`.
 
         Raises:
-            InvalidName, InvalidArgument: the name, the time or a column cannot be. Nothing was recorded.
+            InvalidName, InvalidArgument, WrongType: the name, the step, the time, the metadata or a column cannot be.
+                Nothing was stored.
 
         Example:
             >>> import runlore
@@ -292,10 +300,13 @@ class MediaMethods:
             >>> runlore.get_run(run.uid).artifact("labels").load()
             {'classes': ('setosa', 'virginica')}
         """
+        from runlore.run.arguments import as_mapping
+
         try:
             check_path_name(name, "name")
             about = {
-                **(metadata or {}), **encoded.metadata, "kind": encoded.kind, "media_type": encoded.media_type,
+                **as_mapping(metadata, "metadata"), **encoded.metadata,
+                "kind": encoded.kind, "media_type": encoded.media_type,
             }  # fmt: skip
             self._keep(encoded.content, name, about, step, time=time, columns=columns)
         finally:
