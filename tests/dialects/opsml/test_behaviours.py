@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from datetime import datetime, timezone
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -372,6 +373,20 @@ def test_19_downloads(place):
             exp.card.download_artifact(path)
 
 
+def test_19_what_is_gone_does_not_keep_the_others_from_being_copied(place):
+    with start_experiment("opsml") as exp:
+        for name in ("a", "b", "c"):
+            (place / f"{name}.txt").write_text(name)
+            exp.log_artifact(f"{name}.txt", f"d/{name}.txt")
+    Path(runlore.get_run(exp.card.uid).artifact("d/b.txt").path).unlink()
+    with pytest.warns(RuntimeWarning, match=r"2 of 3 artifacts were copied: .*'d/b\.txt'") as caught:
+        exp.card.download_artifacts("d")
+    assert caught[0].filename == __file__
+    assert stored_files(place / "artifacts") == ["d/a.txt", "d/c.txt"]
+    with pytest.raises(RuntimeError, match=r"nothing was copied: .*'d/b\.txt'"):
+        exp.card.download_artifacts("d/b.txt")
+
+
 def test_20_cards_know_their_experiment_and_it_knows_them():
     with start_experiment("opsml") as exp:
         data, model = data_card(), model_card()
@@ -611,6 +626,23 @@ def test_30_a_run_goes_on():
     assert len(mine.metrics["acc"]) == 2
     with mine.run() as fresh:
         assert fresh.run_id != run.run_id
+
+
+def test_30_contents_that_are_gone_do_not_keep_the_others_from_being_loaded(place):
+    current = project()
+    with current.run(run_name="r") as run:
+        for name in ("kept", "gone"):
+            (place / f"{name}.txt").write_text(name)
+            run.log_artifact_from_file(name, place / f"{name}.txt")
+    Path(runlore.get_run(run.run_id).artifact("gone/gone.txt").path).unlink()
+    for loaded in (run, current):
+        with pytest.warns(RuntimeWarning, match=r"1 of 2 artifacts were copied: .*'gone/gone\.txt'") as caught:
+            paths = loaded.load_artifacts()
+        assert caught[0].filename == __file__
+        assert [os.path.relpath(path, place) for path in paths] == ["artifacts/kept/kept.txt"]
+    assert [Path(path).read_text() for path in run.load_artifacts("kept")] == ["kept"]
+    with pytest.raises(FileNotFoundError, match=r"nothing was copied: .*'gone/gone\.txt'"):
+        run.load_artifacts("gone")
 
 
 def test_31_blanks_in_names_become_underscores():

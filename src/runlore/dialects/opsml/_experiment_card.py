@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runlore import model
 from runlore._version import __version__
+from runlore.dialects.opsml._copies import copy_artifacts
 from runlore.dialects.opsml._errors import OpsmlError, runtime_errors
 from runlore.dialects.opsml._metrics import (
     ExperimentEvalMetrics,
@@ -119,11 +120,16 @@ class ExperimentCard:
     def download_artifacts(
         self, path: str | os.PathLike[str] | None = None, lpath: str | os.PathLike[str] | None = None
     ) -> None:
-        """Copy artifacts, of one folder or all, into a directory (`./artifacts`), which they overwrite."""
+        """Copy artifacts, of one folder or all, into a directory (`./artifacts`), which they overwrite.
+
+        A `RuntimeWarning` names those whose contents are gone; the others are copied.
+
+        Raises:
+            OpsmlError: the contents of all of them are gone.
+        """
         target = os.fspath(lpath) if lpath is not None else _ROOT
         os.makedirs(target, exist_ok=True)
-        for artifact in self._files(path).values():
-            artifact.download(target, overwrite=True)
+        copy_artifacts(self._files(path).values(), target, depth=3)
 
     @runtime_errors
     def download_artifact(self, path: str | os.PathLike[str], lpath: str | os.PathLike[str] | None = None) -> None:

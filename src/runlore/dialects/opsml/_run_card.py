@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from runlore import model as words
 from runlore.catalog.summary import is_number
 from runlore.dialects.opsml._cards import Card
+from runlore.dialects.opsml._copies import copy_artifacts
 from runlore.dialects.opsml._errors import ValidationError
 from runlore.dialects.opsml._metrics import (
     SYSTEM_PREFIX,
@@ -163,9 +164,15 @@ class RecordedRun:
         return found
 
     def load_artifacts(self, name: str | None = None, directory: str | os.PathLike[str] = "artifacts") -> list[str]:
-        """Copy artifacts, of one name or all, into a directory; returns the copies' paths."""
+        """Copy artifacts, of one name or all, into a directory; returns the copies' paths.
+
+        A `RuntimeWarning` names those whose contents are gone; the others are copied.
+
+        Raises:
+            FileNotFoundError: the contents of all of them are gone.
+        """
         found = {item.name: item for item in self.view.artifacts() if name is None or item.name.split("/")[0] == name}
-        return [item.download(directory, overwrite=True) for item in found.values()]
+        return copy_artifacts(found.values(), directory, depth=2)
 
     def _linked(self, kind: str) -> list[str]:
         return [event.value["uid"] for event in self.view.events(words.CARD) if event.value.get("kind") == kind]
