@@ -1,6 +1,6 @@
 """Makes the frozen sample of a sealed run. Run it once for a new version of the format, never again for an old one.
 
-python tests/store/make_sealed_sample.py tests/assets/sealed/v2
+python tests/store/make_sealed_sample.py tests/assets/sealed/v3
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ def record(directory: str, shift: int) -> None:
     base = 1_700_000_000_000_000_000 + shift
     journal.event(START, "start", {"experiment": "größe/層", "number": 7}, time_ns=base)
     steps = [0, 1, 2.5, None, -3, 2.0**53, 2.0**63, math.inf]
+    for at in range(400):  # ten bursts a second, of four records each
+        now = base + at // 4 * 100_000_007 + at % 4 * 913
+        journal.scalar(f"burst/{at % 4}", at / 7, at // 4, _now=lambda now=now: now)
     values = [0.1, math.nan, math.inf, -math.inf, -0.0, 5e-324, 1.7976931348623157e308, 3.0]
     for index, (step, value) in enumerate(zip(steps, values, strict=True)):
         for key in ("loss", "train/損失", "\ud800"):

@@ -157,11 +157,11 @@ def test_a_journal_in_many_pieces(store):
 def test_a_newer_format_is_refused_and_left_alone(store):
     directory = new_run(store)
     record(directory)
-    with patch("runlore.store.sealed_writer.VERSION", 2):
+    with patch("runlore.store.sealed_writer.VERSION", 3):
         seal_run(store, directory)
     before = os.stat(os.path.join(directory, sealed.EVENTS))
     for function in (read_points, read_events, journals, sealed.read_summary, lambda d: seal_run(store, d)):
-        with pytest.raises(UnsupportedFormat, match="version 2; this Runlore reads up to 1"):
+        with pytest.raises(UnsupportedFormat, match="version 3; this Runlore reads up to 2"):
             function(directory)
     assert os.stat(os.path.join(directory, sealed.EVENTS)) == before
 

@@ -25,7 +25,7 @@ from runlore.journal.decode import Context
 from runlore.store import open_store, sealed_writer, sorting
 from runlore.store.content import journals, read_events, read_points
 from runlore.store.seal import seal_run, seal_store
-from runlore.store.sealed import METRICS, read_summary
+from runlore.store.sealed import METRICS, VERSION, read_summary
 
 HERE = Path(__file__).parent
 SEALED_FILES = ["events.parquet", "metrics.parquet"]
@@ -88,7 +88,7 @@ def play(directory, operations):
 def test_sealing_and_reading_again_agree_with_the_journals(store, first, second, small):
     directory = new_run(store)
     with (
-        patch.object(sealed_writer, "_GROUP_ROWS", 4 if small else 1 << 17),
+        patch.object(sealed_writer, "_GROUP_ROWS", (4, 4) if small else (1 << 17, 1 << 21)),
         patch.object(sealed_writer, "_GROUP_EVENTS", 3 if small else 1 << 15),
         patch.object(sorting.PointSorter.__init__, "__defaults__", (3 if small else 1 << 22,)),
     ):
@@ -140,7 +140,7 @@ def test_more_points_than_fit_into_memory_are_sorted_all_the_same(store, disorde
     expected = truth(directory)
     with (
         patch.object(sorting.PointSorter.__init__, "__defaults__", (100,)),
-        patch.object(sealed_writer, "_GROUP_ROWS", 128),
+        patch.object(sealed_writer, "_GROUP_ROWS", (128, 128)),
         patch("runlore.store.journal_files.PIECE_BYTES", 1),
     ):
         seal_run(store, directory)
@@ -148,6 +148,7 @@ def test_more_points_than_fit_into_memory_are_sorted_all_the_same(store, disorde
     table = pq.read_table(os.path.join(directory, METRICS)).to_pandas()
     table["place"] = table["step"].fillna(-math.inf)
     table["key"] = table["key"].astype(str)
+    table["time_ns"] += table["delay_ns"]
     order = ["key", "place", "time_ns", "writer", "sequence", "position"]
     assert table[order].equals(table[order].sort_values(order, ignore_index=True))
 
@@ -492,8 +493,11 @@ def test_a_store_that_cannot_be_written_to_stays_as_it_is(store):
 # -- forever --------------------------------------------------------------------------------------------------------
 
 
-def test_sealed_runs_of_version_1_open_forever():
-    sample = HERE.parent / "assets" / "sealed" / "v1"
+SAMPLES = [HERE.parent / "assets" / "sealed" / version for version in ("v1", "v2")]
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_sealed_runs_of_every_version_open_forever(sample):
     expected = json.loads((sample / "truth.json").read_text(encoding="ascii"))
     points, events = read_points(str(sample / "run")), read_events(str(sample / "run"))
     assert [
@@ -508,12 +512,42 @@ def test_sealed_runs_of_version_1_open_forever():
     assert RunSummary.load(read_summary(str(sample / "run"))["summary"]).points == expected["summary_points"]
 
 
-def test_the_store_of_the_samples_is_not_needed(tmp_path):
-    sample = HERE.parent / "assets" / "sealed" / "v1" / "run"
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_runs_of_every_version_are_sealed_again(tmp_path, sample):
     store = open_store(str(tmp_path), create=True)
     directory = new_run(store)
-    shutil.copytree(sample, directory, dirs_exist_ok=True)
+    shutil.copytree(sample / "run", directory, dirs_exist_ok=True)
     record(directory)
     expected = truth(directory)
     assert seal_run(store, directory).outcome == "sealed"
     assert truth(directory) == expected
+    assert read_summary(directory)["version"] == VERSION
+
+
+# -- size -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rows", "limit"), [(True, 4.0), (False, 6.0)])
+def test_noisy_losses_at_random_times_take_six_bytes_a_point_at_most(store, rows, limit):
+    """Float32 losses of 50 series, steps at random within 10 ms, single records at random within some microseconds."""
+    directory = new_run(store)
+    generator = np.random.default_rng(0)
+    names = [f"layer{index:02}/loss" for index in generator.permutation(50)]
+    journal = new_journal(directory)
+    now = 1_700_000_000_000_000_000
+    for step in range(4000):
+        now += int(generator.integers(100_000_000, 110_000_000))
+        losses = (1 + 0.1 * generator.standard_normal(50)).astype(np.float32).tolist()
+        if rows:
+            with patch("runlore.journal.writer.time_ns", lambda at=now: at):
+                journal.row(dict(zip(names, losses, strict=True)), step)
+            continue
+        late = np.cumsum(generator.integers(500, 4500, 50)).tolist()
+        for name, loss, after in zip(names, losses, late, strict=True):
+            journal.scalar(name, loss, step, _now=lambda at=now + after: at)
+    journal.close()
+    assert seal_run(store, directory).sealed_bytes / 200_000 <= limit
+    late_journal = new_journal(directory)
+    late_journal.scalar("late", 1.0, 1)
+    late_journal.close()
+    assert seal_run(store, directory).sealed_bytes / 200_000 <= limit, "nor after it was sealed again"

@@ -63,6 +63,8 @@ class Part(NamedTuple):
     """Place in the row; None: the part is in the order (writer, sequence, position) already."""
     ordered: bool = False
     """Whether it is known to be in the canonical order."""
+    delay_ns: NDArray[np.int32] | None = None
+    """How long after the beginning of its burst each point was recorded; None: see `runlore.store.bursts`."""
 
 
 class Joined(NamedTuple):

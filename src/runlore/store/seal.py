@@ -25,16 +25,16 @@ from runlore.journal import format as fmt
 from runlore.journal import liveness
 from runlore.journal.decode import CLOSED, Context, Event, read
 from runlore.model import new_uid
-from runlore.names import is_uid
 from runlore.store import content, sealed, segments
 from runlore.store.journal_files import chunks, is_closed, journal_paths
+from runlore.store.listing import run_directories
 from runlore.store.points import Part, lookup
 from runlore.store.seal_lock import Lock, sealing
 from runlore.store.sealed_writer import EventsFile, MetricsFile
 from runlore.store.sorting import PointSorter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from runlore.catalog.summary import RunSummary
     from runlore.store.content import UnsealedJournal
@@ -134,7 +134,7 @@ def seal_store(
     Raises:
         ReadOnlyStore: the store cannot be written to.
     """
-    runs = [directory for directory in _runs(store.runs_root) if journal_paths(directory)]
+    runs = [directory for directory in run_directories(store.runs_root) if journal_paths(directory)]
     total = StoreSealing({}, [], 0, 0)
     for index, directory in enumerate(runs):
         try:
@@ -154,22 +154,6 @@ def seal_store(
         if limit is not None and total.outcomes.get(SEALED, 0) >= limit:
             break
     return total
-
-
-def _runs(root: str) -> Iterator[str]:
-    """The directories of all runs below `root`."""
-    pending = [root]
-    while pending:
-        directory = pending.pop()
-        if os.path.isdir(directory):
-            with os.scandir(directory) as entries:
-                folders = sorted(entry.name for entry in entries if entry.is_dir())
-            for name in folders:
-                path = os.path.join(directory, name)
-                if is_uid(name):
-                    yield path
-                else:
-                    pending.append(path)
 
 
 # -- who lives ------------------------------------------------------------------------------------------------------

@@ -1,13 +1,14 @@
 """The sealed files of a run, and reading them.
 
-    metrics.parquet   every point: key, step, time_ns, value, writer, sequence, position; sorted by key, step, time
+    metrics.parquet   every point: key, step, time_ns, delay_ns, value, writer, sequence, position; sorted by key, step,
+                      time, which is `time_ns + delay_ns`
     events.parquet    everything else: time_ns, writer, sequence, step, kind, key, value, extra, exact
 
 Both describe themselves in the Parquet metadata `runlore`, as JSON. `events.parquet` is the commit mark: its metadata
 name the generation of the `metrics.parquet` that belongs to it. While a new generation takes the place of an old one,
 its points lie in `metrics-<generation>.parquet`. Values and extra columns are JSON text. A row without a kind says
 which extra columns its writer gave to all its records from there on. Where kind or key are no valid Unicode, `exact`
-has both as JSON.
+has both as JSON. Version 1 had no `delay_ns`: whole times were in `time_ns`.
 """
 
 from __future__ import annotations
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
-VERSION = 1
+VERSION = 2
 METRICS = "metrics.parquet"
 EVENTS = "events.parquet"
 METADATA = b"runlore"
 CHECK = b"runlore.crc32"
 """The CRC-32 of the metadata, in decimal: pages carry checksums, and the footer of Parquet does not."""
-METRIC_COLUMNS = ("key", "step", "time_ns", "value", "writer", "sequence", "position")
+METRIC_COLUMNS = ("key", "step", "time_ns", "delay_ns", "value", "writer", "sequence", "position")
+_METRIC_COLUMNS_1 = tuple(name for name in METRIC_COLUMNS if name != "delay_ns")
+"""Those of version 1."""
 EVENT_COLUMNS = ("time_ns", "writer", "sequence", "step", "kind", "key", "value", "extra", "exact")
 
 Identity = tuple[int, int, int]
@@ -256,7 +259,7 @@ class Sealed:
             except FileNotFoundError:
                 continue
             with file:
-                found = SealedMetrics(path, _parquet(file, path, METRIC_COLUMNS))
+                found = SealedMetrics(path, _parquet(file, path, _METRIC_COLUMNS_1))
                 if found.about["generation"] == generation:
                     yield found
                     return
@@ -279,6 +282,9 @@ class SealedMetrics:
         self.path = path
         self.about = _describe(parquet, path)
         self._parquet = parquet
+        self._delays = self.about["version"] >= 2
+        if self._delays and "delay_ns" not in parquet.schema_arrow.names:
+            raise _damaged(path, "has no column delay_ns")
 
     def part(self, ids: Mapping[str, int], keys: Collection[str] | None = None) -> Part | None:
         """The points of these series, or of all; None where there are none."""
@@ -292,11 +298,12 @@ class SealedMetrics:
         columns = self._columns(groups, ids, positions=len(ranges) > 1)
         if sum(counts) != len(columns[0]):
             columns = tuple(_cut(column, places) for column in columns)
-        step, time_ns, value, writer, sequence, position = columns
+        step, time_ns, value, writer, sequence, position, delay = columns
         if position is None:  # a row has a key once
             position = np.zeros(len(step), dtype=np.int32)
         key = np.repeat(np.arange(len(ranges)), counts)
-        return Part(key, [name for name, _, _ in ranges], step, time_ns, value, writer, sequence, position)
+        names = [name for name, _, _ in ranges]
+        return Part(key, names, step, time_ns + delay, value, writer, sequence, position, delay_ns=delay)
 
     def pieces(self, ids: Mapping[str, int], rows: int) -> Iterator[Part]:
         """All points, in pieces of about so many rows, in the order of the file."""
@@ -315,22 +322,30 @@ class SealedMetrics:
                 continue
             columns = self._columns(batch, ids, positions=True)
             key = np.searchsorted(ends, np.arange(start, start + taken), side="right")
-            yield Part(key, names, *columns)
+            step, time_ns, value, writer, sequence, position, delay = columns
+            yield Part(key, names, step, time_ns + delay, value, writer, sequence, position, delay_ns=delay)
             start, batch, taken = start + taken, [], 0
 
     def _columns(self, groups: list[int], ids: Mapping[str, int], *, positions: bool) -> tuple[Any, ...]:
-        """Step, time, value, writer, sequence and position of these row groups; one number for a single writer."""
+        """Step, time of the burst, value, writer, sequence, position, and delay of these row groups.
+
+        The writer is one number for a single one; delays that nobody recorded are zeros.
+        """
+        import numpy as np
+
         writers = self.about["writers"]
         names = ["step", "time_ns", "value", "sequence"]
         names += ["position"] if positions else []
         names += ["writer"] if len(writers) > 1 else []
+        names += ["delay_ns"] if self._delays else []
         with _reading(self.path):
             table = self._parquet.read_row_groups(groups, columns=names)
         writer = _writer_numbers(table.column("writer"), ids) if len(writers) > 1 else ids[writers[0]]
         position = table.column("position").to_numpy() if positions else None
+        delay = table.column("delay_ns").to_numpy() if self._delays else np.zeros(len(table), dtype=np.int32)
         return (
             _steps(table.column("step")), table.column("time_ns").to_numpy(), table.column("value").to_numpy(),
-            writer, table.column("sequence").to_numpy(), position,
+            writer, table.column("sequence").to_numpy(), position, delay,
         )  # fmt: skip
 
     def _ranges(self, keys: Collection[str] | None) -> list[tuple[str, int, int]]:

@@ -14,6 +14,7 @@ from bisect import bisect_left
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from runlore.store.bursts import delays
 from runlore.store.points import positions
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from runlore.store.points import Part
 
 ROWS_IN_MEMORY = 1 << 22
+_SAMPLED_SERIES = 16
 
 
 class Columns(NamedTuple):
@@ -36,6 +38,7 @@ class Columns(NamedTuple):
     writer: NDArray[np.uint32]
     sequence: NDArray[np.int64]
     position: NDArray[np.int32]
+    delay_ns: NDArray[np.int32]
 
     @classmethod
     def joined(cls, pieces: Sequence[Columns]) -> Columns:
@@ -98,7 +101,7 @@ class PointSorter:
             self._spill.close()
 
     def add(self, part: Part) -> None:
-        """Take points."""
+        """Take points. Those without delays must come in the order in which they were recorded."""
         import numpy as np
 
         count = len(part.value)
@@ -113,20 +116,29 @@ class PointSorter:
         self.integral = self.integral and _all_integral(part.step)
         writer = np.broadcast_to(np.asarray(part.writer, dtype=np.uint32), part.value.shape)
         position = positions(part.sequence) if part.position is None else part.position
-        self._parts.append((key, Columns(part.step, part.time_ns, part.value, writer, part.sequence, position)))
+        delay = delays(part.time_ns, part.sequence) if part.delay_ns is None else part.delay_ns
+        self._parts.append((key, Columns(part.step, part.time_ns, part.value, writer, part.sequence, position, delay)))
         self._rows += count
         if self._rows >= self._limit:
             self._settle(spill=True)
 
     def series(self) -> Iterator[tuple[str, Iterator[Columns]]]:
         """Each series, by name, and its points in order, in pieces of bounded size."""
-        self._settle(spill=bool(self._batches))
         for name in sorted(self.counts):
-            number = self._ids[name]
-            slices = [
-                batch.columns.cut(*batch.bounds[number]) for batch in self._batches if number in batch.bounds
-            ]  # fmt: skip
-            yield name, self._merged(slices)
+            yield name, self._merged(self._slices(name))
+
+    def sample(self, rows: int) -> Columns:
+        """The first so many points of some series, for trying out how best to store them."""
+        names = sorted(self.counts)
+        return Columns.joined(
+            [self._slices(name)[0].cut(0, rows) for name in names[:: -(-len(names) // _SAMPLED_SERIES)]]
+        )  # fmt: skip
+
+    def _slices(self, name: str) -> list[Columns]:
+        """The points of a series in each batch."""
+        self._settle(spill=bool(self._batches))
+        number = self._ids[name]
+        return [batch.columns.cut(*batch.bounds[number]) for batch in self._batches if number in batch.bounds]
 
     def _settle(self, *, spill: bool) -> None:
         """Sort the points taken so far; put them into the spill file, or keep them."""
