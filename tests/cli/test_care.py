@@ -5,6 +5,7 @@ import os
 import pytest
 
 import runlore
+from runlore import registry
 from runlore.cli.care import seconds_of
 from runlore.errors import InvalidArgument
 
@@ -95,6 +96,19 @@ def test_damage_is_found_and_said(cli, runs, store):
     assert printed.lines[0] == f"wrong  contents  blobs/{name[:2]}/{name}"
     document = cli("doctor", "--repair", "--json", code=1).json()
     assert [item["repaired"] for item in document["findings"]] == [True, False]
+    assert document["ok"] is False
+
+
+def test_damage_in_the_registry_is_found_and_said(cli, runs, store):
+    card = registry.register("model", "space", "net", artifacts={"weights": b"w"}, store=store)
+    os.unlink(card.artifact("weights").path)
+    printed = cli("doctor", "--quick", code=1)
+    assert printed.lines[0] == "wrong  card  cards/model/space/net/0.1.0"
+    assert "the contents of 'weights'" in printed.lines[1]
+    document = cli("doctor", "--json", code=1).json()
+    assert [(item["what"], item["where"], item["repaired"]) for item in document["findings"]] == [
+        ("card", "cards/model/space/net/0.1.0", False)
+    ]
     assert document["ok"] is False
 
 

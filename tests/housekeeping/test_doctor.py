@@ -11,6 +11,7 @@ from sqlalchemy import update
 from stores import contents, record, session
 
 import runlore
+from runlore import registry
 from runlore.catalog import schema
 from runlore.housekeeping import examine
 from runlore.store import open_store
@@ -106,6 +107,66 @@ def test_numbers_are_mended(root, tmp_path):
     assert problems(root) == [("number", False)]
     assert problems(root, repair=True) == [("number", True)]
     assert problems(root) == []
+
+
+def card(root: str, name: str = "net", **options) -> registry.Card:
+    return registry.register("model", "space", name, artifacts={"weights": name.encode()}, store=root, **options)
+
+
+def test_healthy_cards(root):
+    record(root)
+    registry.tag(card(root), "stage", "checked")
+    assert problems(root) == []
+    assert problems(root, quick=True) == []
+
+
+def test_a_registration_that_died_or_is_under_way_is_no_damage(root):
+    os.makedirs(os.path.join(os.path.dirname(card(root).directory), "0.2.0"))
+    assert problems(root) == []
+    assert len(registry.check(root)) == 1
+
+
+def test_damage_in_the_registry(root):
+    record(root)
+    gone, torn, moved, said = (card(root, name) for name in ("gone", "torn", "moved", "said"))
+    os.unlink(gone.artifact("weights").path)
+    with open(os.path.join(torn.directory, "card.json"), "w") as file:
+        file.write("{")
+    shutil.copytree(moved.directory, os.path.join(os.path.dirname(moved.directory), "9.9.9"))
+    registry.tag(said, "stage", "checked")
+    journals = os.path.join(said.directory, "journal")
+    (name,) = (name for name in os.listdir(journals) if name.endswith(".rlj"))
+    with open(os.path.join(journals, name), "r+b") as file:
+        data = file.read()
+        file.seek(data.index(b'"tag"'))
+        file.write(b"\xff\xff")
+    for options in ({}, {"quick": True}, {"repair": True}):
+        found = [item for item in examine(session(root), **options) if item.what == "card"]
+        assert [(item.where, item.repaired) for item in found] == [
+            ("cards/model/space/gone/0.1.0", False),
+            ("cards/model/space/moved/9.9.9", False),
+            ("cards/model/space/said/0.1.0", False),
+            ("cards/model/space/torn/0.1.0", False),
+        ]
+        assert "the contents of 'weights'" in found[0].problem
+        assert "runlore merge" in found[0].remedy
+        assert "says that it is model/space/moved@0.1.0" in found[1].problem
+        assert name in found[2].problem
+        assert "card.json is damaged" in found[3].problem
+
+
+def test_a_card_that_cannot_be_read_does_not_hide_the_others(root):
+    first, second = card(root, "a"), card(root, "b")
+    os.unlink(os.path.join(first.directory, "card.json"))
+    os.mkdir(os.path.join(first.directory, "card.json"))
+    os.unlink(second.artifact("weights").path)
+    found = examine(session(root))
+    assert [(item.what, item.where) for item in found] == [
+        ("card", "cards/model/space/a/0.1.0"),
+        ("card", "cards/model/space/b/0.1.0"),
+    ]
+    assert found[0].problem == "card.json cannot be read: Is a directory"
+    assert [item.name for item in registry.list_cards(store=root)] == ["b"]
 
 
 def test_a_catalog_that_lies_is_made_anew(root):

@@ -184,7 +184,7 @@ def doctor(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Look for damage: journals, Parquet files, contents, numbers, catalog. Ends with 1 where something is wrong.
+    """Look for damage: journals, Parquet files, contents, cards, numbers, catalog. Ends with 1 where there is some.
 
     A crash is no damage: what a killed program had recorded is there, and readers know how to read it.
 

@@ -1,7 +1,7 @@
-"""Looking for damage in a store: journals, Parquet files, contents, numbers, catalog; and repairing what is safe to.
+"""Looking for damage in a store: journals, Parquet files, contents, cards, numbers, catalog; repairing what is safe to.
 
-A crash is no damage: a torn tail, a run without an end, a claim of a number that no run has are states that readers
-know. Nothing that was recorded is ever changed or removed by a repair.
+A crash is no damage: a torn tail, a run without an end, a claim of a number that no run has or of a card's version that
+was never registered are states that readers know. Nothing that was recorded is ever changed or removed by a repair.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Finding(NamedTuple):
     """Something that is not as it should be.
 
     Attributes:
-        what: `journal`, `sealed`, `contents`, `number` or `catalog`.
+        what: `journal`, `sealed`, `contents`, `card`, `number` or `catalog`.
         where: a path relative to the store, or a run's uid.
         problem: in words.
         remedy: what was done, or what to do.
@@ -76,6 +76,7 @@ def examine(
         if progress is not None:
             progress(len(directories) + index + 1, total)
     findings += _missing(store, wanted)
+    findings += _examine_cards(store)
     findings += _examine_numbers(session, repair=repair)
     findings += [] if quick else _examine_catalog(session, repair=repair)
     return findings
@@ -159,11 +160,30 @@ def _missing(store: DirectoryStore, wanted: dict[str, str]) -> list[Finding]:
             "contents",
             os.path.relpath(store.blob_path(digest), store.root),
             f"the run {uid} has an artifact with these contents, and they are not there",
-            "`runlore merge` from a store that has them, or copy the file",
+            _ABSENT,
         )
         for digest, uid in sorted(wanted.items())
         if not os.path.exists(store.blob_path(digest))
     ]
+
+
+_ABSENT = "`runlore merge` from a store that has them, or copy the file"
+
+
+# -- cards ----------------------------------------------------------------------------------------------------------
+
+
+def _examine_cards(store: DirectoryStore) -> list[Finding]:
+    from runlore.registry.checking import find_problems
+
+    return [
+        _lasting("card", item.where, item.problem, _ABSENT if item.contents else _FROM_A_COPY)
+        for item in find_problems(store)
+        if not item.harmless
+    ]
+
+
+_FROM_A_COPY = "put its directory back from a copy of the store; other cards are read, and none of them is hidden by it"
 
 
 # -- numbers and catalog --------------------------------------------------------------------------------------------

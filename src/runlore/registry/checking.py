@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from runlore.errors import InvalidArgument
+from runlore.errors import InvalidArgument, RunloreError
+from runlore.names import encode
 from runlore.store import cards as files
 from runlore.store import open_store
 
@@ -13,6 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runlore.registry.registering import Store
+    from runlore.store import DirectoryStore
+
+
+class Problem(NamedTuple):
+    """Something about one version of a card that is not as it should be.
+
+    Attributes:
+        where: its directory, relative to the store.
+        problem: in words.
+        contents: whether contents of it are missing or cut off; else its own files are damaged.
+        harmless: whether nothing was lost: a claim that no registration completed.
+    """
+
+    where: str
+    problem: str
+    contents: bool = False
+    harmless: bool = False
 
 
 def check(store: Store | None = None) -> list[str]:
@@ -21,20 +39,36 @@ def check(store: Store | None = None) -> list[str]:
     A claim without a card is named too: a registration that is under way, or that died. It does no harm, and its
     version stays taken.
     """
-    place = open_store(store)
-    problems = []
+    return [f"{item.where}: {item.problem}" for item in find_problems(open_store(store))]
+
+
+def find_problems(place: DirectoryStore) -> Iterator[Problem]:
+    """What `check` says, card by card. One that cannot be read does not hide the others."""
     for directory in _versions(files.cards_root(place)):
-        label = os.path.relpath(directory, place.root)
-        state = files.read_card(directory)
-        if state is None:
-            problems.append(f"{label}: claimed, and never registered; its version stays taken")
+        where = os.path.relpath(directory, place.root)
+        try:
+            state = files.read_card(directory)
+        except (RunloreError, OSError) as error:
+            yield Problem(where, f"cannot be read: {error}")
             continue
-        problems.extend(f"{label}: {item}" for item in state.damage)
+        if state is None:
+            yield Problem(where, "claimed, and never registered; its version stays taken", harmless=True)
+            continue
+        yield from (Problem(where, item) for item in state.damage)
+        if state.about:
+            yield from _misplaced(place, directory, where, state.about)
         for item in state.about.get("artifacts", ()):
             problem = _content_problem(place.blob_path, item.get("digest"), item.get("size"))
             if problem:
-                problems.append(f"{label}: the contents of {item['name']!r} {problem}")
-    return problems
+                yield Problem(where, f"the contents of {item['name']!r} {problem}", contents=True)
+
+
+def _misplaced(place: DirectoryStore, directory: str, where: str, about: dict[str, str]) -> Iterator[Problem]:
+    """A card that was copied or moved by hand to where another one belongs."""
+    name = files.CardName(about["kind"], about["space"], about["name"])
+    own = os.path.join(name.directory(files.cards_root(place)), encode(about["version"]))
+    if own != directory:
+        yield Problem(where, f"says that it is {name}@{about['version']}, whose place is another directory")
 
 
 def _content_problem(blob_path: object, digest: object, size: object) -> str | None:

@@ -220,6 +220,8 @@ def append(directory: str, uid: str, facts: Iterable[tuple[str, str, Any]], *, a
 def read_card(directory: str) -> CardState | None:
     """All that a version's directory says; None where no registration was completed.
 
+    A card.json that is damaged, or that may not be read, is damage: it does not hide the other cards from readers.
+
     Raises:
         UnsupportedFormat: a newer version of Runlore wrote it.
     """
@@ -228,6 +230,8 @@ def read_card(directory: str) -> CardState | None:
             text = file.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        return CardState({}, [], False, [f"{CARD_FILE} cannot be read: {error.strerror or error}"])
     events, settled, damage = _read_journals(os.path.join(directory, JOURNAL))
     try:
         about = json.loads(text)
