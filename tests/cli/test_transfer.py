@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import runlore
+from runlore.store import claims
 
 
 def test_another_store_is_merged(cli, runs, tmp_path):
@@ -22,6 +23,25 @@ def test_another_store_is_merged(cli, runs, tmp_path):
     assert cli("show", "iris#4", "--json").json()["uid"] == run.uid
     document = cli("merge", other, "--json").json()
     assert (document["added"], document["unchanged"], document["renumbered"]) == ([], 1, [])
+
+
+def test_names_that_mean_other_runs_are_said(cli, runs, store, tmp_path):
+    other = str(tmp_path / "other")
+    with runlore.start("iris", store=other, capture=False) as run:
+        pass
+    claims.claim(store, "luml", "both", {"uid": runs[0]})
+    for name in ("both", "new"):
+        claims.claim(other, "luml", name, {"uid": run.uid})
+    printed = cli("merge", other, code=1)
+    assert printed.lines[0] == "1 run added, 0 extended, 0 unchanged, 1 name taken over"
+    assert printed.err == (
+        f"left as it is: the luml name 'both' means iris#1 ({runs[0]}) here, and iris#4 ({run.uid}) there; "
+        "call the latter by its uid\n"
+    )
+    assert cli("merge", other, "--json", code=1).json()["clashes"] == [
+        {"namespace": "luml", "name": "both", "uid": runs[0], "run": "iris#1", "other_uid": run.uid,
+         "other_run": "iris#4"}
+    ]  # fmt: skip
 
 
 def test_what_cannot_be_merged(cli, runs, store, tmp_path):

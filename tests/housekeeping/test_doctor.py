@@ -13,8 +13,9 @@ from stores import contents, record, session
 import runlore
 from runlore import registry
 from runlore.catalog import schema
+from runlore.errors import DamagedFile
 from runlore.housekeeping import examine
-from runlore.store import open_store
+from runlore.store import claims, open_store
 from runlore.store.seal import seal_store
 
 
@@ -167,6 +168,22 @@ def test_a_card_that_cannot_be_read_does_not_hide_the_others(root):
     ]
     assert found[0].problem == "card.json cannot be read: Is a directory"
     assert [item.name for item in registry.list_cards(store=root)] == ["b"]
+
+
+def test_a_claim_that_cannot_be_read_frees_its_name(root):
+    record(root)
+    for name in ("whole", "torn"):
+        claims.claim(root, "luml", name, {"uid": "0" * 32})
+    with open(os.path.join(root, "claims", "luml", "torn", "about"), "w"):
+        pass
+    (finding,) = examine(session(root))
+    assert (finding.what, finding.where, finding.repaired) == ("claim", "claims/luml/torn", False)
+    with pytest.raises(DamagedFile, match="doctor --repair"):
+        claims.claimed(root, "luml", "torn")
+    assert problems(root, repair=True) == [("claim", True)]
+    assert problems(root) == []
+    assert claims.claim(root, "luml", "torn", {"uid": "1" * 32})
+    assert claims.every_claim(root) == ["luml/torn", "luml/whole"]
 
 
 def test_a_catalog_that_lies_is_made_anew(root):

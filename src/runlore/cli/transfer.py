@@ -46,7 +46,8 @@ def merge(
     """Add everything that another store has to this one. Twice is the same as once.
 
     Runs keep their numbers where these are free here, and get the next ones where not; the attribute original_number
-    then has the old one. The other store is only read.
+    then has the old one. A name that means another run here, such as an id that was chosen in a dialect, keeps its
+    meaning, and both runs are named. The other store is only read.
 
     \b
     Examples:
@@ -65,7 +66,10 @@ def merge(
 
 def _tell_merged(result: Merged, *, json: bool) -> None:
     if json:
-        print_json({**result._asdict(), "renumbered": [item._asdict() for item in result.renumbered]})
+        renumbered = [item._asdict() for item in result.renumbered]
+        print_json(
+            {**result._asdict(), "renumbered": renumbered, "clashes": [item._asdict() for item in result.clashes]}
+        )
     else:
         parts = [f"{fmt.plural(len(result.added), 'run')} added", f"{len(result.extended):,} extended",
                  f"{result.unchanged:,} unchanged"]  # fmt: skip
@@ -73,15 +77,26 @@ def _tell_merged(result: Merged, *, json: bool) -> None:
             parts.append(f"{fmt.size(result.copied_bytes)} of contents copied")
         if result.cards:
             parts.append(f"{fmt.plural(result.cards, 'card')} added")
+        if result.claims:
+            parts.append(f"{fmt.plural(result.claims, 'name')} taken over")
         say(", ".join(parts))
         for item in result.renumbered:
             say(fmt.printable(f"{item.experiment}#{item.old} is {item.experiment}#{item.new} here  {item.uid}"))
         for where in result.conflicts:
             note(f"left out: {fmt.printable(where)} means another card here; register it again as another version")
-        for digest in result.damaged:
-            note(f"left out: contents {digest} are damaged there")
-    if result.conflicts or result.damaged:
+        for clash in result.clashes:
+            here, there = _run(clash.run, clash.uid), _run(clash.other_run, clash.other_uid)
+            name = f"the {clash.namespace} name {clash.name!r}"
+            text = f"left as it is: {name} means {here} here, and {there} there; call the latter by its uid"
+            note(fmt.printable(text))
+        for what in result.damaged:
+            note(f"left out: {fmt.printable(what if '/' in what else f'contents {what}')} is damaged")
+    if result.conflicts or result.damaged or result.clashes:
         raise typer.Exit(ERROR)
+
+
+def _run(label: str | None, uid: str) -> str:
+    return f"{label or 'a run that is just being started'} ({uid})"
 
 
 def export(

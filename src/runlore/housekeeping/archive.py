@@ -1,14 +1,15 @@
 """Whole runs in one file: a gzipped tar archive that holds a small store. Importing it is a merge.
 
-    format, runs/<experiment path>/<uid>/…, blobs/<ab>/<sha256>
+    format, runs/<experiment path>/<uid>/…, blobs/<ab>/<sha256>, claims/<namespace>/<name>/about
 
 Nothing in an archive is trusted: only plain files at these places are taken out of it, contents must hash to their
-names, and what a journal says is decoded as any other.
+names, claims must be of runs in it, and what a journal says is decoded as any other.
 """
 
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import re
 import shutil
@@ -17,13 +18,15 @@ from io import BytesIO
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
 
-from runlore.errors import InvalidArgument
+from runlore.errors import DamagedFile, InvalidArgument
 from runlore.housekeeping._copying import copy_run
 from runlore.housekeeping.garbage import INCOMING, referred
 from runlore.housekeeping.merge import Merged, merge
 from runlore.model import new_uid
+from runlore.store import claims
 from runlore.store.content import read_events
 from runlore.store.directory import FORMAT
+from runlore.store.listing import run_directories
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,13 +40,16 @@ _RUN_FILE = re.compile(
     r"runs/(?:[A-Za-z0-9_%~-][A-Za-z0-9_.%~-]*/)+[0-9a-f]{32}/"
     r"(?:(?:journal|damaged)/[A-Za-z0-9_-]+\.rlj|(?:metrics|events)\.parquet)"
 ).fullmatch
+_COMPONENT = r"[A-Za-z0-9_%~-][A-Za-z0-9_.%~-]*"
+_CLAIM = re.compile(rf"claims/{_COMPONENT}/{_COMPONENT}/about").fullmatch
+_PLACES = (_RUN_FILE, _BLOB, _CLAIM)
 
 
 def export_archive(
     store: DirectoryStore, runs: Sequence[RunView], file: BinaryIO, *,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:  # fmt: skip
-    """Write runs and the contents of their artifacts. A run that is being recorded is written as far as it is.
+    """Write runs, their contents and claims of names. A run that is being recorded is written as far as it is.
 
     Args:
         store: that they are in.
@@ -58,6 +64,7 @@ def export_archive(
         TemporaryDirectory() as folder,
     ):
         _add_bytes(archive, "format", f"{FORMAT}\n".encode())
+        _add_claims(archive, store, {run.uid for run in runs})
         for index, run in enumerate(runs):
             copy = os.path.join(folder, run.uid)
             copy_run(run.directory, copy, f"{copy}-aside")
@@ -70,6 +77,16 @@ def export_archive(
             shutil.rmtree(copy)
             if progress is not None:
                 progress(index + 1, len(runs))
+
+
+def _add_claims(archive: tarfile.TarFile, store: DirectoryStore, uids: set[str]) -> None:
+    for where in claims.every_claim(store.root):
+        try:
+            about = claims.claimed_at(store.root, where)
+        except DamagedFile:  # whose it is cannot be known; `runlore doctor` names it
+            continue
+        if about is not None and about.get("uid") in uids:
+            _add_bytes(archive, f"claims/{where}/about", json.dumps(about).encode())
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -116,7 +133,7 @@ def _extract(file: BinaryIO, place: str) -> None:
                 if member.isdir():
                     continue
                 content = archive.extractfile(member) if member.isreg() else None
-                if content is None or not (member.name == "format" or _BLOB(member.name) or _RUN_FILE(member.name)):
+                if content is None or not (member.name == "format" or any(at(member.name) for at in _PLACES)):
                     raise InvalidArgument(f"the archive holds {member.name!r}, which no run has; nothing was imported")
                 path = os.path.join(place, *member.name.split("/"))
                 os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -128,3 +145,15 @@ def _extract(file: BinaryIO, place: str) -> None:
         raise InvalidArgument(f"this is no archive of `runlore export`, or it is cut off: {error}") from error
     if not os.path.exists(os.path.join(place, "format")):
         raise InvalidArgument("this is no archive of `runlore export`: it has no file 'format'; nothing was imported")
+    _check_claims(place)
+
+
+def _check_claims(place: str) -> None:
+    uids = {os.path.basename(directory) for directory in run_directories(os.path.join(place, "runs"))}
+    for where in claims.every_claim(place):
+        try:
+            about = claims.claimed_at(place, where)
+        except DamagedFile as error:
+            raise InvalidArgument(f"the archive's 'claims/{where}' is no claim; nothing was imported") from error
+        if about is None or about.get("uid") not in uids:
+            raise InvalidArgument(f"the archive's 'claims/{where}' is of a run that is not in it; nothing was imported")

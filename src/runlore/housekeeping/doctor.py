@@ -1,7 +1,7 @@
-"""Looking for damage in a store: journals, Parquet files, contents, cards, numbers, catalog; repairing what is safe to.
+"""Looking for damage in a store: journals, Parquet files, contents, cards, numbers, names, catalog; and repairing some.
 
 A crash is no damage: a torn tail, a run without an end, a claim of a number that no run has or of a card's version that
-was never registered are states that readers know. Nothing that was recorded is ever changed or removed by a repair.
+was never registered are states that readers know. A repair is safe: nothing that was recorded is changed or removed.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from runlore.errors import RunloreError
+from runlore.errors import DamagedFile, RunloreError
 from runlore.housekeeping import numbering
 from runlore.housekeeping.catalog_check import differing_runs
 from runlore.housekeeping.garbage import referred
 from runlore.model import ARTIFACT
+from runlore.store import claims
 from runlore.store.annotate import REMOVED
 from runlore.store.content import journals, read_events, read_points
 from runlore.store.listing import run_directories
@@ -33,7 +34,7 @@ class Finding(NamedTuple):
     """Something that is not as it should be.
 
     Attributes:
-        what: `journal`, `sealed`, `contents`, `card`, `number` or `catalog`.
+        what: `journal`, `sealed`, `contents`, `card`, `claim`, `number` or `catalog`.
         where: a path relative to the store, or a run's uid.
         problem: in words.
         remedy: what was done, or what to do.
@@ -77,6 +78,7 @@ def examine(
             progress(len(directories) + index + 1, total)
     findings += _missing(store, wanted)
     findings += _examine_cards(store)
+    findings += _examine_claims(store, repair=repair)
     findings += _examine_numbers(session, repair=repair)
     findings += [] if quick else _examine_catalog(session, repair=repair)
     return findings
@@ -186,7 +188,19 @@ def _examine_cards(store: DirectoryStore) -> list[Finding]:
 _FROM_A_COPY = "put its directory back from a copy of the store; other cards are read, and none of them is hidden by it"
 
 
-# -- numbers and catalog --------------------------------------------------------------------------------------------
+# -- names, numbers and catalog ------------------------------------------------------------------------------------
+
+
+def _examine_claims(store: DirectoryStore, *, repair: bool) -> Iterator[Finding]:
+    """Claims of names that cannot be read are moved aside: whoever has the name says so in its journal."""
+    for where in claims.every_claim(store.root):
+        try:
+            claims.claimed_at(store.root, where)
+        except DamagedFile as error:  # noqa: PERF203 - one must not hide the others
+            if repair:
+                claims.set_aside(store.root, where)
+            remedy = "moved aside; the name is free" if repair else "--repair moves it aside, and the name is free then"
+            yield Finding("claim", f"claims/{where}", str(error).partition(". ")[0], remedy, repaired=repair)
 
 
 def _examine_numbers(session: Session, *, repair: bool) -> list[Finding]:

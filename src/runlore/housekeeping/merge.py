@@ -1,7 +1,7 @@
-"""Two stores become one: runs, contents and cards of another store are added to this one. Twice is the same as once.
+"""Two stores become one: what another store has is added to this one, runs, contents, cards and the names of runs.
 
 A run that both stores have is the union of what both recorded, journal by journal: of two copies of one journal, the
-one that goes further is kept. Nothing that this store has is replaced by less.
+one that goes further is kept. Nothing that this store has is replaced by less. Twice is the same as once.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.errors import DamagedFile, InvalidArgument, ReadOnlyStore
 from runlore.housekeeping._copying import copy_aside, copy_blob, copy_run, merge_run
+from runlore.housekeeping.claiming import Clash, take_claims
 from runlore.housekeeping.garbage import INCOMING, digests_in, referred
 from runlore.housekeeping.numbering import Renumbered, repair_numbers
 from runlore.model import new_uid
@@ -37,8 +38,11 @@ class Merged(NamedTuple):
         copied_bytes: of those contents.
         cards: how many versions of cards were copied.
         conflicts: versions of cards that mean different things here and there; the other store's were left out.
-        damaged: contents of the other store that are not what their name says; they were left out.
+        damaged: digests of contents of the other store that are not what their name says, and places of claims that
+            cannot be read; they were left out.
         renumbered: runs that got another number here.
+        claims: how many names that users chose, such as a dialect's ids, are claimed here now.
+        clashes: names that mean other runs here and there; here they keep their meaning.
     """
 
     added: list[str]
@@ -50,6 +54,8 @@ class Merged(NamedTuple):
     conflicts: list[str]
     damaged: list[str]
     renumbered: list[Renumbered]
+    claims: int
+    clashes: list[Clash]
 
 
 def merge(
@@ -77,14 +83,17 @@ def merge(
         raise ReadOnlyStore(f"the store {store.root!r} cannot be written to; nothing was merged")
     runs = list(run_directories(source.runs_root))
     cards = list(_card_versions(source))
-    result = Merged([], [], 0, 0, 0, 0, [], [], [])
+    result = Merged([], [], 0, 0, 0, 0, [], [], [], 0, [])
     for index, directory in enumerate((*runs, *cards)):
         take = _take_run if index < len(runs) else _take_card
         result = take(store, source, directory, result)
         if progress is not None:
             progress(index + 1, len(runs) + len(cards))
     session.refresh()
-    return result._replace(renumbered=repair_numbers(session))
+    renumbered = repair_numbers(session)
+    names = take_claims(session, source.root)
+    damaged = [*result.damaged, *names.damaged]
+    return result._replace(damaged=damaged, renumbered=renumbered, claims=names.taken, clashes=names.clashes)
 
 
 def _take_contents(store: DirectoryStore, source: DirectoryStore, digests: Iterable[str], result: Merged) -> Merged:

@@ -12,8 +12,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+from time import time_ns
 from typing import TYPE_CHECKING, Any
 
+from runlore.errors import DamagedFile
 from runlore.model import new_uid
 from runlore.names import encode
 
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
+_CLAIMS = "claims"
 _ABOUT = "about"
+_PENDING_NS = 60 * 1_000_000_000
 
 
 def claim(root: str, namespace: str, name: str, about: Mapping[str, Any]) -> bool:
@@ -31,7 +35,7 @@ def claim(root: str, namespace: str, name: str, about: Mapping[str, Any]) -> boo
         root: the store's directory.
         namespace: names of different namespaces do not meet.
         name: any text.
-        about: what to remember of it, anything that can be JSON.
+        about: what to remember of it, anything that can be JSON; of a run its `uid` and the `time_ns` of the claim.
 
     Example:
         >>> claim(".", "model", "résumé", {"uid": "0" * 32}), claim(".", "model", "résumé", {})
@@ -39,14 +43,82 @@ def claim(root: str, namespace: str, name: str, about: Mapping[str, Any]) -> boo
         >>> claimed(".", "model", "résumé")["uid"][:4]
         '0000'
     """
-    folder = _folder(root, namespace)
-    temporary = os.path.join(folder, f".{new_uid()}")
-    os.makedirs(temporary)
-    path = os.path.join(temporary, _ABOUT)
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump({**about, "name": name}, file)
+    return claim_at(root, _place(namespace, name), {**about, "name": name})
+
+
+def claimed(root: str, namespace: str, name: str) -> dict[str, Any] | None:
+    """What was said when the name was claimed, or None where it is free.
+
+    Raises:
+        DamagedFile: the claim cannot be read.
+    """
+    return claimed_at(root, _place(namespace, name))
+
+
+def claims(root: str, namespace: str) -> list[dict[str, Any]]:
+    """All claims of a namespace, each with its `name`, sorted by it.
+
+    Raises:
+        DamagedFile: a claim cannot be read.
+    """
+    found = [claimed_at(root, where) for where in _claims_of(root, encode(namespace))]
+    return sorted((about for about in found if about is not None), key=lambda about: str(about["name"]))
+
+
+def release(root: str, namespace: str, name: str, about: Mapping[str, Any]) -> bool:
+    """Give a name back, if it is still claimed with exactly this. Returns whether it was."""
+    return release_at(root, _place(namespace, name), {**about, "name": name})
+
+
+def is_pending(about: Mapping[str, Any]) -> bool:
+    """Whether the claim is so young that a process may just be creating its run."""
+    time = about.get("time_ns")
+    return isinstance(time, int) and time_ns() - time < _PENDING_NS
+
+
+# -- by place: what housekeeping does with claims of any namespace -----------------------------------------------------
+
+
+def every_claim(root: str) -> list[str]:
+    """The places of all claims, `<namespace>/<name>` as their directories are called, sorted."""
+    namespaces = sorted(_names(os.path.join(root, _CLAIMS)))
+    return [where for namespace in namespaces for where in _claims_of(root, namespace)]
+
+
+def path_of(root: str, where: str) -> str:
+    """The directory of the claim at a place."""
+    return os.path.join(root, _CLAIMS, *where.split("/"))
+
+
+def claimed_at(root: str, where: str) -> dict[str, Any] | None:
+    """What was said with the claim at a place, or None where there is none.
+
+    Raises:
+        DamagedFile: it cannot be read, or belongs to another place.
+    """
+    path = os.path.join(path_of(root, where), _ABOUT)
     try:
-        os.rename(temporary, os.path.join(folder, encode(name)))
+        with open(path, encoding="utf-8") as file:
+            about = json.load(file)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error
+    name = about.get("name") if isinstance(about, dict) else None
+    if not isinstance(name, str) or encode(name) != where.rpartition("/")[2]:
+        raise _damaged(path, f"it does not say the name that it is for, but {about!r}")
+    return dict(about)
+
+
+def claim_at(root: str, where: str, about: Mapping[str, Any]) -> bool:
+    """Claim a place with what was said of it, its name included. Returns whether it was free."""
+    target = path_of(root, where)
+    temporary = os.path.join(os.path.dirname(target), f".{new_uid()}")
+    os.makedirs(temporary)
+    with open(os.path.join(temporary, _ABOUT), "w", encoding="utf-8") as file:
+        json.dump(about, file)
+    try:
+        os.rename(temporary, target)
     except OSError as error:
         _remove(temporary)
         if error.errno in _TAKEN:
@@ -55,45 +127,42 @@ def claim(root: str, namespace: str, name: str, about: Mapping[str, Any]) -> boo
     return True
 
 
-def claimed(root: str, namespace: str, name: str) -> dict[str, Any] | None:
-    """What was said when the name was claimed, or None where it is free."""
-    return _read(os.path.join(_folder(root, namespace), encode(name)))
+def release_at(root: str, where: str, about: Mapping[str, Any]) -> bool:
+    """Free a place, if it is still claimed with exactly this. Returns whether it was."""
+    return claimed_at(root, where) == about and set_aside(root, where, keep=False)
 
 
-def claims(root: str, namespace: str) -> list[dict[str, Any]]:
-    """All claims of a namespace, each with its `name`, sorted by it."""
-    folder = _folder(root, namespace)
-    if not os.path.isdir(folder):
-        return []
-    found = [_read(os.path.join(folder, entry)) for entry in os.listdir(folder) if not entry.startswith(".")]
-    return sorted((about for about in found if about is not None), key=lambda about: str(about["name"]))
-
-
-def release(root: str, namespace: str, name: str, about: Mapping[str, Any]) -> bool:
-    """Give a name back, if it is still claimed with exactly this. Returns whether it was."""
-    folder = _folder(root, namespace)
-    place = os.path.join(folder, encode(name))
-    aside = os.path.join(folder, f".{new_uid()}")
-    if _read(place) != {**about, "name": name}:
-        return False
+def set_aside(root: str, where: str, *, keep: bool = True) -> bool:
+    """Free a place, whatever is there; `keep` leaves its files beside it under a hidden name. Whether it was taken."""
+    place = path_of(root, where)
+    aside = os.path.join(os.path.dirname(place), f".{new_uid()}")
     try:
         os.rename(place, aside)
     except FileNotFoundError:
         return False
-    _remove(aside)
+    if not keep:
+        _remove(aside)
     return True
 
 
-def _folder(root: str, namespace: str) -> str:
-    return os.path.join(root, "claims", encode(namespace))
+def _damaged(path: str, why: str) -> DamagedFile:
+    return DamagedFile(
+        f"the claim {path!r} cannot be read: {why}. No run has lost anything by that; `runlore doctor --repair` moves "
+        "the claim aside, and its name is free again"
+    )
 
 
-def _read(place: str) -> dict[str, Any] | None:
-    try:
-        with open(os.path.join(place, _ABOUT), encoding="utf-8") as file:
-            return dict(json.load(file))
-    except FileNotFoundError:
-        return None
+def _place(namespace: str, name: str) -> str:
+    return f"{encode(namespace)}/{encode(name)}"
+
+
+def _claims_of(root: str, namespace: str) -> list[str]:
+    names = _names(os.path.join(root, _CLAIMS, namespace))
+    return [f"{namespace}/{name}" for name in sorted(names) if not name.startswith(".")]
+
+
+def _names(directory: str) -> list[str]:
+    return os.listdir(directory) if os.path.isdir(directory) else []
 
 
 def _remove(directory: str) -> None:

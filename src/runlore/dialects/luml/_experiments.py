@@ -32,8 +32,6 @@ DEFAULT_GROUP = "default"
 """The native experiment of experiments without a group."""
 
 _NAMESPACE = "luml"
-_PENDING_NS = 60 * 1_000_000_000
-"""A claim whose run does not exist yet may belong to a process that is just creating it."""
 
 
 def check_id(experiment_id: object) -> str:
@@ -191,9 +189,9 @@ class Experiments:
             known = claims.claimed(root, _NAMESPACE, wanted)
             if known is None:
                 continue
-            if self._exists(known["uid"]) or time_ns() - known["time_ns"] < _PENDING_NS:
+            if self._holds(known):
                 raise _taken(wanted)
-            claims.release(root, _NAMESPACE, wanted, known)  # its process died, or the run was removed by hand
+            claims.release(root, _NAMESPACE, wanted, known)  # its process died, or the run was deleted
 
     def _exists(self, uid: str) -> bool:
         try:
@@ -201,6 +199,15 @@ class Experiments:
         except RunNotFound:
             return False
         return True
+
+    def _holds(self, known: Mapping[str, Any]) -> bool:
+        """Whether a claim's run is there and not in the trash, or may just be being created."""
+        from runlore.reader import RunView
+
+        if not self._exists(known["uid"]):
+            return claims.is_pending(known)
+        session = self.session()
+        return not RunView(session, session.find(known["uid"])).deleted
 
     def resume(self, experiment_id: str) -> str:
         """Open an experiment again that ended or died."""
