@@ -358,14 +358,17 @@ def test_a_child_on_a_full_disk_counts(small_disk, mode, capfd, monkeypatch):
     assert (chunk.lost, chunk.events[0].value, chunk.extras[0][1]) == (10, 10, {"rank": 1})
 
 
-def test_a_file_size_limit(tmp_path, mode, capfd):
+@pytest.mark.parametrize("limit", [100_000, 100_012, 100_040], ids=["between records", "in a scalar", "in a row"])
+def test_a_file_size_limit(tmp_path, mode, limit):
+    """A limit that is not a multiple of a record's size cuts a `pwrite` short before the next one fails."""
     program = f"""
 import os, resource, sys
 from runlore.journal import open_journal
 journal = open_journal({str(tmp_path)!r}, {RUN!r}, {mode!r})
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
-for i in range(10_000):
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))
+for i in range(5_000):
     journal.scalar("s", 1.0, i)
+    journal.row({{"a": 2.0, "b": 3.0}}, i)
 print(journal.lost)
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 journal._next_try = 0
@@ -377,8 +380,12 @@ journal.close()
     [path] = journals_in(tmp_path)
     chunk = read(path)
     assert (chunk.state, chunk.damage, chunk.lost) == (CLOSED, [], lost)
-    assert len(chunk.points.value) == 10_000 - lost + 1
-    assert 2000 < len(chunk.points.value) < 3200
+    values = [*chunk.points.value]
+    kept = values.count(1.0) - 1
+    rows = values.count(2.0)
+    assert values == [1.0, 2.0, 3.0] * min(kept, rows) + [1.0] * (kept - rows) + [1.0]
+    assert kept + rows == 10_000 - lost
+    assert 1500 < kept + rows < 2600
     assert done.stderr.count("File too large") == 1
 
 

@@ -66,6 +66,7 @@ class Appender(JournalFile):
         with self.lock:
             if self._busy:
                 self._close_wanted = True
+                self.buffer = NOTHING
                 return
             if self._closed:
                 return
