@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -163,6 +164,8 @@ def test_other_programs_read_the_points(store):
     table = pq.read_table(os.path.join(directory, METRICS)).to_pandas()
     assert table.query("key == 'loss'")["value"].tolist() == [1 / (at + 1) for at in range(20)]
     assert table.query("key == 'none'")["step"].isna().all()
+    times = pl.scan_parquet(os.path.join(directory, METRICS)).select(pl.col("time_ns") + pl.col("delay_ns")).collect()
+    assert sorted(times["time_ns"]) == read_points(directory).time_ns.tolist()
     kinds = pq.read_table(os.path.join(directory, "events.parquet"))["kind"].to_pylist()
     assert sorted(filter(None, kinds)) == ["note", "param", "start", "stop"]
 
