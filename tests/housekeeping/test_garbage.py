@@ -174,3 +174,15 @@ def test_references_in_any_event_and_removals():
     removal = event(5, REMOVED, {"digest": one, "reason": "old"})
     assert referred([*events, removal]) == {two, three}
     assert referred([*events, removal, event(6, "artifact", {"digest": one})]) == {one, two, three}
+
+
+def test_what_a_killed_deletion_left_goes(root):
+    record(root)
+    left = os.path.join(root, "removed", f"{'0' * 32}-{'1' * 32}")
+    os.makedirs(left)
+    with open(os.path.join(left, "metrics.parquet"), "wb") as file:
+        file.write(b"x" * 1000)
+    assert collect(session(root)).leftovers == []
+    found = collect(session(root), grace_s=0)
+    assert (found.leftovers, found.freed_bytes) == ([left], 1000)
+    assert not os.path.exists(left)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from time import time, time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +18,8 @@ from runlore.errors import DamagedFile, ReadOnlyStore
 from runlore.model import new_uid
 from runlore.store.annotate import REMOVED
 from runlore.store.content import journals, read_events
+from runlore.store.deletion import REMOVED as DELETED
+from runlore.store.folders import remove_tree
 from runlore.store.listing import run_directories
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def collect(
             freed += size
     if not dry_run:
         for path in leftovers:
-            _remove(path)
+            remove_tree(path)
         session.refresh()
     return Garbage(list(trashed), gone, leftovers, freed, kept)
 
@@ -125,7 +126,7 @@ def _remove_run(store: DirectoryStore, directory: str) -> None:
     os.makedirs(trash, exist_ok=True)
     place = os.path.join(trash, f"{os.path.basename(directory)}-{new_uid()}")
     os.rename(directory, place)
-    shutil.rmtree(place)
+    remove_tree(place)
     parent = os.path.dirname(directory)
     while parent != store.runs_root:
         try:
@@ -217,7 +218,7 @@ def _blobs(store: DirectoryStore) -> Iterator[str]:
 def _leftovers(store: DirectoryStore, grace_s: float) -> Iterator[str]:
     """Files that a crash left half-written, and runs that were being removed when the remover died."""
     places = [(store.blobs_root, ".tmp"), (store.root, ".tmp")]
-    places += [(os.path.join(store.root, folder), "") for folder in (TRASH, INCOMING)]
+    places += [(os.path.join(store.root, folder), "") for folder in (TRASH, INCOMING, DELETED)]
     for folder, suffix in places:
         if os.path.isdir(folder):
             for name in sorted(os.listdir(folder)):
@@ -245,10 +246,3 @@ def _remove_blob(path: str, grace_s: float) -> bool:
         return True
     os.rename(aside, path)
     return False
-
-
-def _remove(path: str) -> None:
-    if os.path.isdir(path):
-        shutil.rmtree(path, ignore_errors=False)
-    elif os.path.exists(path):
-        os.unlink(path)

@@ -1,34 +1,53 @@
 """Removing an experiment for good: its runs, and the claims of their numbers.
 
-Run directories are first moved out of the way, each by one rename, so that a reader sees a run whole or not at all;
-what a killed deletion left behind is removed by the next one.
+Run directories are first moved out of the way, each by one rename, so that a reader sees a run whole or not at all. The
+claim of its number goes right after it: where a deletion is killed, runs that are left have theirs, and deleting the
+experiment again finishes what was begun. Deletions take turns for that: between the look at a claim and its removal no
+other run can have got the number. What was moved away is removed then, by whoever comes first: this deletion, another
+one, or `runlore gc`.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
+from contextlib import contextmanager
+from time import monotonic, sleep, time
 from typing import TYPE_CHECKING
 
+from runlore.errors import NotStored
+from runlore.journal import format as fmt
+from runlore.model import new_uid
 from runlore.names import check_path_name, encode_path, is_uid
+from runlore.store.directory import JOURNAL
+from runlore.store.folders import make_folders, remove_if_empty, remove_tree
+from runlore.store.seal_lock import exclusive
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from runlore.store.directory import DirectoryStore
 
 REMOVED = "removed"
 """Directory of a store that holds what is being deleted."""
 
+_LOCK = "numbers.lock"
+_PATIENCE_S = 30.0
+_BEGINNING_S = 60.0
+"""How long a run may take from the making of its directory to its first journal."""
+
 
 def delete_experiment(store: DirectoryStore, experiment: str) -> int:
     """Remove all runs of an experiment, not of those below it, and the claims of numbers that no run holds any more.
 
-    A run that is started meanwhile stays, and keeps its number.
+    A run that is started meanwhile stays, and keeps its number. Several deletions at once, of one experiment or of
+    different ones, do no harm to one another.
 
     Returns:
-        How many runs were removed.
+        How many runs were removed by this call.
 
     Raises:
         InvalidName: it cannot be the name of an experiment.
+        NotStored: other deletions took too long. Nothing was removed.
         OSError: the store cannot be written to.
 
     Example:
@@ -36,6 +55,7 @@ def delete_experiment(store: DirectoryStore, experiment: str) -> int:
         >>> store = open_store(".runlore", create=True)
         >>> store.create_run("iris", "0" * 32), store.claim_number("iris", "0" * 32)
         (True, 1)
+        >>> open(".runlore/runs/iris/" + "0" * 32 + "/journal/0.rlj", "x").close()
         >>> delete_experiment(store, "iris"), store.claim_number("iris", "1" * 32)
         (1, 1)
     """
@@ -43,17 +63,34 @@ def delete_experiment(store: DirectoryStore, experiment: str) -> int:
     runs = os.path.join(store.runs_root, path)
     claims = os.path.join(store.root, "numbers", path)
     removed = os.path.join(store.root, REMOVED)
-    os.makedirs(removed, exist_ok=True)
-    uids = [name for name in _names(runs) if is_uid(name)]
-    moved = sum(_move(os.path.join(runs, uid), os.path.join(removed, uid)) for uid in uids)
-    for number in _names(claims):
-        if number.isdigit() and not _is_held(os.path.join(claims, number), runs):
-            os.unlink(os.path.join(claims, number))
-    for directory in (runs, claims):
-        if os.path.isdir(directory) and not os.listdir(directory):
-            os.rmdir(directory)
-    shutil.rmtree(removed)
+    with _taking_turns(store, experiment):
+        moved = _move_away(runs, claims, removed)
+        for number in _numbers(claims):
+            if not _is_held(os.path.join(claims, number), runs):
+                os.unlink(os.path.join(claims, number))
+        for directory in (runs, claims):
+            remove_if_empty(directory)
+    for name in _names(removed):
+        remove_tree(os.path.join(removed, name))
+    remove_if_empty(removed)
     return moved
+
+
+def _move_away(runs: str, claims: str, removed: str) -> int:
+    """Move the runs away, each with the claim of its number. Returns how many."""
+    claim_of = {_owner(claim): claim for claim in (os.path.join(claims, number) for number in _numbers(claims))}
+    moved = 0
+    for uid in sorted(name for name in _names(runs) if is_uid(name)):
+        run = os.path.join(runs, uid)
+        if not _is_beginning(run) and _move(run, removed):
+            moved += 1
+            if uid in claim_of:
+                os.unlink(claim_of[uid])
+    return moved
+
+
+def _numbers(claims: str) -> list[str]:
+    return [name for name in _names(claims) if name.isdigit()]
 
 
 def _names(directory: str) -> list[str]:
@@ -63,17 +100,52 @@ def _names(directory: str) -> list[str]:
         return []
 
 
-def _move(source: str, target: str) -> bool:
-    """Whether this call moved it, and not another deletion."""
+def _is_beginning(run: str) -> bool:
+    """Whether a process is just starting the run: it makes the directory first, and then its journal in there."""
     try:
-        os.rename(source, target)
+        young = time() - os.stat(run).st_mtime < _BEGINNING_S
     except FileNotFoundError:
         return False
-    return True
+    files = [*_names(run), *_names(os.path.join(run, JOURNAL))]
+    return young and not any(name.endswith((fmt.SUFFIX, ".parquet")) for name in files)
+
+
+def _move(run: str, removed: str) -> bool:
+    """Whether it was there to be moved away. Its new name is one that nothing there ever had."""
+    while True:
+        try:
+            os.rename(run, os.path.join(removed, f"{os.path.basename(run)}-{new_uid()}"))
+        except FileNotFoundError:  # noqa: PERF203 - a second attempt is the point of the loop
+            if not os.path.isdir(run):
+                return False
+            make_folders(removed)  # another deletion was done, and took the empty directory away
+        else:
+            return True
+
+
+@contextmanager
+def _taking_turns(store: DirectoryStore, experiment: str) -> Iterator[None]:
+    deadline = monotonic() + _PATIENCE_S
+    while True:
+        with exclusive(store.root, _LOCK) as lock:
+            if lock is not None:
+                yield
+                return
+        if monotonic() > deadline:
+            raise NotStored(
+                f"other deletions have been at work in the store {store.root!r} for {_PATIENCE_S:.0f} s; nothing of "
+                f"{experiment!r} was removed. Delete it again later"
+            )
+        sleep(0.01)
 
 
 def _is_held(claim: str, runs: str) -> bool:
     """Whether a run that exists holds the number. A run's directory is made before its number is claimed."""
-    with open(claim, encoding="ascii") as file:
-        uid = file.read(32)
+    uid = _owner(claim)
     return not uid or os.path.isdir(os.path.join(runs, uid))
+
+
+def _owner(claim: str) -> str:
+    """The uid in a claim; empty while its process is about to write it."""
+    with open(claim, encoding="ascii") as file:
+        return file.read(32)

@@ -135,11 +135,15 @@ class DirectoryStore:
         """
         directory = self.run_directory(experiment, uid)
         try:
-            try:
-                os.mkdir(directory)
-            except FileNotFoundError:  # the first run of its experiment
-                os.makedirs(os.path.dirname(directory), exist_ok=True)
-                os.mkdir(directory)
+            while True:
+                try:
+                    os.mkdir(directory)
+                except FileNotFoundError:  # noqa: PERF203 - the first run of its experiment, or the last one just goes
+                    from runlore.store.folders import make_folders
+
+                    make_folders(os.path.dirname(directory))
+                else:
+                    break
             os.makedirs(os.path.join(directory, JOURNAL), exist_ok=True)
         except FileExistsError:
             return False

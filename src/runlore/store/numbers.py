@@ -35,7 +35,9 @@ def claim_one(directory: str, number: int, uid: str) -> bool:
     except FileExistsError:
         return False
     except FileNotFoundError:
-        os.makedirs(directory, exist_ok=True)
+        from runlore.store.folders import make_folders
+
+        make_folders(directory)
         return claim_one(directory, number, uid)
     try:
         os.write(descriptor, uid.encode("ascii"))

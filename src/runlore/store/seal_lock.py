@@ -1,6 +1,6 @@
-"""One sealer a run: a lock that two processes, or two threads, cannot both hold.
+"""One sealer a run: a lock that two processes, or two threads, cannot both hold. Deletions take turns with it, too.
 
-Where record locks can be trusted it is one, on a file in the run's directory that vanishes with it. On network mounts
+Where record locks can be trusted it is one, on a file in the directory at stake that goes with it. On network mounts
 the file itself is the lock: created exclusively, it names its owner, and is taken over once the owner is known to be
 gone. Before a sealing is committed, `Lock.held` tells whether nobody took it over.
 """
@@ -20,6 +20,7 @@ from runlore.model import new_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 NAME = "seal.lock"
 _ABANDONED_NS = 6 * 3600 * 1_000_000_000
@@ -50,14 +51,27 @@ class Lock:
             os.close(self._descriptor)
 
 
-@contextmanager
-def sealing(directory: str) -> Iterator[Lock | None]:
+def sealing(directory: str) -> AbstractContextManager[Lock | None]:
     """Hold the lock of a run's directory; None: somebody else does.
 
     Raises:
         OSError: the directory cannot be written to.
     """
-    path = os.path.join(os.path.realpath(directory), NAME)
+    return exclusive(directory, NAME)
+
+
+@contextmanager
+def exclusive(directory: str, name: str) -> Iterator[Lock | None]:
+    """Hold a lock in a directory; None: somebody else does. A lock of a process that died is free.
+
+    Args:
+        directory: where its file is, as long as it is held.
+        name: of the file.
+
+    Raises:
+        OSError: the directory cannot be written to.
+    """
+    path = os.path.join(os.path.realpath(directory), name)
     with _guard:
         if path in _held:
             yield None
