@@ -75,6 +75,14 @@ def compile_filter(
     return _Compiler(functions or SqliteFunctions(), clock, few=few).compile(tree, wanted=True)[0]
 
 
+def compile_listings(tree: Expression, functions: QueryFunctions, clock: Clock) -> list[list[sa.Select[Any]]]:
+    """For each condition that must hold and that an index serves: the ids of the runs for which it does, in parts."""
+    compiler = _Compiler(functions, clock, few=False)
+    nodes = tree.operands if isinstance(tree, And) else (tree,)
+    listings = [compiler.listed(node) for node in nodes if not isinstance(node, (And, Or, Not))]
+    return [parts for parts in listings if parts]
+
+
 def mean_of(table: Any) -> sa.ColumnElement[float]:
     """The mean of the points that are not NaN; NULL when there is none."""
     return sa.case((table.c.finite > 0, table.c.sum / table.c.finite))
@@ -91,6 +99,10 @@ def value_at_step(field: MetricAt, functions: QueryFunctions) -> tuple[sa.Column
     value, present = functions.value_at(runs.c.uid, field.key, field.step)
     has_key = _exists(metrics, metrics.c.key == field.key)
     return sa.case((has_key, value)), sa.case((has_key, present), else_=sa.false()) == sa.true()
+
+
+_INDEXED = frozenset({"uid", "experiment", "status", "started", "parent"})
+"""Attributes that begin an index."""
 
 
 class _Compiler:
@@ -132,12 +144,32 @@ class _Compiler:
             return self._at_step(node, field, wanted=wanted)
         if isinstance(field, Tags):
             return self._on_any_tag(node, wanted=wanted)
+        if wanted and not self._few:
+            parts = self.listed(node)
+            if parts:
+                return sa.or_(*(runs.c.id.in_(part) for part in parts))
         if isinstance(field, Metric):
             column = aggregate_column(metrics, field.aggregate)
             return self._on_row(metrics, field.key, node, lambda: self._on_column(node, column), wanted=wanted)
         if isinstance(field, Tag):
             return self._on_row(tags, field.key, node, lambda: self._on_column(node, tags.c.value), wanted=wanted)
         return self._on_param(node, field, wanted=wanted)
+
+    def listed(self, node: Condition) -> list[sa.Select[Any]]:
+        """The ids of the runs for which a condition holds, in parts, each from an index; empty where none serves."""
+        field = node.field
+        if not isinstance(node, (In, Compare)) or (isinstance(node, Compare) and node.operator == "!="):
+            return []
+        if isinstance(field, Param) and (isinstance(node, In) or node.operator == "="):
+            many = node.values if isinstance(node, In) else (node.value,)
+            return [_ids(params, field.key, found) for found in equalities(many, params)]
+        if isinstance(field, Metric) and field.aggregate == "last":
+            return [_ids(metrics, field.key, self._on_column(node, metrics.c.last))]
+        if isinstance(field, Tag):
+            return [_ids(tags, field.key, self._on_column(node, tags.c.value))]
+        if isinstance(field, Attribute) and field.name in _INDEXED:
+            return [sa.select(runs.c.id).where(self._on_column(node, ATTRIBUTES[field.name].column))]
+        return []
 
     def _on_column(self, node: Condition, column: sa.ColumnElement[Any]) -> Truth:
         return conditions.on_column(node, kind_of(node.field), column, self._functions, self._clock)
@@ -166,14 +198,10 @@ class _Compiler:
         return holds if wanted else sa.not_(holds)
 
     def _on_param(self, node: Condition, field: Param, *, wanted: bool) -> Truth:
-        not_null = params.c.json != "null"
+        has_key, not_null = params.c.key == field.key, params.c.json != "null"
         if isinstance(node, IsNull):
-            present = _exists(params, params.c.key == field.key, not_null)
+            present = _exists(params, has_key, not_null)
             return sa.not_(present) if wanted else present
-        has_key = params.c.key == field.key
-        if wanted and not self._few and (isinstance(node, In) or (isinstance(node, Compare) and node.operator == "=")):
-            many = node.values if isinstance(node, In) else (node.value,)
-            return sa.or_(*(_among(params, has_key, found) for found in equalities(many, params)))
         holds = param_condition(node, params, self._functions)
         return _exists(params, has_key, not_null, holds if wanted else _not_true(holds))
 
@@ -183,11 +211,7 @@ class _Compiler:
         if isinstance(node, IsNull):
             present = _exists(table, table.c.key == key)
             return sa.not_(present) if wanted else present
-        if not wanted:
-            return _exists(table, table.c.key == key, _not_true(condition()))
-        indexed = node.field in (Metric(key), Tag(key)) and not self._few
-        selective = isinstance(node, In) or (isinstance(node, Compare) and node.operator != "!=")
-        return (_among if indexed and selective else _exists)(table, table.c.key == key, condition())
+        return _exists(table, table.c.key == key, condition() if wanted else _not_true(condition()))
 
 
 def _not_true(condition: Truth) -> Truth:
@@ -202,8 +226,8 @@ def _is_slow(node: Expression) -> bool:
     return isinstance(node, Matches) or (not isinstance(node, (And, Or)) and isinstance(node.field, MetricAt))
 
 
-def _among(table: sa.Table, *where: Truth) -> Truth:
-    return runs.c.id.in_(sa.select(table.c.run_id).where(*where))
+def _ids(table: sa.Table, key: str, condition: Truth) -> sa.Select[Any]:
+    return sa.select(table.c.run_id).where(table.c.key == key, condition)
 
 
 def _exists(table: sa.Table, *where: Truth) -> Truth:

@@ -6,6 +6,7 @@ ascends, and the value, which follows the direction. That is what keyset paginat
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -53,6 +54,21 @@ class SortTerm:
 
 
 @dataclass(frozen=True, slots=True)
+class Front:
+    """An index that has the runs in the order of the first key. Those without a value in it come after all others.
+
+    Attributes:
+        term: the indexed column.
+        rest: what decides among runs of the same value.
+        values: selects the column, without NULL.
+    """
+
+    term: SortTerm
+    rest: tuple[SortTerm, ...]
+    values: sa.Select[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """A total order of runs.
 
@@ -61,12 +77,14 @@ class Order:
         terms: to sort by, ending with the start and the uid.
         source: `runs` with what the terms need joined to it.
         fixed: no term ever changes after the start of a run.
+        front: an index for the first key, or None.
     """
 
     keys: tuple[OrderKey, ...]
     terms: tuple[SortTerm, ...]
     source: sa.FromClause
     fixed: bool
+    front: Front | None
 
 
 def compile_order(order_by: OrderBy, functions: QueryFunctions) -> Order:
@@ -88,19 +106,28 @@ def compile_order(order_by: OrderBy, functions: QueryFunctions) -> Order:
     if len(keys) > MAX_KEYS:
         raise InvalidArgument(f"order_by: {len(keys)} keys; at most {MAX_KEYS} are possible")
     builder = _Builder(functions)
-    for key in keys:
-        builder.add(key)
+    builder.add(keys[0])
+    indexed, of_first_key = builder.indexed, len(builder.terms)
     last = keys[-1].descending
-    builder.add(OrderKey(Attribute("started"), last))
-    builder.add(OrderKey(Attribute("uid"), last))
-    fixed = all(is_fixed(key.field) for key in keys)
-    return Order(keys, tuple(builder.terms), builder.source, fixed)
+    for key in (*keys[1:], OrderKey(Attribute("started"), last), OrderKey(Attribute("uid"), last)):
+        builder.add(key)
+    terms = tuple(builder.terms)
+    front = None if indexed is None else Front(indexed[0], terms[of_first_key:], indexed[1])
+    return Order(keys, terms, builder.source, all(is_fixed(key.field) for key in keys), front)
+
+
+@functools.cache
+def _alias(table: sa.Table, number: int) -> Any:
+    """The table as the order's key of this number joins it: made once, as it takes longer than the rest of a query."""
+    return table.alias(f"{table.name}_of_key_{number}")
 
 
 class _Builder:
     def __init__(self, functions: QueryFunctions) -> None:
         self.terms: list[SortTerm] = []
         self.source: sa.FromClause = runs
+        self.indexed: tuple[SortTerm, sa.Select[Any]] | None = None
+        """Of the key that was added last: the column of an index that has its order, and what selects it."""
         self._functions = functions
         self._done: set[Field] = set()
 
@@ -110,6 +137,7 @@ class _Builder:
         if field in self._done:
             return
         self._done.add(field)
+        self.indexed = None
         if isinstance(field, Tags):
             raise InvalidArgument("order_by: all tags together have no order; name one, as in tags.team")
         if isinstance(field, Attribute):
@@ -120,6 +148,8 @@ class _Builder:
             table = self._join(metrics, field.key)
             value = aggregate_column(table, field.aggregate)
             self._number(value, table.c.run_id.is_not(None), key.descending)
+            if field.aggregate == "last":
+                self._has_index(SortTerm(value, float, key.descending), table.c.key == field.key)
         elif isinstance(field, MetricAt):
             value, present = value_at_step(field, self._functions)
             self._number(value, present, key.descending)
@@ -127,9 +157,14 @@ class _Builder:
             table = self._join(tags, field.key)
             self._rank(sa.case((table.c.run_id.is_(None), 1), else_=0))
             self._text(sa.func.coalesce(table.c.value, ""), key.descending)
+            value = self._functions.binary(table.c.value)
+            self._has_index(SortTerm(value, str, key.descending), table.c.key == field.key)
+
+    def _has_index(self, term: SortTerm, *rows: sa.ColumnElement[bool]) -> None:
+        self.indexed = term, sa.select(term.expression).where(*rows, term.expression.is_not(None))
 
     def _join(self, table: sa.Table, key: str) -> Any:
-        alias = table.alias()
+        alias = _alias(table, len(self._done))
         self.source = self.source.outerjoin(alias, sa.and_(alias.c.run_id == runs.c.id, alias.c.key == key))
         return alias
 
@@ -150,6 +185,8 @@ class _Builder:
             self._text(column, descending)
         else:
             self.terms.append(SortTerm(column, int, descending))
+        if field.name == "started":
+            self._has_index(self.terms[-1])
 
     def _number(self, value: sa.ColumnElement[Any], present: sa.ColumnElement[bool], descending: bool) -> None:
         self._rank(sa.case((sa.and_(present, value.is_not(None)), 0), (present, 1), else_=2))
@@ -164,3 +201,4 @@ class _Builder:
         self.terms.append(SortTerm(sa.func.coalesce(number, 0.0), float, descending))
         is_text = sa.and_(sa.not_(is_missing), number.is_(None))
         self._text(sa.case((is_text, sa.func.coalesce(table.c.text, "")), else_=""), descending)
+        self._has_index(SortTerm(number, float, descending), table.c.key == field.key)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
+from runlore.catalog.schema import runs
 from runlore.errors import InvalidArgument
 from runlore.query import cursor as cursors
 from runlore.query.cursor import Position
+from runlore.query.front import fetch_front
 from runlore.query.select import OPEN, Selection, make_selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    import sqlalchemy as sa
 
     from runlore.query.expression import Expression
     from runlore.query.functions import QueryFunctions
@@ -24,6 +26,8 @@ MAX_LIVE = 2_000
 """Runs that may still change which a cursor can remember (29 characters each)."""
 
 DEFAULT_TIME_LIMIT_S = 30.0
+
+_OPEN_RUN = sa.select(runs.c.id).where(runs.c.state == OPEN).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,11 @@ def fetch_page(
     functions: QueryFunctions | None = None,
     clock: Clock | None = None,
     time_limit_s: float = DEFAULT_TIME_LIMIT_S,
+    last: bool = False,
 ) -> Page:
     """One page of the runs that a query finds; arguments as of `select_runs`.
+
+    With `last`, no further page will be asked for: there is no cursor, and no time is taken to make one.
 
     Paging to the end visits every run that matches all the while exactly once, also when sort keys of running runs
     change between two pages, for up to `MAX_LIVE` running runs. A run that was started after the first page is
@@ -94,7 +101,7 @@ def fetch_page(
         clock=clock,
     )
     with selection.functions.session(connection, time_limit_s):
-        return _fetch(connection, selection)
+        return _fetch(connection, selection, last=last)
 
 
 def iterate_pages(
@@ -108,10 +115,15 @@ def iterate_pages(
         yield page
 
 
-def _fetch(connection: sa.Connection, selection: Selection) -> Page:
-    rows = connection.execute(selection.statement(extra=1)).all()
+def _fetch(connection: sa.Connection, selection: Selection, *, last: bool) -> Page:
+    extra = 0 if last else 1
+    rows: Sequence[Any] | None = None
+    if selection.limit is not None:
+        rows = fetch_front(connection, selection, selection.limit + extra)
+    if rows is None:
+        rows = connection.execute(selection.statement(extra)).all()
     visited = rows if selection.limit is None else rows[: selection.limit]
-    keys = tuple(RunKey(row.id, row.uid) for row in visited)
+    keys = tuple(RunKey(row[0], row[1]) for row in visited)
     if len(visited) == len(rows):
         return Page(keys, None)
     live = _live_before(connection, selection)
@@ -124,6 +136,8 @@ def _live_before(connection: sa.Connection, selection: Selection) -> frozenset[s
         return frozenset()
     if selection.position is not None:
         return selection.position.pending
+    if connection.execute(_OPEN_RUN).first() is None:
+        return frozenset()  # as in a store where nothing runs, and quicker to find out
     return frozenset(row.uid for row in connection.execute(selection.live(MAX_LIVE)))
 
 

@@ -6,16 +6,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
+from sqlalchemy.sql.elements import Grouping
 
 from runlore.catalog.schema import runs
 from runlore.errors import InvalidArgument, WrongType
 from runlore.query import cursor as cursors
 from runlore.query.checks import check_expression
 from runlore.query.expression import Expression, uses_attribute
-from runlore.query.filters import compile_filter
+from runlore.query.filters import compile_filter, compile_listings
 from runlore.query.functions import QueryFunctions, SqliteFunctions
 from runlore.query.globs import experiment_condition
-from runlore.query.order import Order, OrderBy, SortTerm, compile_order
+from runlore.query.order import Front, Order, OrderBy, SortTerm, compile_order
 from runlore.query.parser import parse
 from runlore.query.values import Clock
 
@@ -42,6 +43,7 @@ class Selection:
     Attributes:
         tree: the filter.
         scope: conditions over `runs` beside it: experiments, and no deleted runs unless they were asked for.
+        listings: for each condition that an index serves, the ids of the runs for which it holds, in parts.
         order: how runs are sorted.
         position: where the last page ended, or None.
         clock: what `now` is, the same on all pages.
@@ -52,6 +54,7 @@ class Selection:
 
     tree: Expression
     scope: tuple[Truth, ...]
+    listings: list[list[sa.Select[Any]]]
     order: Order
     position: Position | None
     clock: Clock
@@ -62,13 +65,26 @@ class Selection:
     def statement(self, extra: int = 0) -> sa.Select[Any]:
         """The page: columns `id`, `uid`, `state` and `sort_0` … ; `extra` more runs than the limit, to look ahead."""
         terms = self.order.terms
-        columns = [term.expression.label(f"sort_{index}") for index, term in enumerate(terms)]
-        chosen = sa.select(runs.c.id, runs.c.uid, runs.c.state, *columns).select_from(self.order.source)
-        chosen = chosen.where(compile_filter(self.tree, self.functions, clock=self.clock), *self.scope)
+        chosen = self._columns().where(compile_filter(self.tree, self.functions, clock=self.clock), *self.scope)
         if self.position is not None:
             chosen = chosen.where(_onward(terms, self.position))
         chosen = chosen.order_by(*(term.ordered() for term in terms))
         return chosen if self.limit is None else chosen.limit(self.limit + extra)
+
+    def near_front(self, front: Front, last: float | str, count: int) -> sa.Select[Any]:
+        """The first `count` runs, with the columns of the page, of those up to the value `last` in an index.
+
+        Conditions are tried on one run after the other. No index of theirs is to be used: it has another order.
+        """
+        column, bound = front.term.expression, sa.literal(last, _TYPES[front.term.type])
+        tried = compile_filter(self.tree, self.functions, clock=self.clock, few=True)
+        scope = (Grouping(condition).is_(sa.true()) for condition in self.scope)
+        chosen = self._columns().where(column >= bound if front.term.descending else column <= bound, tried, *scope)
+        return chosen.order_by(*(term.ordered() for term in (front.term, *front.rest))).limit(count)
+
+    def _columns(self) -> sa.Select[Any]:
+        sort = [term.expression.label(f"sort_{index}") for index, term in enumerate(self.order.terms)]
+        return sa.select(runs.c.id, runs.c.uid, runs.c.state, *sort).select_from(self.order.source)
 
     def live(self, at_most: int) -> sa.Select[tuple[str]]:
         """Uids of runs that the query finds and that may still change, the newest first."""
@@ -149,11 +165,13 @@ def make_selection(
         clock = replace(clock, now_ns=position.now_ns)
     check_expression(tree, clock)
     scope: list[Truth] = []
+    listings = compile_listings(tree, functions, clock)
     if experiment is not None:
         scope.append(experiment_condition(experiment, functions))
+        listings.append([sa.select(runs.c.id).where(scope[0])])
     if not include_deleted and not uses_attribute(tree, "deleted"):
         scope.append(runs.c.deleted == 0)
-    return Selection(tree, tuple(scope), order, position, clock, belongs_to, functions, limit)
+    return Selection(tree, tuple(scope), listings, order, position, clock, belongs_to, functions, limit)
 
 
 def _onward(terms: Sequence[SortTerm], position: Position) -> Truth:

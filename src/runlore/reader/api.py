@@ -97,7 +97,7 @@ def runs(
         1
     """
     session = Session(store).refresh()
-    page = session.page(query, order_by, limit, experiment=experiment)
+    page = session.page(query, order_by, limit, experiment=experiment, last=True)
     return run_frame(session, [key.id for key in page.runs])
 
 

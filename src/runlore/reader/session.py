@@ -7,7 +7,7 @@ import math
 import os
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import Text, bindparam, func, select
 
 from runlore.catalog import Catalog, open_catalog, schema
 from runlore.errors import RunNotFound
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from runlore.query.page import Page
 
-_AT_ONCE = 500
+IDS = select(func.json_each(bindparam("ids", type_=Text)).table_valued("value").c.value)
+"""Ids of runs as one parameter, however many they are: the database has no limit for them, and reads the SQL once."""
+
 MIN_UID_PREFIX = 6
 """Characters of a uid that are enough where it is unambiguous."""
 
@@ -63,22 +65,9 @@ class Session:
 
     def select(self, table: Any, ids: Sequence[int], column: str = "run_id") -> list[RowMapping]:
         """All rows of a table that belong to these runs."""
-        rows: list[RowMapping] = []
         with self.catalog.connect() as connection:
-            for start in range(0, len(ids), _AT_ONCE):
-                piece = ids[start : start + _AT_ONCE]
-                rows.extend(connection.execute(select(table).where(table.c[column].in_(piece))).mappings())
-        return rows
-
-    def cells(self, table: Any, value: str, ids: Sequence[int]) -> list[tuple[int, str, Any]]:
-        """(run id, key, value) of all rows of a keyed table that belong to these runs: quicker than all columns."""
-        columns = (table.c.run_id, table.c.key, table.c[value])
-        found: list[tuple[int, str, Any]] = []
-        with self.catalog.connect() as connection:
-            for start in range(0, len(ids), _AT_ONCE):
-                piece = ids[start : start + _AT_ONCE]
-                found.extend(map(tuple, connection.execute(select(*columns).where(table.c.run_id.in_(piece)))))
-        return found
+            chosen = connection.execute(select(table).where(table.c[column].in_(IDS)), as_parameter(ids))
+            return list(chosen.mappings())
 
     def find(self, uid: str) -> RowMapping:
         """The run with this uid, or the only one whose uid begins so.
@@ -110,6 +99,11 @@ class Session:
         points = read_points(self.directory(self.find(uid)["path"]), [key])
         at = points.value[points.step == step]
         return float(at[-1]) if len(at) else None
+
+
+def as_parameter(ids: Sequence[int]) -> dict[str, str]:
+    """What executes a statement in which `IDS` stands for these."""
+    return {"ids": json.dumps(list(ids))}
 
 
 def json_or_none(text: str | None) -> Any:

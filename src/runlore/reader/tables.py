@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from sqlalchemy import literal_column, select, union_all
+
 from runlore.catalog import schema
-from runlore.reader.session import Session, grouped, json_or_none, nan_if_none
+from runlore.reader.session import IDS, Session, as_parameter, grouped, json_or_none, nan_if_none
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
-    from sqlalchemy import RowMapping
 
-ATTRIBUTES = (
-    "experiment", "run", "uid", "name", "status", "started", "ended", "duration", "user", "host", "group", "parent",
-    "description", "points", "lost",
-)  # fmt: skip
+_NOT_A_TIME = -(1 << 63)
+"""NaT, as int64."""
+
+_runs, _params, _metrics, _tags = schema.runs.c, schema.params.c, schema.metrics.c, schema.tags.c
+_ATTRIBUTES = select(
+    _runs.id, _runs.experiment, _runs.number, _runs.uid, _runs.name, _runs.status, _runs.started_ns, _runs.ended_ns,
+    _runs.updated_ns, _runs.user, _runs.host, _runs.group_name, _runs.parent_uid, _runs.description, _runs.points,
+    _runs.lost,
+).where(_runs.id.in_(IDS))  # fmt: skip
+_LAST_VALUES = select(_metrics.run_id, _metrics.key, _metrics.last).where(_metrics.run_id.in_(IDS))
+_PARAMS_AND_TAGS = union_all(
+    select(_params.run_id, _params.key, _params.json, literal_column("1")).where(_params.run_id.in_(IDS)),
+    select(_tags.run_id, _tags.key, _tags.value, literal_column("0")).where(_tags.run_id.in_(IDS)),
+)
 
 
 def run_frame(session: Session, ids: Sequence[int], *, system: bool = False) -> pd.DataFrame:
@@ -27,73 +40,82 @@ def run_frame(session: Session, ids: Sequence[int], *, system: bool = False) -> 
     """
     import pandas as pd
 
-    rows = session.rows(ids)
-    columns: dict[str, Any] = {}
-    for name in ATTRIBUTES:
-        columns[name] = _attribute(name, rows)
-    at = {row["id"]: index for index, row in enumerate(rows)}
-    present = list(at)
-    metrics = session.cells(schema.metrics, "last", present)
-    if not system:
-        metrics = [cell for cell in metrics if not is_system(cell[1])]
-    _pivot(columns, "params.", session.cells(schema.params, "json", present), at, json_or_none)
-    _pivot(columns, "metrics.", metrics, at, nan_if_none)
-    _pivot(columns, "tags.", session.cells(schema.tags, "value", present), at, str)
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
+    with session.catalog.connect() as connection:
+        found = {row[0]: row for row in connection.execute(_ATTRIBUTES, as_parameter(ids)).all()}
+        at = {run_id: place for place, run_id in enumerate(filter(found.__contains__, ids))}
+        present = list(at)
+        numbers = connection.execute(_LAST_VALUES, as_parameter(present)).all()
+        texts: Sequence[Any] = connection.execute(_PARAMS_AND_TAGS, as_parameter(present)).all()
+    index = pd.RangeIndex(len(at))  # one for all columns, which need not be aligned then
+    columns = _attributes([found[run_id] for run_id in present], index)
+    for key, values in _pivot(((run, key, text) for run, key, text, is_param in texts if is_param), at, None):
+        columns[f"params.{key}"] = _typed([json_or_none(value) for value in values], index)
+    for key, values in _pivot(numbers, at, math.nan):
+        if system or not is_system(key):
+            columns[f"metrics.{key}"] = np.array(values, dtype="float64")  # None, a NaN in the catalog, becomes NaN
+    for key, values in _pivot(((run, key, text) for run, key, text, is_param in texts if not is_param), at, None):
+        columns[f"tags.{key}"] = pd.Series(values, dtype=object, index=index)
+    return pd.DataFrame(columns, index=index)
 
 
-def _attribute(name: str, rows: list[RowMapping]) -> Any:
+def _attributes(rows: list[Any], index: pd.RangeIndex) -> dict[str, Any]:
+    """The columns that every run has, from rows of `_ATTRIBUTES`."""
     import pandas as pd
 
-    if name in ("started", "ended"):
-        return pd.to_datetime(pd.array([row[f"{name}_ns"] for row in rows], dtype="Int64"), unit="ns")
-    if name == "duration":
-        ends = [row["updated_ns"] if row["ended_ns"] is None else row["ended_ns"] for row in rows]
-        spans = [end - row["started_ns"] for end, row in zip(ends, rows, strict=True)]
-        return pd.to_timedelta(pd.array(spans, dtype="int64"), unit="ns")
-    column = {"run": "number", "group": "group_name", "parent": "parent_uid"}.get(name, name)
-    values = [row[column] for row in rows]
-    if name in ("points", "lost"):
-        return pd.array(values, dtype="int64")
-    if name == "run":
-        return pd.array(values, dtype="int64" if None not in values else "Int64")
-    return pd.Series(values, dtype=object)
+    def words(values: Sequence[Any]) -> pd.Series[Any]:
+        return pd.Series(values, dtype=object, index=index)
+
+    def integers(values: Sequence[int]) -> Any:
+        return np.array(values, dtype="int64")
+
+    (
+        _, experiment, number, uid, name, status, started, ended, updated, user, host, group, parent, description,
+        points, lost,
+    ) = zip(*rows, strict=True) if rows else [()] * 16  # fmt: skip
+    ends = [late if end is None else end for end, late in zip(ended, updated, strict=True)]
+    return {
+        "experiment": words(experiment),
+        "run": pd.array(list(number), dtype="Int64") if None in number else integers(number),
+        "uid": words(uid),
+        "name": words(name),
+        "status": words(status),
+        "started": integers(started).view("datetime64[ns]"),
+        "ended": integers([_NOT_A_TIME if end is None else end for end in ended]).view("datetime64[ns]"),
+        "duration": (integers(ends) - integers(started)).view("timedelta64[ns]"),
+        "user": words(user),
+        "host": words(host),
+        "group": words(group),
+        "parent": words(parent),
+        "description": words(description),
+        "points": integers(points),
+        "lost": integers(lost),
+    }
 
 
-def _pivot(
-    columns: dict[str, Any], prefix: str, rows: list[tuple[int, str, Any]], at: dict[int, int], value: Any
-) -> None:  # fmt: skip
-    """Add a column for each key among the cells: (run id, key, what the catalog has)."""
-    import numpy as np
-    import pandas as pd
-
-    cells: dict[str, dict[int, Any]] = {}
-    for run_id, key, found in rows:
-        cells.setdefault(key, {})[at[run_id]] = value(found)
-    for key in sorted(cells):
-        filled = cells[key]
-        if prefix == "metrics.":
-            numbers = np.full(len(at), np.nan)
-            numbers[list(filled)] = list(filled.values())
-            columns[prefix + key] = numbers
-        else:
-            values = [filled.get(index) for index in range(len(at))]
-            columns[prefix + key] = _typed(values) if prefix == "params." else pd.Series(values, dtype=object)
+def _pivot(cells: Iterable[Any], at: Mapping[int, int], missing: Any) -> list[tuple[str, list[Any]]]:
+    """Each key among the cells (run id, key, value), sorted, with its value in every row: `at` places the runs."""
+    columns: dict[str, list[Any]] = {}
+    for run_id, key, value in cells:
+        column = columns.get(key)
+        if column is None:
+            column = columns[key] = [missing] * len(at)
+        column[at[run_id]] = value
+    return sorted(columns.items())
 
 
-def _typed(values: list[Any]) -> Any:
+def _typed(values: list[Any], index: pd.RangeIndex) -> Any:
     """A column of params: numbers where all that are present are numbers of one kind, objects otherwise."""
     import pandas as pd
 
     kinds = {type(value) for value in values if value is not None}
     complete = None not in values
     if kinds == {int} and complete and all(abs(value) < 1 << 63 for value in values):
-        return pd.array(values, dtype="int64")
+        return np.array(values, dtype="int64")
     if kinds == {bool} and complete:
-        return pd.array(values, dtype="bool")
+        return np.array(values, dtype="bool")
     if kinds == {float} or (kinds == {int, float} and all(v is None or abs(v) <= 1 << 53 for v in values)):
-        return pd.array([float("nan") if value is None else float(value) for value in values], dtype="float64")
-    return pd.Series(values, dtype=object)
+        return np.array([math.nan if value is None else float(value) for value in values], dtype="float64")
+    return pd.Series(values, dtype=object, index=index)
 
 
 def is_system(key: str) -> bool:
