@@ -47,6 +47,9 @@ def test_names_that_mean_other_runs_are_said(cli, runs, store, tmp_path):
 def test_what_cannot_be_merged(cli, runs, store, tmp_path):
     cli("merge", store, code=2)
     assert "there is no store" in cli("merge", tmp_path / "none", code=3).err
+    for command, code in ((("merge", tmp_path / "none"), 3), (("import", tmp_path / "none"), 1)):
+        cli(*command, "--store", tmp_path / "new", code=code)
+        assert not (tmp_path / "new").exists()
 
 
 def test_csv_on_stdout(cli, runs):

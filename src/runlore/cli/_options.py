@@ -54,7 +54,7 @@ RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help=RUN_HELP, autocompletion=_complete_run, show_default=False)
 ]
 RunsArgument = Annotated[
-    list[str], typer.Argument(metavar="RUN…", help=RUN_HELP, autocompletion=_complete_run, show_default=False)
+    list[str], typer.Argument(metavar="RUN", help=RUN_HELP, autocompletion=_complete_run, show_default=False)
 ]
 ExperimentArgument = Annotated[
     str,
@@ -68,7 +68,7 @@ ExperimentArgument = Annotated[
 PatternArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[EXPERIMENT]",
+        metavar="EXPERIMENT",
         help="A name, or a glob such as 'vision/*' or 'vision/**'.",
         autocompletion=_complete_experiment,
         show_default=False,

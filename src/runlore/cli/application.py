@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -97,9 +98,34 @@ def _add(name: str, function: Callable[..., Any], panel: str) -> None:
     app.command(name, rich_help_panel=panel, no_args_is_help=False, context_settings=settings or None)(function)
 
 
+def _flowing(docstring: str) -> str:
+    """A docstring whose paragraphs flow with the width of the terminal; those that begin with \\b keep their lines."""
+    paragraphs = inspect.cleandoc(docstring).split("\n\n")
+    return "\n\n".join(text if text.startswith("\b") else " ".join(text.splitlines()) for text in paragraphs)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from runlore import __version__
+
+        sys.stdout.write(f"runlore {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
 for _name, _function, _panel in _COMMANDS:
     _add(_name, _function, _panel)
 app.add_typer(cards.app, name="card", rich_help_panel=CHANGE)
+for _command in (*app.registered_commands, *cards.app.registered_commands):
+    _command.help = _flowing(inspect.getdoc(_command.callback) or "")
 
 
 def main() -> None:

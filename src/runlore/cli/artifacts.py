@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 def artifacts(
     run: RunArgument,
     action: Annotated[
-        str | None, typer.Argument(metavar="[get]", help="Copy them out of the store.", show_default=False)
+        str | None, typer.Argument(metavar="get", help="Copy them out of the store.", show_default=False)
     ] = None,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME…]", help="Only these, or globs.", show_default=False)
+        list[str] | None, typer.Argument(metavar="NAME", help="Only these, or globs.", show_default=False)
     ] = None,
     kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only model, image, table …")] = None,
     to: Annotated[

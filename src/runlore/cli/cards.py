@@ -37,7 +37,7 @@ def cards(
     query: Annotated[
         str | None,
         typer.Argument(
-            metavar="[QUERY]",
+            metavar="QUERY",
             help="kind, kind/space or kind/space/name, or globs of these; @version, @range or @alias after it.",
             show_default=False,
         ),
@@ -52,7 +52,7 @@ def cards(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    r"""List the cards of the registry.
+    """List the cards of the registry.
 
     \b
     Examples:
@@ -100,7 +100,7 @@ def _tags(card: Card) -> str:
 
 @app.command("show")
 def show(card: CardArgument, store: StoreOption = None, json: JsonOption = False) -> None:
-    r"""Show one card: what it is, what is said of it, its contents, and what it came of.
+    """Show one card: what it is, what is said of it, its contents, and what it came of.
 
     \b
     Examples:
@@ -150,7 +150,8 @@ def show(card: CardArgument, store: StoreOption = None, json: JsonOption = False
 def register(
     card: Annotated[str, typer.Argument(metavar="CARD", help="kind/space/name, with @version where wanted.")],
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="[[NAME=]PATH…]", help="Files and directories.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="PATH", help="Files and directories; NAME=PATH names one.", show_default=False),
     ] = None,
     bump: Annotated[str, typer.Option("--bump", metavar="STEP", help="major, minor, patch, pre or build.")] = "minor",
     tag: Annotated[list[str] | None, typer.Option("--tag", metavar="KEY[=VALUE]", help="A tag; repeatable.")] = None,
@@ -163,7 +164,7 @@ def register(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    r"""Register files as the next version of a card.
+    """Register files as the next version of a card.
 
     \b
     Examples:
@@ -223,7 +224,7 @@ def alias(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    r"""Give a version an alias, which another version of that name loses.
+    """Give a version an alias, which another version of that name loses.
 
     \b
     Examples:
@@ -239,12 +240,12 @@ def alias(
 @app.command("tag")
 def tag(
     card: CardArgument,
-    tags: Annotated[list[str], typer.Argument(metavar="KEY[=VALUE]…", help="Tags to set.", show_default=False)],
+    tags: Annotated[list[str], typer.Argument(metavar="KEY[=VALUE]", help="Tags to set.", show_default=False)],
     remove: Annotated[bool, typer.Option("--remove", help="Remove them.")] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    r"""Set tags of a card.
+    """Set tags of a card.
 
     \b
     Examples:
@@ -269,7 +270,7 @@ def download(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    r"""Copy the contents of a card out of the store.
+    """Copy the contents of a card out of the store.
 
     \b
     Examples:
@@ -296,7 +297,7 @@ def delete(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    r"""Delete a card. Its version is never given out again.
+    """Delete a card. Its version is never given out again.
 
     \b
     Examples:

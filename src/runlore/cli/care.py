@@ -146,7 +146,7 @@ def seal(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Rewrite the journals of runs that have ended as Parquet: smaller, faster to read, open to other tools.
+    """Rewrite the journals of runs that have ended as Parquet: fast to read, open to other tools, small for long runs.
 
     Readers do so by and by; this does it now, for all runs. Running runs are left alone.
 

@@ -37,7 +37,7 @@ def _each(
 def tag(
     run: RunArgument,
     tags: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY[=VALUE]…]", help="Tags to set.", show_default=False)
+        list[str] | None, typer.Argument(metavar="KEY[=VALUE]", help="Tags to set.", show_default=False)
     ] = None,
     remove: Annotated[list[str] | None, typer.Option("--remove", "-r", metavar="KEY", help="Remove this tag.")] = None,
     store: StoreOption = None,
@@ -83,7 +83,7 @@ def rename(
 def note(
     run: RunArgument,
     text: Annotated[
-        str | None, typer.Argument(metavar="[TEXT]", help="What to note, or nothing to see notes.", show_default=False)
+        str | None, typer.Argument(metavar="TEXT", help="What to note, or nothing to see notes.", show_default=False)
     ] = None,
     describe: Annotated[bool, typer.Option("--describe", help="Make the text the run's description.")] = False,
     store: StoreOption = None,

@@ -13,7 +13,8 @@ from runlore.errors import InvalidArgument
 
 def execute(
     command: Annotated[
-        list[str], typer.Argument(metavar="-- COMMAND…", help="The program and its arguments.", show_default=False)
+        list[str],
+        typer.Argument(metavar="COMMAND", help="The program and its arguments, after --.", show_default=False),
     ],
     experiment: Annotated[
         str | None, typer.Option("--experiment", "-e", metavar="NAME", help="By default the program's name.")

@@ -61,7 +61,7 @@ def _statuses(record: dict[str, Any]) -> Cell:
 
 def runs(
     query: Annotated[
-        str | None, typer.Argument(metavar="[QUERY]", help="For example 'metrics.loss < 0.1'.", show_default=False)
+        str | None, typer.Argument(metavar="QUERY", help="For example 'metrics.loss < 0.1'.", show_default=False)
     ] = None,
     experiment: Annotated[
         list[str] | None,

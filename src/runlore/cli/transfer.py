@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
@@ -20,6 +20,7 @@ from runlore.errors import AlreadyExists, InvalidArgument, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from runlore.housekeeping import Merged
     from runlore.reader import RunView
@@ -57,10 +58,11 @@ def merge(
     from runlore.housekeeping.merge import merge as merge_stores
     from runlore.store import open_store
 
+    source = open_store(other)  # before this store is made, where there is none yet
     open_store(store, create=True)
     session = open_session(store)
     with Bar("Merging") as bar:
-        result = merge_stores(session, other, progress=bar.update)
+        result = merge_stores(session, source, progress=bar.update)
     _tell_merged(result, json=json)
 
 
@@ -218,12 +220,11 @@ def import_(
     from runlore.housekeeping.archive import import_archive
     from runlore.store import open_store
 
-    open_store(store, create=True)
-    session = open_session(store)
-    with Bar("Importing") as bar:
-        if file == "-":
-            result = import_archive(session, sys.stdin.buffer, progress=bar.update)
-        else:
-            with open(file, "rb") as stream:
-                result = import_archive(session, stream, progress=bar.update)
+    with _source(file) as stream, Bar("Importing") as bar:
+        open_store(store, create=True)
+        result = import_archive(open_session(store), stream, progress=bar.update)
     _tell_merged(result, json=json)
+
+
+def _source(file: str) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if file == "-" else open(file, "rb")
