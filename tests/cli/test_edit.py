@@ -7,7 +7,9 @@ def test_tags_are_set_shown_and_removed(cli, runs):
     assert "tagged" in cli("tag", "iris#1", "good", "owner=ann=b").out
     assert cli("tag", "iris#1", "--json").json()["tags"] == {"good": "", "owner": "ann=b", "stage": "test"}
     cli("tag", "iris#1", "--remove", "stage", "-r", "owner")
-    assert cli("tag", "iris#1").lines == ['good  ""']
+    assert cli("tag", "iris#1").lines == ["good"]
+    cli("tag", "iris#1", "stage=end")
+    assert cli("tag", "iris#1").lines == ["good", "stage  end"]
     assert cli("runs", "tags.good = ''", "--json").json()["runs"][0]["uid"] == runs[0]
 
 
@@ -23,6 +25,8 @@ def test_notes(cli, runs):
     cli("note", "iris#1", "first")
     assert cli("note", "iris#1", "second", "--json").json()["notes"] == ["first", "second"]
     assert cli("note", "iris#1").lines == ["first", "second"]
+    cli("note", "iris#2", "two\nlines\x1b[31m")
+    assert cli("note", "iris#2").lines == ["two", "lines\\x1b[31m"]
     cli("note", "iris#1", "what it is", "--describe")
     assert runlore.get_run(runs[0]).description == "what it is"
     cli("note", "iris#1", "--describe", code=2)

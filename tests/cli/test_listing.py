@@ -27,6 +27,44 @@ def test_experiments_by_glob(cli, runs):
     assert names == ["vision/cifar 10"]
 
 
+def test_what_is_below_a_name_is_pointed_at(cli, runs, monkeypatch):
+    printed = cli("ls", "vision")
+    assert printed.out == ""
+    assert "'vision/**' finds 1 experiment below it" in printed.err
+    assert "**" not in cli("ls", "nothing").err
+    monkeypatch.setenv("COLUMNS", "40")
+    assert "1 column left out for want of room" in cli("ls").err
+
+
+@pytest.mark.parametrize(
+    ("query", "pattern"), [("iris", "iris"), ("vision/cifar 10", "'vision/cifar 10'"), ("vision", "'vision/**'")]
+)
+def test_an_experiment_in_the_place_of_a_query(cli, runs, query, pattern):
+    printed = cli("runs", query, code=2)
+    assert f"`runlore runs -e {pattern}` shows their runs" in printed.err
+    assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["iris", "vision/cifar 10"])
+@pytest.mark.parametrize("command", [["show"], ["logs"], ["artifacts"], ["tag"], ["delete"], ["export", "--run"]])
+def test_an_experiment_in_the_place_of_a_run(cli, runs, command, name):
+    printed = cli(*command, name, code=3)
+    assert f"{name!r} is an experiment; name one of its runs, such as '{name}#-1', the latest" in printed.err
+
+
+@pytest.mark.parametrize("number", ["9", "-9", "x"])
+def test_a_number_that_no_run_has(cli, runs, number):
+    printed = cli("show", f"iris#{number}", code=3)
+    assert f"'iris' has no run #{number}; it has 3 runs, with numbers up to 3" in printed.err
+
+
+def test_keys_that_no_run_has_are_said(cli, runs):
+    printed = cli("runs", "params.learning_rate > 0 and metrics.los < 1 and tags.stage = 'test'")
+    assert printed.err.splitlines() == [
+        "no run matches", "no run has params.learning_rate", "no run has metrics.los; similar: loss",
+    ]  # fmt: skip
+
+
 def test_runs_best_first_show_what_differs(cli, runs):
     printed = cli("runs", "metrics.acc > 0", "--order-by", "-metrics.acc")
     head, *rows = printed.lines
@@ -77,6 +115,24 @@ def test_columns_give_way_where_there_is_no_room(cli, runs, monkeypatch):
     assert "left out for want of room" in printed.err
 
 
+def test_what_most_runs_have_comes_before_what_few_have(cli, store):
+    for index in range(3):
+        with runlore.start("e", params={"a": index} if index == 0 else {"z": index}, capture=False) as run:
+            run.log_metrics({"z": 1.0, **({"a": 1.0} if index == 0 else {})})
+    assert cli("runs").lines[0].split()[2:6] == ["metrics.z", "metrics.a", "params.z", "params.a"]
+
+
+def test_long_names_leave_room_for_numbers(cli, store, monkeypatch):
+    with runlore.start("e", "a long name that somebody typed and could not stop typing", capture=False) as run:
+        run.log_metric("loss", 0.5)
+    monkeypatch.setenv("COLUMNS", "80")
+    head, row = cli("runs").lines
+    assert head.split()[:4] == ["run", "status", "name", "metrics.loss"]
+    assert "a long name that so…" in row
+    monkeypatch.delenv("COLUMNS")
+    assert "could not stop typing" in cli("runs").lines[1]
+
+
 def test_a_run_is_shown_with_all_that_is_known(cli, runs):
     printed = cli("show", "iris#3")
     assert printed.lines[0] == "iris#3 (try 3)"
@@ -118,6 +174,16 @@ def test_children_notes_and_command_are_shown(cli, store):
     printed = cli("show", "sweep#1").out
     for text in ("sweep#2 (small)", "look again", "python 'a b.py'", "0123456789ab (main), changed since"):
         assert text in printed
+
+
+def test_nothing_is_told_from_empty_and_lines_stay_lines(cli, store):
+    params = {"none": None, "empty": "", "list": []}
+    tags = {"word": "", "key": "value"}
+    runlore.start("e", params=params, tags=tags, description="first\nsecond", capture=False).finish()
+    lines = [line.split() for line in cli("show", "e#1").lines]
+    for shown in (["none", "null"], ["empty", '""'], ["list", "[]"], ["word"], ["key", "value"],
+                  ["description", "first"], ["second"]):  # fmt: skip
+        assert shown in lines
 
 
 def test_names_cannot_control_the_terminal(cli, store):

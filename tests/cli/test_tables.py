@@ -66,7 +66,33 @@ def test_runs_that_are_the_same(cli, store):
 
 
 def test_one_run_is_no_comparison(cli, runs):
-    assert "at least two" in cli("diff", "iris#1", code=2).err
+    assert cli("diff", "iris#1", code=2).err == "runlore: 'iris#1' alone cannot differ; name at least two runs\n"
+
+
+def test_sections_stay_together_and_words_are_told_from_nothing(cli, store):
+    for params, tags in (({"a": 1}, {"word": "", "key": "x"}), ({"b": None, "c": ""}, {}), ({}, {"other": ""})):
+        with runlore.start("e", params=params, tags=tags, capture=False) as run:
+            if not params:
+                run.log_metric("loss", 1)
+    rows = [line.split() for line in cli("diff", "e#1", "e#2", "e#3").lines[1:]]
+    sections = [row[0] for row in rows if row[0] in ("run", "params", "metrics", "tags")]
+    assert sections == ["run", "params", "metrics", "tags"]
+    cells = {row[-4]: row[-3:] for row in rows}
+    assert cells["word"] == ["yes", "-", "-"]
+    assert cells["other"] == ["-", "-", "yes"]
+    assert cells["c"] == ["-", '""', "-"]
+    assert "number" not in cells
+    assert "number" in cli("diff", "e#1", "e#2", "--all").out
+
+
+def test_all_runs_of_a_comparison_are_seen_in_a_narrow_terminal(cli, store, monkeypatch):
+    for index in range(3):
+        runlore.start("some/experiment", f"a rather long name of run {index}", capture=False).finish()
+    monkeypatch.setenv("COLUMNS", "70")
+    printed = cli("diff", *(f"some/experiment#{number}" for number in (1, 2, 3)))
+    assert printed.err == ""
+    assert [name[-6:] for name in printed.lines[0].split()[1:]] == ["ment#1", "ment#2", "ment#3"]
+    assert max(map(len, printed.lines)) <= 70
 
 
 def test_an_unknown_experiment_and_similar_ones(cli, runs):

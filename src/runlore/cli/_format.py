@@ -22,6 +22,11 @@ def printable(text: str) -> str:
     return _CONTROL.sub(lambda found: repr(found.group())[1:-1], text) if _CONTROL.search(text) else text
 
 
+def lines(text: str) -> str:
+    """As `printable`, but the lines of the text stay lines: for what people wrote in several."""
+    return "\n".join(printable(line) for line in text.splitlines())
+
+
 def number(value: float) -> str:
     """A number with six significant digits; integers as they are.
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 UNLIMITED = 1_000_000
 MAX_CELL = 60
-"""Characters of one cell where the width is limited."""
+"""Characters of one cell where the width is limited,"""
+MIN_CELL = 16
+"""and of one in a narrow terminal, beside the first column: of a long name the beginning says enough."""
 
 STATUS_STYLES = {"succeeded": "green", "running": "cyan", "failed": "red", "crashed": "magenta", "stopped": "yellow"}
 
@@ -31,6 +33,8 @@ class Column(NamedTuple):
     right: bool = False
     """Numbers are aligned to the right."""
     style: str = ""
+    whole: bool = False
+    """Never cut: uids, which people copy from here, and times."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +107,16 @@ def note(text: str) -> None:
 # -- tables ---------------------------------------------------------------------------------------------------------
 
 
-def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell | str]], *, title: str = "") -> int:
-    """Print a table; the columns further to the right give way where there is no room.
+def print_table(
+    columns: Sequence[Column], rows: Iterable[Sequence[Cell | str]], *, title: str = "", longest: int | None = None
+) -> int:
+    """Print a table; long texts are cut, and the columns further to the right give way, where there is no room.
+
+    Args:
+        columns: their titles, and how they are laid out.
+        rows: of cells or texts.
+        title: above the table.
+        longest: characters of a cell beside the first column; by default a quarter of the width.
 
     Returns:
         How many columns were left out.
@@ -112,7 +124,12 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell | str]],
     cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     limit = width()
     if limit < UNLIMITED:
-        cells = [[Cell(_shorten(cell.text), cell.style) for cell in row] for row in cells]
+        most = [MAX_CELL, *[longest or max(MIN_CELL, min(MAX_CELL, limit // 4))] * (len(columns) - 1)]
+        cells = [
+            [Cell(cell.text if column.whole else _shorten(cell.text, at_most), cell.style)
+             for column, cell, at_most in zip(columns, row, most, strict=True)]
+            for row in cells
+        ]  # fmt: skip
     widths = [
         max([len_of(column.title), *(len_of(row[index].text) for row in cells)]) for index, column in enumerate(columns)
     ]
@@ -134,12 +151,12 @@ def len_of(text: str) -> int:
     return cell_len(text)
 
 
-def _shorten(text: str) -> str:
-    if len_of(text) <= MAX_CELL:
+def _shorten(text: str, most: int) -> str:
+    if len_of(text) <= most:
         return text
     from rich.cells import set_cell_size
 
-    return set_cell_size(text, MAX_CELL - 1).rstrip() + "…"
+    return set_cell_size(text, most - 1).rstrip() + "…"
 
 
 def _fitting(widths: Sequence[int], limit: int) -> int:
@@ -169,16 +186,23 @@ def _print_row(columns: Sequence[Column], row: Sequence[Cell], widths: Sequence[
     console().print(line)
 
 
-def print_fields(fields: Iterable[tuple[str, Cell | str]]) -> None:
-    """Print names and values, one pair a line; pairs without a value are left out."""
-    shown = [(name, cell if isinstance(cell, Cell) else Cell(cell)) for name, cell in fields]
-    shown = [(name, cell) for name, cell in shown if cell.text]
+def print_fields(fields: Iterable[tuple[str, Cell | str | None]]) -> None:
+    """Print names and values; of a value with several lines, the others below the first.
+
+    Pairs with an empty value are left out; None shows the name alone.
+    """
+    shown = []
+    for name, value in fields:
+        cell = value if isinstance(value, Cell) else Cell(value or "")
+        if cell.text or value is None:
+            shown.append((name, cell))
     longest = max((len_of(name) for name, _ in shown), default=0)
     for name, cell in shown:
         head = name + " " * (longest - len_of(name)) + "  "
+        text = cell.text.replace("\n", "\n" + " " * len_of(head))
         if is_coloured():
             from rich.text import Text
 
-            console().print(Text.assemble((head, "dim"), (cell.text, cell.style)))
+            console().print(Text.assemble((head, "dim"), (text, cell.style)))
         else:
-            sys.stdout.write(head + cell.text + "\n")
+            sys.stdout.write((head + text).rstrip() + "\n")

@@ -61,7 +61,7 @@ def artifacts(
         note(f"{title_of(view)} has no artifacts{f' of kind {kind}' if kind else ''}")
         return
     columns = [Column("name"), Column("kind"), Column("size", right=True), Column("step", right=True),
-               Column("logged"), Column("type"), Column("sha256")]  # fmt: skip
+               Column("logged", whole=True), Column("type"), Column("sha256")]  # fmt: skip
     print_table(
         columns,
         [

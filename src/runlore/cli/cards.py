@@ -75,7 +75,8 @@ def cards(
     if not shown:
         note("no card matches" if query or tag or stage else "no card is registered; runlore card register --help")
         return
-    columns = [Column(name) for name in ("card", "version", "aliases", "stage", "registered", "tags", "uid")]
+    titles = ("card", "version", "aliases", "stage", "registered", "tags", "uid")
+    columns = [Column(title, whole=title in ("registered", "uid")) for title in titles]
     print_table(
         columns,
         [

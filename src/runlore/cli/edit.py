@@ -9,7 +9,7 @@ import typer
 from runlore.cli import _format as fmt
 from runlore.cli._options import JsonOption, RunArgument, RunsArgument, StoreOption
 from runlore.cli._output import print_fields, print_json, say
-from runlore.cli._session import open_session, title_of
+from runlore.cli._session import find_run, open_run, open_session, title_of
 from runlore.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ def _each(
     store: str | None, runs: Sequence[str], change: Callable[[RunView], None], done: str, *, json: bool
 ) -> None:  # fmt: skip
     """Change every run, once all of them were found; say or print what became of them."""
-    from runlore.reader.records import attributes, find_view
+    from runlore.reader.records import attributes
 
     session = open_session(store)
-    views = list({view.uid: view for view in (find_view(session, name) for name in runs)}.values())
+    views = list({view.uid: view for view in (find_run(session, name) for name in runs)}.values())
     for view in views:
         change(view)
         if not json:
@@ -56,13 +56,11 @@ def tag(
     if wanted:
         _each(store, [run], lambda view: view.set_tags(wanted), "tagged", json=json)
         return
-    from runlore.reader.records import find_view
-
-    view = find_view(open_session(store), run)
+    view = open_run(store, run)
     if json:
         print_json({"uid": view.uid, "tags": view.tags})
     else:
-        print_fields((fmt.printable(key), fmt.printable(text) or '""') for key, text in view.tags.items())
+        print_fields((fmt.printable(key), fmt.printable(text) or None) for key, text in view.tags.items())
 
 
 def rename(
@@ -97,15 +95,13 @@ def note(
       runlore note iris#3
       runlore note iris#3 --describe 'Baseline of the paper, table 2'
     """
-    from runlore.reader.records import find_view
-
     if text is None:
         if describe:
             raise InvalidArgument("--describe needs a TEXT")
     elif describe:
         _each(store, [run], lambda view: view.set_description(text), "described", json=json)
         return
-    view = find_view(open_session(store), run)
+    view = open_run(store, run)
     if text is not None:
         view.set_note(text)
     if json:
@@ -114,7 +110,7 @@ def note(
         say(f"{title_of(view)}: noted")
     else:
         for found in view.notes:
-            say(fmt.printable(found))
+            say(fmt.lines(found))
 
 
 def archive(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from typing import Annotated, Any
+import shlex
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,11 +15,17 @@ from runlore.cli._options import JsonOption, PatternArgument, StoreOption
 from runlore.cli._output import STATUS_STYLES, Cell, Column, note, print_json, print_table
 from runlore.cli._output import status_cell as status_of
 from runlore.cli._session import open_session
-from runlore.errors import InvalidArgument
+from runlore.errors import InvalidArgument, QuerySyntaxError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runlore.reader.session import Session
 
 DEFAULT_LIMIT = 100
 _HIDDEN = "system/"
 """Hardware metrics are many, and say little of a model."""
+_WHOLE = frozenset({"uid", "parent", "started", "ended"})
 _FIELD = re.compile(r"(params|metrics|tags)\.(?:`([^`]+)`|([^\s<>=!,()]+))")
 
 
@@ -41,9 +50,15 @@ def ls(pattern: PatternArgument = None, store: StoreOption = None, json: JsonOpt
         [fmt.printable(item["experiment"]), f"{item['runs']:,}", fmt.ago(_ns(item["updated"])), _statuses(item)]
         for item in found
     ]
-    if rows:
-        print_table(columns, rows)
-    note(f"{fmt.plural(len(found), 'experiment')} in {session.store.root}")
+    left_out = print_table(columns, rows) if rows else 0
+    which = "" if pattern is None else f" called {pattern!r}"
+    note(f"{fmt.plural(len(found), 'experiment')}{fmt.printable(which)} in {session.store.root}")
+    if pattern is not None and not found:
+        below = experiment_records(session, f"{pattern.rstrip('/')}/**")
+        if below:
+            note(fmt.printable(f"'{pattern.rstrip('/')}/**' finds {fmt.plural(len(below), 'experiment')} below it"))
+    if left_out:
+        note(f"{fmt.plural(left_out, 'column')} left out for want of room; --json has all")
 
 
 def _ns(time: str) -> int:
@@ -93,7 +108,11 @@ def runs(
     from runlore.reader.records import run_records
 
     session = open_session(store)
-    page = session.page(query, order_by, limit or None, experiment=experiment or None)
+    try:
+        page = session.page(query, order_by, limit or None, experiment=experiment or None)
+    except QuerySyntaxError as error:
+        _suggest_experiment(session, query, error)
+        raise
     records = run_records(session, [key.id for key in page.runs])
     more = page.next_cursor is not None
     if json:
@@ -101,15 +120,49 @@ def runs(
         return
     if not records:
         note("no run matches" if query or experiment else f"no runs in {session.store.root}")
+        for hint in _unknown_keys(session, f"{query or ''} {order_by or ''}"):
+            note(hint)
         return
     wanted = _split(columns) if columns else _columns(records, f"{query or ''} {order_by or ''}")
-    heads = [Column("run"), *(Column(_title(name), right=name.startswith("metrics.")) for name in wanted)]
+    heads = [
+        Column("run"),
+        *(Column(_title(name), right=name.startswith("metrics."), whole=name in _WHOLE) for name in wanted),
+    ]
     rows = [[_run_name(record), *(_cell(record, name) for name in wanted)] for record in records]
     left_out = print_table(heads, rows)
     if more:
         note(f"the first {len(records):,} runs; --limit 0 shows all")
     if left_out:
         note(f"{fmt.plural(left_out, 'column')} left out for want of room; --columns chooses, --json has all")
+
+
+def _suggest_experiment(session: Session, query: str | None, error: QuerySyntaxError) -> None:
+    """Tell who named an experiment, as most commands want it, how that is done here.
+
+    Raises:
+        InvalidArgument: the query is the name of an experiment, or of what is above some.
+    """
+    from runlore.reader.records import experiment_records
+
+    name = (query or "").strip().rstrip("/")
+    for record in experiment_records(session) if name else ():
+        if record["experiment"] == name or record["experiment"].startswith(f"{name}/"):
+            pattern = shlex.quote(name if record["experiment"] == name else f"{name}/**")
+            raise InvalidArgument(
+                f"{query!r} names experiments, and is no query; `runlore runs -e {pattern}` shows their runs"
+            ) from error
+
+
+def _unknown_keys(session: Session, text: str) -> Iterator[str]:
+    """What to say of params, metrics and tags that a query names and that no run has."""
+    from runlore.reader.records import keys_of
+
+    for kind, quoted, plain in dict.fromkeys(_FIELD.findall(text)):
+        key, known = quoted or plain, keys_of(session, kind)
+        if key not in known:
+            similar = difflib.get_close_matches(key, known, 3)
+            hint = f"; similar: {', '.join(similar)}" if similar else ""
+            yield fmt.printable(f"no run has {kind}.{key}{hint}")
 
 
 def _run_name(record: dict[str, Any]) -> str:
@@ -153,7 +206,9 @@ def _columns(records: list[dict[str, Any]], mentioned: str) -> list[str]:
 
 
 def _keys(records: list[dict[str, Any]], kind: str) -> list[str]:
-    return sorted({key for record in records for key in record[kind]})
+    """Those that most runs have come first."""
+    counts = Counter(key for record in records for key in record[kind])
+    return sorted(counts, key=lambda key: (-counts[key], key))
 
 
 def _differs(records: list[dict[str, Any]], key: str) -> bool:

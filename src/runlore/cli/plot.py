@@ -13,7 +13,7 @@ import typer
 from runlore.cli import _format as fmt
 from runlore.cli._options import ExperimentArgument, JsonOption, StoreOption
 from runlore.cli._output import UNLIMITED, is_coloured, note, print_json, say, width
-from runlore.cli._session import open_session, title_of
+from runlore.cli._session import find_run, open_session, title_of
 from runlore.errors import NotFound
 
 if TYPE_CHECKING:
@@ -72,11 +72,10 @@ def plot(
 
 def _views(session: Session, experiment: str, run: list[str] | None, limit: int) -> list[RunView]:
     from runlore.reader import experiment as open_experiment
-    from runlore.reader.records import find_view
 
     name, mark, number = experiment.rpartition("#")
     if mark and number.lstrip("-").isdigit() and name:
-        return [find_view(session, experiment)]
+        return [find_run(session, experiment)]
     found = open_experiment(experiment, store=session.store)
     if run:
         return [found.run(int(one)) if one.lstrip("-").isdigit() and len(one) < 12 else found.run(one) for one in run]

@@ -54,9 +54,9 @@ def show(run: RunArgument, store: StoreOption = None, json: JsonOption = False) 
         )
         return
     _show_attributes(view)
-    _show_values("params", view.params)
+    _show_values("params", {key: _param(value) for key, value in view.params.items()})
     _show_metrics(series)
-    _show_values("tags", view.tags)
+    _show_values("tags", {key: fmt.printable(text) or None for key, text in view.tags.items()})
     _show_artifacts(view)
     _show_end(view)
 
@@ -110,8 +110,8 @@ def _show_attributes(view: RunView) -> None:
             ("group", fmt.value(view.group)),
             ("parent", fmt.value(view.parent)),
             ("children", ", ".join(title_of(child) for child in children[:10]) + (" …" if len(children) > 10 else "")),
-            ("description", fmt.value(view.description)),
-            *(("note", fmt.printable(text)) for text in view.notes),
+            ("description", fmt.lines(view.description or "")),
+            *(("note", fmt.lines(text)) for text in view.notes),
             ("command", fmt.printable(shlex.join(facts.get("command", {}).get("argv", ())))),
             ("commit", _commit(facts.get("git", {}))),
             ("points", f"{view.points:,}"),
@@ -123,11 +123,15 @@ def _show_attributes(view: RunView) -> None:
     )
 
 
-def _show_values(title: str, values: dict[str, Any]) -> None:
+def _param(value: Any) -> str:
+    return "null" if value is None else fmt.value(value) or '""'
+
+
+def _show_values(title: str, values: dict[str, str | None]) -> None:
     if values:
         say()
         say(title, "bold")
-        print_fields((f"  {fmt.printable(key)}", fmt.value(found) or '""') for key, found in values.items())
+        print_fields((f"  {fmt.printable(key)}", text) for key, text in values.items())
 
 
 def _show_metrics(series: dict[str, dict[str, Any]]) -> None:

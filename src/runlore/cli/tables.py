@@ -9,8 +9,9 @@ import typer
 
 from runlore.cli import _format as fmt
 from runlore.cli._options import ExperimentArgument, JsonOption, RunsArgument, StoreOption
-from runlore.cli._output import Column, note, print_json, print_table, say
-from runlore.cli._session import open_session
+from runlore.cli._output import UNLIMITED, Column, len_of, note, print_json, print_table, say, width
+from runlore.cli._session import find_run, open_session
+from runlore.errors import InvalidArgument
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,10 +145,11 @@ def diff(
       runlore diff 0192f0c1a2b4 0192f0c1b771 --json
     """
     from runlore.reader import compare
-    from runlore.reader.records import find_view
 
+    if len(runs) < 2:
+        raise InvalidArgument(f"{runs[0]!r} alone cannot differ; name at least two runs")
     session = open_session(store)
-    views = [find_view(session, name) for name in runs]
+    views = [find_run(session, name) for name in runs]
     frame = compare(views, everything=everything)
     rows = [(*index, *values) for index, values in zip(frame.index, frame.to_numpy().tolist(), strict=True)]
     if json:
@@ -161,13 +163,53 @@ def diff(
     if not rows:
         say("no difference")
         return
-    rows = [row for row in rows if not str(row[1]).startswith("system/") or everything]
-    columns = [Column(""), Column("key"), *(Column(fmt.printable(str(name))) for name in frame.columns)]
+    rows = [row for row in rows if everything or not (row[1].startswith("system/") or row[:2] in _IN_THE_TITLE)]
+    rows.sort(key=lambda row: _SECTIONS.index(row[0]))
+    for_key, share = _shares([len_of(row[1]) for row in rows], len(views))
+    columns = [Column(""), Column("key", whole=True), *(Column(_tail(str(name), share)) for name in frame.columns)]
     shown = ""
     cells = []
     for section, key, *values in rows:
-        cells.append(["" if section == shown else section, fmt.printable(key), *(fmt.value(v) or "-" for v in values)])
+        cells.append(
+            [
+                "" if section == shown else section,
+                _tail(key, for_key),
+                *(_side(section, key, value) for value in values),
+            ]
+        )
         shown = section
-    left_out = print_table(columns, cells)
+    left_out = print_table(columns, cells, longest=share)
     if left_out:
         note(f"{fmt.plural(left_out, 'run')} left out for want of room; --json has all")
+
+
+_SECTIONS = ("run", "params", "metrics", "tags", "artifacts")
+_IN_THE_TITLE = (("run", "experiment"), ("run", "number"))
+
+
+def _side(section: str, key: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if section == "tags" and value == "":
+        return "yes"
+    return fmt.duration(value) if key == "duration_s" else fmt.value(value) or '""'
+
+
+def _tail(name: str, most: int) -> str:
+    """A path, or the name of a run; of one that is too long the end, which tells it from others."""
+    text = fmt.printable(name)
+    if len_of(text) <= most:
+        return text
+    while len_of(text) >= most:
+        text = text[1:]
+    return f"…{text}"
+
+
+def _shares(keys: list[int], runs: int) -> tuple[int, int]:
+    """Characters that a key, and that each value, may have, so that all runs are seen."""
+    limit = width()
+    if limit == UNLIMITED:
+        return UNLIMITED, UNLIMITED
+    for_key = min(max(keys, default=0), max(12, limit // 4))
+    section = max(map(len, _SECTIONS))
+    return for_key, max(8, (limit - section - 2 - for_key) // runs - 2)

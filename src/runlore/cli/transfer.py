@@ -15,7 +15,7 @@ from runlore.cli._errors import ERROR
 from runlore.cli._options import JsonOption, PatternArgument, StoreOption
 from runlore.cli._output import note, print_json, say
 from runlore.cli._progress import Bar
-from runlore.cli._session import open_session
+from runlore.cli._session import find_run, open_session
 from runlore.errors import AlreadyExists, InvalidArgument, NotFound
 
 if TYPE_CHECKING:
@@ -158,12 +158,11 @@ def export(
 
 def _views(session: Session, experiment: str | None, runs: list[str], query: str | None) -> list[RunView]:
     from runlore.reader import RunView
-    from runlore.reader.records import find_view
 
     if runs:
         if experiment is not None or query is not None:
             raise InvalidArgument("--run names the runs; leave EXPERIMENT and --query away")
-        return [find_view(session, name) for name in runs]
+        return [find_run(session, name) for name in runs]
     page = session.page(query, "started", None, experiment=experiment)
     if not page.runs:
         raise NotFound("no run matches; `runlore ls` lists what is there")

@@ -68,6 +68,18 @@ def experiment_records(session: Session, pattern: str | None = None) -> list[dic
     return list(found.values())
 
 
+def keys_of(session: Session, kind: str) -> list[str]:
+    """All keys that runs have, sorted.
+
+    Args:
+        session: the store, up to date.
+        kind: `params`, `metrics` or `tags`.
+    """
+    table = {"params": schema.params, "metrics": schema.metrics, "tags": schema.tags}[kind]
+    with session.catalog.connect() as connection:
+        return sorted(key for (key,) in connection.execute(select(table.c.key).distinct()))
+
+
 def run_records(session: Session, ids: Sequence[int]) -> list[dict[str, Any]]:
     """Runs in the order of the ids: their attributes, then `params`, `metrics` (last values) and `tags` by key."""
     rows = session.rows(ids)
