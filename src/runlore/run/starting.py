@@ -15,9 +15,14 @@ from runlore.names import check_key, check_path_name, is_uid
 from runlore.run import ends
 from runlore.run.handle import Run, check_columns
 from runlore.store import DirectoryStore, open_store
+from runlore.store.directory import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+_PYTHON = sys.version.split(" ", 1)[0]
+_users: dict[int, str] = {}
+"""Names of users that were looked up."""
 
 
 def start(
@@ -70,8 +75,9 @@ def start(
     flat, tag_values = _checked(name, params, tags, description, group)
     parent_uid = _uid_of(parent)
     captures = _captures(capture)
-    check_columns(columns or {})
-    to_json(dict(columns or {}), "columns")
+    if columns:
+        check_columns(columns)
+        to_json(dict(columns), "columns")
     if uid is not None and not is_uid(uid):
         raise InvalidName(f"uid={uid!r} is no uid: 32 hexadecimal digits, as runlore.model.new_uid() gives")
     place = open_store(store, create=not isinstance(join, str))
@@ -83,7 +89,8 @@ def start(
     if new is not None and not owner:
         raise AlreadyExists(f"experiment {experiment!r} has a run with the uid {uid!r}; to go on with it, resume it")
     path = place.run_directory(experiment, uid)
-    journal = open_journal(place.journal_directory(path), uid, config.journal_mode(), fsync=config.fsync())
+    journals = f"{path}/{JOURNAL}" if owner else place.journal_directory(path)
+    journal = open_journal(journals, uid, config.journal_mode(), fsync=config.fsync())
     if columns:
         journal.columns(columns)
     if owner:
@@ -246,7 +253,7 @@ def _about(
 
 
 def _process() -> dict[str, Any]:
-    return {"host": os.uname().nodename, "pid": os.getpid(), "python": sys.version.split(" ", 1)[0], "user": _user()}
+    return {"host": os.uname().nodename, "pid": os.getpid(), "python": _PYTHON, "user": _user()}
 
 
 def _user() -> str:
@@ -254,9 +261,12 @@ def _user() -> str:
         user = os.environ.get(variable)
         if user:
             return user
-    import pwd
+    uid = os.getuid()
+    if uid not in _users:
+        import pwd
 
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())  # a container's user without an entry
+        try:
+            _users[uid] = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            _users[uid] = str(uid)  # a container's user without an entry
+    return _users[uid]

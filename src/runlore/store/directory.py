@@ -22,6 +22,7 @@ from runlore.names import encode_path, is_uid
 from runlore.store import blobs, numbers
 
 FORMAT = "1"
+_FORMAT_CONTENT = f"{FORMAT}\n".encode("ascii")
 JOURNAL = "journal"
 
 
@@ -40,6 +41,8 @@ def open_store(store: str | os.PathLike[str] | DirectoryStore | None = None, *, 
     if isinstance(store, DirectoryStore):
         return store
     opened = DirectoryStore(store_path(store))
+    if opened.has_format():
+        return opened
     if not opened.exists():
         if not create:
             raise StoreNotFound(
@@ -88,7 +91,7 @@ class DirectoryStore:
         try:
             os.makedirs(self.runs_root, exist_ok=True)
             _write_once(os.path.join(self.root, ".gitignore"), "*\n")
-            _write_once(os.path.join(self.root, "format"), FORMAT + "\n")
+            _write_once(os.path.join(self.root, "format"), _FORMAT_CONTENT.decode("ascii"))
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise ReadOnlyStore(
@@ -100,6 +103,19 @@ class DirectoryStore:
                     f"store={self.root!r} cannot be a store: a file is in the way ({error.filename!r})"
                 ) from error
             raise
+
+    def has_format(self) -> bool:
+        """Whether a store of this version's layout is there. Opens one file, and says nothing of what is wrong."""
+        try:
+            descriptor = os.open(f"{self.root}/format", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            return os.read(descriptor, 64) == _FORMAT_CONTENT
+        except OSError:
+            return False
+        finally:
+            os.close(descriptor)
 
     def check_format(self) -> None:
         """Raise `UnsupportedFormat` if a newer version of Runlore made this store."""
@@ -125,7 +141,7 @@ class DirectoryStore:
 
     def run_directory(self, experiment: str, uid: str) -> str:
         """Where a run of this experiment is, or would be."""
-        return os.path.join(self.runs_root, encode_path(experiment), uid)
+        return f"{self.root}/runs/{encode_path(experiment)}/{uid}"
 
     def create_run(self, experiment: str, uid: str) -> bool:
         """Make the directory of a run. Returns whether it is new: of several processes, exactly one is told so.
@@ -144,7 +160,10 @@ class DirectoryStore:
                     make_folders(os.path.dirname(directory))
                 else:
                     break
-            os.makedirs(os.path.join(directory, JOURNAL), exist_ok=True)
+            try:
+                os.mkdir(f"{directory}/{JOURNAL}")
+            except (FileExistsError, FileNotFoundError):  # a process that joins made it; the experiment is removed
+                os.makedirs(f"{directory}/{JOURNAL}", exist_ok=True)
         except FileExistsError:
             return False
         except OSError as error:
@@ -189,7 +208,7 @@ class DirectoryStore:
 
     def claim_number(self, experiment: str, uid: str) -> int:
         """The next number of the experiment, for this run alone. See `runlore.store.numbers`."""
-        return numbers.claim(os.path.join(self.root, "numbers", encode_path(experiment)), uid)
+        return numbers.claim(f"{self.root}/numbers/{encode_path(experiment)}", uid)
 
     # -- contents -----------------------------------------------------------------------------------------------
 

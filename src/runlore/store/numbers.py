@@ -20,18 +20,20 @@ def claim(directory: str, uid: str) -> int:
         directory: where the claims of the experiment are; made if need be.
         uid: the run that gets the number.
     """
-    number = _first_free(directory, _seen.get(directory, 0))
-    while not claim_one(directory, number, uid):
-        number += 1
+    known = _seen.get(directory, 0)
+    number = known + 1
+    if not (known and os.path.exists(f"{directory}/{known}") and claim_one(directory, number, uid)):
+        number = _first_free(directory, known)
+        while not claim_one(directory, number, uid):
+            number += 1
     _seen[directory] = number
     return number
 
 
 def claim_one(directory: str, number: int, uid: str) -> bool:
     """Claim this number for the run; False: it is taken."""
-    path = os.path.join(directory, str(number))
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(f"{directory}/{number}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     except FileExistsError:
         return False
     except FileNotFoundError:
