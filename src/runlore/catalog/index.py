@@ -17,31 +17,19 @@ from sqlalchemy import bindparam, delete, func, select
 from runlore import model
 from runlore.catalog import schema
 from runlore.catalog.changes import Changes, find_changes
+from runlore.catalog.database import insert_rows
+from runlore.catalog.journals import JournalsReader, Mark
 from runlore.catalog.summary import Detail, MetricSummary, RunSummary
-from runlore.journal import format as fmt
-from runlore.journal import liveness
-from runlore.journal.decode import CLOSED, Context, read
+from runlore.journal.decode import Context
 from runlore.model import uid_time_ns
-from runlore.store.directory import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection, Engine
 
-_BATCH_RUNS = 200
-_PIECE_BYTES = 1 << 26
+_BATCH_RUNS = 500
 _SEALED = "events.parquet"
-
-
-class _Mark(NamedTuple):
-    """How far a journal was read, as in the table of journals."""
-
-    offset: int
-    state: str
-    context: str
-    lost: int
-    damage: str
 
 
 class _Known(NamedTuple):
@@ -51,7 +39,7 @@ class _Known(NamedTuple):
     detail: str
     sealed: str | None
     points: int
-    marks: dict[str, _Mark]
+    marks: dict[str, Mark]
     """By writer."""
 
 
@@ -63,7 +51,7 @@ class _Gain(NamedTuple):
     known: _Known | None
     summary: RunSummary
     """Of the gain alone; its `detail` of the whole run."""
-    marks: dict[str, _Mark]
+    marks: dict[str, Mark]
     alive: bool | None
     """Whether some writer lives; None: every journal is closed."""
     liveness: str | None
@@ -130,13 +118,13 @@ def _load(connection: Connection, paths: Sequence[str]) -> dict[str, _Known]:
     rows = connection.execute(
         select(runs.c.path, runs.c.id, runs.c.detail, runs.c.sealed, runs.c.points).where(runs.c.path.in_(paths))
     ).all()
-    marks: dict[int, dict[str, _Mark]] = {row.id: {} for row in rows}
+    marks: dict[int, dict[str, Mark]] = {row.id: {} for row in rows}
     if rows:
         columns = (journals.c.offset, journals.c.state, journals.c.context, journals.c.lost, journals.c.damage)
         for run_id, writer, *mark in connection.execute(
             select(journals.c.run_id, journals.c.writer, *columns).where(journals.c.run_id.in_(list(marks)))
         ):
-            marks[run_id][writer] = _Mark(*mark)
+            marks[run_id][writer] = Mark(*mark)
     return {row.path: _Known(row.id, row.detail, row.sealed, row.points, marks[row.id]) for row in rows}
 
 
@@ -146,7 +134,7 @@ def _read_run(root: str, path: str, mtime_ns: int, known: _Known | None) -> _Gai
     sealed = _sealed_identity(directory)
     replace = known is None or sealed != known.sealed
     summary = RunSummary()
-    marks: dict[str, _Mark] = {}
+    marks: dict[str, Mark] = {}
     if sealed and replace:
         from runlore.store.sealed import read_summary
 
@@ -154,11 +142,11 @@ def _read_run(root: str, path: str, mtime_ns: int, known: _Known | None) -> _Gai
         summary = RunSummary.load(footer["summary"])
         for writer, about in footer["writers"].items():
             offset = Context.load(about["context"]).offset
-            marks[writer] = _Mark(offset, "sealed", about["context"], about["lost"], json.dumps(about["damage"]))
+            marks[writer] = Mark(offset, "sealed", about["context"], about["lost"], json.dumps(about["damage"]))
     elif known is not None and not replace:
         summary.detail = Detail.load(known.detail)
         marks = dict(known.marks)
-    reader = _JournalsReader(directory, summary, marks)
+    reader = JournalsReader(directory, summary, marks)
     if not reader.read():
         return None
     return _Gain(
@@ -172,72 +160,6 @@ def _sealed_identity(directory: str) -> str | None:
     except FileNotFoundError:
         return None
     return f"{found.st_size}-{found.st_mtime_ns}-{found.st_ino}"
-
-
-class _JournalsReader:
-    """Reads what the journals of one run gained."""
-
-    def __init__(self, directory: str, summary: RunSummary, marks: dict[str, _Mark]) -> None:
-        self.directory = directory
-        self.summary = summary
-        self.marks = marks
-        self.alive: bool | None = None
-        self.liveness: str | None = None
-        self.settled = True
-
-    def read(self) -> bool:
-        """Returns whether the run is still there."""
-        journals = os.path.join(self.directory, JOURNAL)
-        try:
-            names = sorted(name for name in os.listdir(journals) if name.endswith(fmt.SUFFIX))
-        except FileNotFoundError:
-            return os.path.isdir(self.directory)
-        for name in names:
-            try:
-                self._journal(os.path.join(journals, name), name.removesuffix(fmt.SUFFIX))
-            except FileNotFoundError:  # noqa: PERF203 - it ends the loop
-                return False  # it is being sealed or moved; the next refresh sees the result
-        return True
-
-    def _journal(self, path: str, writer: str) -> None:
-        mark = self.marks.get(writer)
-        if mark is not None and mark.state == "closed":
-            return
-        context = Context.load(mark.context) if mark is not None else None
-        damage = json.loads(mark.damage) if mark is not None else []
-        header = context.header if context is not None and context.header else _header(path)
-        alive, how = liveness.is_alive(path, header)  # before reading: a dead writer writes no more
-        while True:
-            chunk = read(path, context, max_bytes=_PIECE_BYTES)
-            self.summary.add_points(chunk.points, chunk.context.keys)
-            self.summary.add_events(writer, chunk.events)
-            context = chunk.context
-            damage.extend(
-                f"{writer}: {item.reason}, at {item.offset:,} ({item.length:,} bytes)" for item in chunk.damage
-            )
-            if not chunk.more:
-                break
-        closed = chunk.state == CLOSED
-        if alive and not closed:
-            self.alive, self.liveness, self.settled = True, how, False
-        elif not closed:
-            self.alive, self.liveness = bool(self.alive), self.liveness or how
-            if header.get("boot", liveness.boot_id()) != liveness.boot_id():
-                self.settled = False  # a copy of a run that may go on elsewhere, and be copied again
-        state = "closed" if closed else "open"
-        self.marks[writer] = _Mark(context.offset, state, context.dump(), chunk.lost, json.dumps(damage))
-
-
-def _header(path: str) -> dict[str, Any]:
-    with open(path, "rb") as file:
-        data = file.read(fmt.FRAME_BYTES)
-    if len(data) < fmt.HEADER_BYTES or data[:8] != fmt.MAGIC:
-        return {"lock": True}
-    length = fmt.FILE_HEADER.unpack_from(data)[4]
-    try:
-        return dict(json.loads(data[fmt.HEADER_BYTES : fmt.HEADER_BYTES + length]))
-    except ValueError:
-        return {"lock": True}  # damaged; the decoder says so
 
 
 # -- applying -------------------------------------------------------------------------------------------------------
@@ -260,7 +182,7 @@ def _apply(connection: Connection, gains: list[_Gain]) -> None:
         _collect(new, gain, run_id)
     for name, rows in new.items():
         if rows:
-            connection.execute(_TABLES[name].insert(), rows)
+            insert_rows(connection, _TABLES[name], rows)
 
 
 _TABLES = {

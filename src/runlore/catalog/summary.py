@@ -108,12 +108,10 @@ def summarise_points(points: Points, keys: Mapping[int, str]) -> dict[str, Metri
 def _extreme(function: Any, value: Any, starts: Any, ends: Any) -> tuple[Any, Any]:
     """The extreme of each group, and where it stands first (the group's start when all are NaN)."""
     extreme = function.reduceat(value, starts)
-    hits = np.flatnonzero(value == np.repeat(extreme, ends - starts))
-    group = np.searchsorted(starts, hits, side="right") - 1
-    at = starts.copy()
-    which, index = np.unique(group, return_index=True)
-    at[which] = hits[index]
-    return extreme, at
+    count = len(value)
+    hits = np.where(value == np.repeat(extreme, ends - starts), np.arange(count), count)
+    at = np.minimum.reduceat(hits, starts)
+    return extreme, np.where(at == count, starts, at)
 
 
 def _step(step: float) -> float | None:
