@@ -22,6 +22,23 @@ def test_threads_get_distinct_numbers(tmp_path):
     assert sorted(found) == list(range(1, 201))
 
 
+@given(others=st.lists(st.sampled_from(["claim", "another claims", "a hundred more are claimed", "all are removed"])))
+def test_consecutive_whatever_others_do_between_two_claims(tmp_path_factory, others):
+    directory, next_number = tmp_path_factory.mktemp("numbers"), 1
+    for what in others:
+        if what == "all are removed":
+            for claim in directory.iterdir():
+                claim.unlink()
+            next_number = 1
+        elif what == "claim":
+            assert numbers.claim(str(directory), "y" * 32) == next_number
+            next_number += 1
+        else:
+            for _ in range(100 if what.startswith("a hundred") else 1):
+                assert numbers.claim_one(str(directory), next_number, "x" * 32)
+                next_number += 1
+
+
 @given(taken=st.sets(st.integers(1, 40)))
 def test_a_number_that_is_taken_is_never_given_out_again(tmp_path_factory, taken):
     directory = tmp_path_factory.mktemp("numbers")
