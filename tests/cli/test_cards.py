@@ -8,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import runlore
 from runlore import registry
 from runlore.cli import cards
 from runlore.errors import AlreadyExists, CardNotFound, InvalidArgument, InvalidName
@@ -31,6 +32,17 @@ def run(*arguments):
 
 def run_json(*arguments):
     return json.loads(run(*arguments, "--json"))
+
+
+def test_a_card_says_which_run_made_it_and_times_as_all_do():
+    with runlore.start("train/it", "night", capture=False) as made:
+        registry.register("model", "a", "b", run=made)
+    registry.register("model", "a", "elsewhere", run="0" * 32)
+    assert f"train/it#1 (night)  {made.uid}" in run("card", "show", "model/a/b")
+    assert "0" * 32 in run("card", "show", "model/a/elsewhere")
+    shown = run_json("card", "show", "model/a/b")
+    assert shown["run"] == made.uid
+    assert all(shown[name].endswith("Z") for name in ("registered", "updated"))
 
 
 def test_register_show_list_download(tmp_path):

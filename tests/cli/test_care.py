@@ -53,6 +53,16 @@ def test_only_the_best_models_are_kept(cli, store):
     cli("doctor")
 
 
+def test_contents_that_are_too_young_are_said(cli, runs):
+    cli("delete", "iris#1")
+    printed = cli("gc", "--older-than", "0")
+    assert "1 run, 0 files of contents removed" in printed.out
+    assert printed.err == "1 file of contents, younger than 1h, is left for a later gc; --grace\n"
+    assert len(cli("gc", "--json").json()["waiting"]) == 1
+    assert cli("gc", "--grace", "0", "--json").json()["waiting"] == []
+    assert cli("gc").err == ""
+
+
 def test_options_that_belong_together(cli, runs):
     cli("gc", "--keep-best", "2", code=2)
     cli("gc", "iris", code=2)
@@ -94,6 +104,7 @@ def test_damage_is_found_and_said(cli, runs, store):
         file.write(b"something else")
     printed = cli("doctor", code=1)
     assert printed.lines[0] == f"wrong  contents  blobs/{name[:2]}/{name}"
+    assert "\\n" not in printed.out
     document = cli("doctor", "--repair", "--json", code=1).json()
     assert [item["repaired"] for item in document["findings"]] == [True, False]
     assert document["ok"] is False

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import runlore
 from runlore.cli.plot import thin
 
 
@@ -12,6 +13,27 @@ def test_a_chart_of_several_runs_without_a_terminal(cli, runs):
     assert "iris#3" in printed.out
     assert "\x1b" not in printed.out
     assert max(map(len, printed.lines)) <= 100
+
+
+def test_a_legend_names_every_run_however_long_its_name_is(cli, store, monkeypatch):
+    for index in range(3):
+        with runlore.start("e", f"{'a very long name ' * 8}{index}", capture=False) as run:
+            run.log_metrics({"loss": index}, step=0)
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = cli("plot", "e", "loss").lines
+    assert [line.split()[:2] for line in lines[-3:]] == [["o", "e#1"], ["x", "e#2"], ["+", "e#3"]]
+    assert max(map(len, lines)) <= 60
+
+
+def test_the_newest_runs_that_have_the_metric_are_drawn(cli, store):
+    for index in range(5):
+        with runlore.start("e", capture=False) as run:
+            run.log_metric("rare" if index < 3 else "other", index, step=0)
+    printed = cli("plot", "e", "rare", "-n", "2")
+    assert [line.split()[-1] for line in printed.lines[-2:]] == ["e#2", "e#3"]
+    assert "the newest 2 of 3 runs" in printed.err
+    assert len(cli("plot", "e", "rare", "-n", "2", "--json").json()["series"]) == 2
+    assert "newest" not in cli("plot", "e", "rare").err
 
 
 @pytest.mark.parametrize("axis", ["step", "time", "relative"])

@@ -121,3 +121,11 @@ def test_completion(many, words, proposed):
     )  # fmt: skip
     found = done.stdout.split()
     assert [name for name in found if name in proposed] == proposed
+
+
+def test_a_chart_has_the_background_of_the_terminal(many):
+    terminal = processes.Terminal("plot", "many/runs", "loss", "-n", "2", columns=80)
+    assert terminal.wait() == 0
+    assert "\x1b[38;5;" in terminal.text
+    assert "\x1b[48;" not in terminal.text
+    assert "many/runs#40" in terminal.text

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from io import StringIO
 
 import pandas as pd
 import pytest
 
 import runlore
-from runlore.store import claims
+from runlore.store import claims, open_store
+from runlore.store.seal import seal_store
 
 
 def test_another_store_is_merged(cli, runs, tmp_path):
@@ -87,6 +89,45 @@ def test_a_file_is_not_replaced_unasked(cli, runs, tmp_path):
     assert path.read_text() == "mine"
     cli("export", "-o", path, "--force")
     assert path.read_text().startswith("experiment,")
+
+
+def test_an_ending_that_says_nothing_is_asked_about(cli, runs, tmp_path):
+    assert "the ending '.json'; use .parquet, .csv, .jsonl, .runlore" in cli("export", "-o", "x.json", code=2).err
+    assert not (tmp_path / "x.json").exists()
+    cli("export", "-o", "x.json", "--format", "jsonl")
+    cli("export", "-o", "plain")
+    assert (tmp_path / "plain").read_text().startswith("experiment,")
+
+
+def damage(uid: str) -> None:
+    seal_store(open_store())
+    path = os.path.join(runlore.get_run(uid).directory, "events.parquet")
+    with open(path, "r+b") as file:
+        file.seek(os.path.getsize(path) // 3)
+        file.write(b"\0" * 60)
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "runlore"])
+def test_a_run_that_cannot_be_read_does_not_keep_the_others_from_being_written(cli, runs, tmp_path, ending):
+    claims.claim(open_store().root, "luml", "damaged", {"uid": runs[1]})
+    damage(runs[1])
+    path = tmp_path / f"out.{ending}"
+    printed = cli("export", "-o", path, code=1)
+    assert ": 3 runs, " in printed.out
+    assert printed.err.startswith(f"left out: run {runs[1]}: ")
+    assert printed.err.count("\n") == 1
+    assert cli("export", "-o", path, "--force", "--json", code=1).json()["damaged"] == [runs[1]]
+    if ending == "runlore":
+        assert cli("import", path, "--store", tmp_path / "other").out.startswith("3 runs added")
+    elif ending == "jsonl":
+        assert {json.loads(line)["uid"] for line in path.read_text().splitlines()} == {*runs} - {runs[1]}
+
+
+def test_a_run_that_is_damaged_there_is_left_out(cli, runs, store, tmp_path):
+    damage(runs[1])
+    printed = cli("merge", store, "--store", tmp_path / "new", code=1)
+    assert printed.out.startswith("3 runs added")
+    assert printed.err == f"left out: runs/iris/{runs[1]} is damaged\n"
 
 
 def test_runs_by_name(cli, runs):

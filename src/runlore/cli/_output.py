@@ -126,7 +126,7 @@ def print_table(
     if limit < UNLIMITED:
         most = [MAX_CELL, *[longest or max(MIN_CELL, min(MAX_CELL, limit // 4))] * (len(columns) - 1)]
         cells = [
-            [Cell(cell.text if column.whole else _shorten(cell.text, at_most), cell.style)
+            [Cell(cell.text if column.whole else shorten(cell.text, at_most), cell.style)
              for column, cell, at_most in zip(columns, row, most, strict=True)]
             for row in cells
         ]  # fmt: skip
@@ -151,7 +151,8 @@ def len_of(text: str) -> int:
     return cell_len(text)
 
 
-def _shorten(text: str, most: int) -> str:
+def shorten(text: str, most: int) -> str:
+    """The text in at most so many columns of a terminal, with an ellipsis where it was cut."""
     if len_of(text) <= most:
         return text
     from rich.cells import set_cell_size

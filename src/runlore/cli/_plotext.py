@@ -15,16 +15,25 @@ if TYPE_CHECKING:
 
 
 _MARKERS = "ox+*#@%&"
+_COLOURS = (12, 10, 9, 14, 13, 11, 208, 245)
+"""Of the palette of 256 that terminals have: readable on dark and on light."""
+
+
+def sign_of(index: int, *, coloured: bool) -> tuple[str, str]:
+    """What tells a line from others, for a legend: text, and its style."""
+    if coloured:
+        return "━━", f"color({_COLOURS[index % len(_COLOURS)]})"
+    return _MARKERS[index % len(_MARKERS)], ""
 
 
 def draw(
-    series: Sequence[tuple[str, NDArray[np.float64], NDArray[np.float64]]], *, title: str, x_label: str,
+    series: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], *, title: str, x_label: str,
     width: int, height: int, log_y: bool, times: bool, coloured: bool,
 ) -> str:  # fmt: skip
-    """A line chart as text.
+    """A line chart as text, without a legend.
 
     Args:
-        series: name, x and y of each line.
+        series: x and y of each line.
         title: above the chart.
         x_label: below it.
         width: in characters.
@@ -46,13 +55,16 @@ def draw(
     plotext.xlabel(x_label)
     if not coloured:
         plotext.theme("clear")
+    for part in (plotext.canvas_color, plotext.axes_color, plotext.ticks_color):
+        part("default")  # what the terminal has, be it dark or light
     if log_y:
         plotext.yscale("log")
     one_marker = "braille" if coloured or len(series) == 1 else ""
-    for index, (name, x, y) in enumerate(series):
-        plotext.plot(x.tolist(), y.tolist(), label=name, marker=one_marker or _MARKERS[index % len(_MARKERS)])
+    for index, (x, y) in enumerate(series):
+        marker = one_marker or _MARKERS[index % len(_MARKERS)]
+        plotext.plot(x.tolist(), y.tolist(), marker=marker, color=_COLOURS[index % len(_COLOURS)])
     if times:
-        plotext.xticks(*_time_ticks([x for _, x, _ in series], max(2, width // 24)))
+        plotext.xticks(*_time_ticks([x for x, _ in series], max(2, width // 24)))
     chart = str(plotext.build())
     return chart if coloured else plotext.uncolorize(chart)
 

@@ -10,7 +10,8 @@ import typer
 from runlore.cli import _format as fmt
 from runlore.cli._options import JsonOption, StoreOption
 from runlore.cli._output import Column, note, print_fields, print_json, print_table, say
-from runlore.errors import AlreadyExists, InvalidArgument
+from runlore.cli._session import open_run, title_of
+from runlore.errors import AlreadyExists, InvalidArgument, RunNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +126,7 @@ def show(card: CardArgument, store: StoreOption = None, json: JsonOption = False
     print_fields(
         [
             ("uid", found.uid), ("registered", fmt.local_time(found.created_ns)), ("user", fmt.value(found.user)),
-            ("host", fmt.value(found.host)), ("run", fmt.value(found.run)), ("deleted", "yes" if found.deleted else ""),
+            ("host", fmt.value(found.host)), ("run", _run(found)), ("deleted", "yes" if found.deleted else ""),
             ("aliases", fmt.printable(", ".join(found.aliases))), ("stage", fmt.value(found.stage)),
             ("tags", fmt.printable(_tags(found))), ("description", fmt.value(found.description)),
             ("note", fmt.value(found.note)),
@@ -145,6 +146,17 @@ def show(card: CardArgument, store: StoreOption = None, json: JsonOption = False
                 for a in artifacts
             ],
         )
+
+
+def _run(card: Card) -> str:
+    """The run of a card as people call it, and its uid, which finds it in other stores."""
+    if card.run is None:
+        return ""
+    try:
+        view = open_run(card.store.root, card.run)
+    except RunNotFound:  # it is in another store, or was removed
+        return card.run
+    return f"{title_of(view)}  {card.run}"
 
 
 @app.command("register")
@@ -325,11 +337,14 @@ def _done(card: Card, done: str, *, json: bool) -> None:
 
 
 def record(card: Card) -> dict[str, Any]:
-    """A card as JSON; times in nanoseconds since 1970 UTC."""
+    """A card as JSON."""
+    from runlore.reader.records import iso_time
+
     return {
         "uid": card.uid, "kind": card.kind, "space": card.space, "name": card.name, "version": card.version,
-        "created_ns": card.created_ns, "updated_ns": card.updated_ns, "user": card.user, "host": card.host,
-        "description": card.description, "metadata": card.metadata, "run": card.run, "run_role": card.run_role,
+        "registered": iso_time(card.created_ns), "updated": iso_time(card.updated_ns), "user": card.user,
+        "host": card.host, "description": card.description, "metadata": card.metadata, "run": card.run,
+        "run_role": card.run_role,
         "inputs": list(card.inputs), "aliases": list(card.aliases), "tags": card.tags, "note": card.note,
         "stage": card.stage, "deleted": card.deleted, "damage": list(card.damage),
         "artifacts": [

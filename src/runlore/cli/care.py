@@ -89,7 +89,7 @@ def gc(
     if json:
         print_json(_record(found, kept, dry_run=dry_run))
         return
-    _tell(found, kept, dry_run=dry_run)
+    _tell(found, kept, grace, dry_run=dry_run)
     if keep_best is not None and not yes:
         note("nothing was changed; --yes does it")
 
@@ -114,6 +114,7 @@ def _record(found: Garbage, kept: Retention | None, *, dry_run: bool) -> dict[st
         "contents": found.blobs,
         "leftovers": found.leftovers,
         "freed_bytes": found.freed_bytes,
+        "waiting": found.waiting,
         "hindrances": found.kept,
     }
     if kept is not None:
@@ -121,7 +122,7 @@ def _record(found: Garbage, kept: Retention | None, *, dry_run: bool) -> dict[st
     return document
 
 
-def _tell(found: Garbage, kept: Retention | None, *, dry_run: bool) -> None:
+def _tell(found: Garbage, kept: Retention | None, grace: str, *, dry_run: bool) -> None:
     for item in kept.drop if kept else ():
         say(f"{fmt.printable(f'{item.experiment}#{item.number} {item.name}')}  {fmt.size(item.size)}")
     for uid in found.runs:
@@ -133,6 +134,9 @@ def _tell(found: Garbage, kept: Retention | None, *, dry_run: bool) -> None:
     if found.leftovers:
         parts.append(fmt.plural(len(found.leftovers), "leftover"))
     say(f"{', '.join(parts)} {verb}; {fmt.size(found.freed_bytes)} {'would be ' if dry_run else ''}freed")
+    if found.waiting:
+        count, verb = len(found.waiting), "would be" if dry_run else "is" if len(found.waiting) == 1 else "are"
+        note(f"{fmt.plural(count, 'file')} of contents, younger than {grace}, {verb} left for a later gc; --grace")
     if found.kept:
         note("contents stay where they are: damage may hide what refers to them. `runlore doctor` says more")
         for doubt in found.kept:
@@ -209,7 +213,7 @@ def doctor(
         for item in findings:
             say(f"{'repaired' if item.repaired else 'wrong'}  {item.what}  {fmt.printable(item.where)}",
                 "green" if item.repaired else "red")  # fmt: skip
-            say(f"    {fmt.printable(item.problem)}")
+            say(f"    {fmt.printable(' '.join(item.problem.split()))}")
             say(f"    {fmt.printable(item.remedy)}")
     if open_ones:
         raise typer.Exit(ERROR)

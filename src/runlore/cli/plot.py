@@ -12,7 +12,7 @@ import typer
 
 from runlore.cli import _format as fmt
 from runlore.cli._options import ExperimentArgument, JsonOption, StoreOption
-from runlore.cli._output import UNLIMITED, is_coloured, note, print_json, say, width
+from runlore.cli._output import UNLIMITED, is_coloured, note, print_json, say, shorten, width
 from runlore.cli._session import find_run, open_session, title_of
 from runlore.errors import NotFound
 
@@ -59,18 +59,23 @@ def plot(
       runlore plot iris val/loss --run 3 --run 5 --log-y
     """
     session = open_session(store)
-    views = _views(session, experiment, run, limit)
-    series = [(view, *_points(view, key, x)) for view in views if key in view.metrics]
-    if not series:
+    views = _views(session, experiment, run)
+    having = [view for view in views if key in view.metrics]
+    if not having:
         known = sorted({name for view in views for name in view.metrics})
         raise NotFound(f"no run of {experiment!r} has a metric {key!r}; there are: {', '.join(known) or 'none'}")
+    chosen = having if run else having[-limit:]
+    series = [(view, *_points(view, key, x)) for view in chosen]
     if json:
         print_json({"key": key, "x": x.value, "series": [_record(*item) for item in series]})
         return
     _draw(series, key, x, height, log_y=log_y)
+    if len(chosen) < len(having):
+        note(f"the newest {len(chosen)} of {fmt.plural(len(having), 'run')}; --limit and --run choose")
 
 
-def _views(session: Session, experiment: str, run: list[str] | None, limit: int) -> list[RunView]:
+def _views(session: Session, experiment: str, run: list[str] | None) -> list[RunView]:
+    """The runs that are asked for, oldest first."""
     from runlore.reader import experiment as open_experiment
 
     name, mark, number = experiment.rpartition("#")
@@ -79,7 +84,7 @@ def _views(session: Session, experiment: str, run: list[str] | None, limit: int)
     found = open_experiment(experiment, store=session.store)
     if run:
         return [found.run(int(one)) if one.lstrip("-").isdigit() and len(one) < 12 else found.run(one) for one in run]
-    return list(found)[-limit:]
+    return list(found)
 
 
 def _points(view: RunView, key: str, x: Axis) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -113,15 +118,16 @@ def _record(view: RunView, x: Any, y: Any) -> dict[str, Any]:
 def _draw(series: list[tuple[RunView, Any, Any]], key: str, x: Axis, height: int, *, log_y: bool) -> None:
     import numpy as np
 
-    from runlore.cli._plotext import draw
+    from runlore.cli._plotext import draw, sign_of
 
     columns = width()
     columns = DEFAULT_WIDTH if columns == UNLIMITED else columns
-    lines = []
+    lines, names = [], []
     for view, place, values in series:
         shown = np.isfinite(values) & ((values > 0) if log_y else True)
         if shown.any():
-            lines.append((title_of(view), *thin(place[shown], values[shown], 4 * columns)))
+            lines.append(thin(place[shown], values[shown], 4 * columns))
+            names.append(title_of(view))
         if not shown.all():
             note(f"{title_of(view)}: {fmt.plural(int((~shown).sum()), 'point')} cannot be drawn (NaN, infinite, ≤ 0)")
     if not lines:
@@ -134,6 +140,9 @@ def _draw(series: list[tuple[RunView, Any, Any]], key: str, x: Axis, height: int
         times=x is Axis.time, coloured=is_coloured(),
     )  # fmt: skip
     say("\n".join(line.rstrip() for line in chart.splitlines()))
+    for index, name in enumerate(names):
+        sign, style = sign_of(index, coloured=is_coloured())
+        say(f"{sign}  {shorten(name, columns - 4)}" if len(names) > 1 else shorten(name, columns), style)
 
 
 def thin(x: NDArray[np.float64], y: NDArray[np.float64], most: int) -> tuple[Any, Any]:

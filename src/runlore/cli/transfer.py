@@ -136,7 +136,7 @@ def export(
       runlore export -q 'metrics.acc > 0.9' -o best.runlore
       runlore export --run iris#3 --format jsonl
     """
-    chosen = format or _SUFFIXES.get(os.path.splitext(output)[1]) or Format.csv
+    chosen = format or _format_of(output)
     if json and output == "-":
         raise InvalidArgument("--json and an export to stdout both want stdout; name a file with --output")
     if chosen is Format.runlore and (event or key):
@@ -145,15 +145,30 @@ def export(
         raise InvalidArgument(f"{chosen.value} is not for terminals; name a file with --output")
     session = open_session(store)
     views = _views(session, experiment, run or [], query)
+    damaged: dict[str, str] = {}
     with _target(output, force=force) as file, Bar("Exporting") as bar:
-        records = _write(session, views, file, chosen, event, key, bar)
+        records = _write(session, views, file, chosen, event, key, bar, damaged)
     size = None if output == "-" else os.path.getsize(output)
     if json:
-        print_json({"path": os.path.abspath(output), "format": chosen.value, "runs": len(views), "records": records,
-                    "bytes": size})  # fmt: skip
+        print_json({"path": os.path.abspath(output), "format": chosen.value, "runs": len(views) - len(damaged),
+                    "records": records, "bytes": size, "damaged": list(damaged)})  # fmt: skip
     elif output != "-":
         counted = "" if records is None else f", {fmt.plural(records, 'record')}"
-        say(f"{fmt.printable(output)}: {fmt.plural(len(views), 'run')}{counted}, {fmt.size(size)}")
+        say(f"{fmt.printable(output)}: {fmt.plural(len(views) - len(damaged), 'run')}{counted}, {fmt.size(size)}")
+    for uid, problem in damaged.items():
+        note(f"left out: run {uid}: {fmt.printable(' '.join(problem.split()))}")
+    if damaged:
+        raise typer.Exit(ERROR)
+
+
+def _format_of(output: str) -> Format:
+    """What the ending of the file says; where it has none, and on stdout, CSV."""
+    ending = os.path.splitext(output)[1]
+    if ending and ending not in _SUFFIXES:
+        raise InvalidArgument(
+            f"--output {output!r}: no format is known by the ending {ending!r}; use {', '.join(_SUFFIXES)}, or --format"
+        )
+    return _SUFFIXES.get(ending, Format.csv)
 
 
 def _views(session: Session, experiment: str | None, runs: list[str], query: str | None) -> list[RunView]:
@@ -190,16 +205,24 @@ def _target(output: str, *, force: bool) -> Iterator[BinaryIO]:
 
 
 def _write(
-    session: Session, views: list[RunView], file: BinaryIO, chosen: Format, event: Any, key: Any, bar: Bar
+    session: Session, views: list[RunView], file: BinaryIO, chosen: Format, event: Any, key: Any, bar: Bar,
+    damaged: dict[str, str],
 ) -> int | None:  # fmt: skip
+    """Returns how many records were written; None for whole runs. Runs that cannot be read are added to `damaged`."""
+
+    def leave_out(view: RunView, error: Exception) -> None:
+        damaged[view.uid] = str(error)
+
     if chosen is Format.runlore:
         from runlore.housekeeping.archive import export_archive
 
-        export_archive(session.store, views, file, progress=bar.update)
+        export_archive(session.store, views, file, progress=bar.update, damaged=leave_out)
         return None
     from runlore.housekeeping.export import export_table
 
-    return export_table(views, file, chosen.value, event=event or None, key=key or None, progress=bar.update)
+    return export_table(
+        views, file, chosen.value, event=event or None, key=key or None, progress=bar.update, damaged=leave_out
+    )
 
 
 def import_(

@@ -47,7 +47,7 @@ _PLACES = (_RUN_FILE, _BLOB, _CLAIM)
 
 def export_archive(
     store: DirectoryStore, runs: Sequence[RunView], file: BinaryIO, *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None, damaged: Callable[[RunView, DamagedFile], None] | None = None,
 ) -> None:  # fmt: skip
     """Write runs, their contents and claims of names. A run that is being recorded is written as far as it is.
 
@@ -56,7 +56,12 @@ def export_archive(
         runs: which.
         file: to write to; need not be able to seek.
         progress: called with (runs written, runs to write).
+        damaged: called with a run that cannot be read, and why; it is left out then. None: raise that.
+
+    Raises:
+        DamagedFile: a run cannot be read.
     """
+    packed_runs: set[str] = set()
     written: set[str] = set()
     with (
         gzip.GzipFile(fileobj=file, mode="wb", compresslevel=5) as packed,
@@ -64,19 +69,26 @@ def export_archive(
         TemporaryDirectory() as folder,
     ):
         _add_bytes(archive, "format", f"{FORMAT}\n".encode())
-        _add_claims(archive, store, {run.uid for run in runs})
         for index, run in enumerate(runs):
-            copy = os.path.join(folder, run.uid)
-            copy_run(run.directory, copy, f"{copy}-aside")
+            copy = os.path.join(folder, str(index))
+            try:
+                copy_run(run.directory, copy, f"{copy}-aside")
+                digests = referred(read_events(copy))
+            except DamagedFile as error:
+                if damaged is None:
+                    raise
+                damaged(run, error)
+                continue
             archive.add(copy, os.path.relpath(run.directory, store.root), filter=_plain)
-            for digest in sorted(referred(read_events(copy)) - written):
-                path = store.blob_path(digest)
+            for path in map(store.blob_path, sorted(digests - written)):
                 if os.path.exists(path):
                     archive.add(path, os.path.relpath(path, store.root), filter=_plain)
-                    written.add(digest)
+            packed_runs.add(run.uid)
+            written |= digests
             shutil.rmtree(copy)
             if progress is not None:
                 progress(index + 1, len(runs))
+        _add_claims(archive, store, packed_runs)
 
 
 def _add_claims(archive: tarfile.TarFile, store: DirectoryStore, uids: set[str]) -> None:

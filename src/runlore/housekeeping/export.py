@@ -13,7 +13,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from runlore.errors import InvalidArgument
+from runlore.errors import DamagedFile, InvalidArgument
 from runlore.reader.plain import dump_json, to_json, values_of
 from runlore.reader.records import iso_time
 
@@ -33,7 +33,7 @@ _KNOWN = frozenset({"experiment", "run", "step", "event", "key", "value", "dt", 
 
 def export_table(
     runs: Sequence[RunView], file: BinaryIO, format: str, *, event: Any = None, key: Any = None,  # noqa: A002
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None, damaged: Callable[[RunView, DamagedFile], None] | None = None,
 ) -> int:  # fmt: skip
     """Write the records of runs, run by run, each in time order.
 
@@ -44,26 +44,42 @@ def export_table(
         event: only these kinds, as for `Experiment.data`.
         key: only these keys.
         progress: called with (runs written, runs to write).
+        damaged: called with a run that cannot be read, and why; it is left out then. None: raise that.
 
     Returns:
         How many records were written.
 
     Raises:
         InvalidArgument: another format.
+        DamagedFile: a run cannot be read.
     """
     if format not in _WRITERS:
         raise InvalidArgument(f"format={format!r} must be one of {', '.join(_WRITERS)}")
     write: _CsvFile | _JsonLinesFile | _ParquetFile = _WRITERS[format](file)
     total = 0
     for index, run in enumerate(runs):
-        frame = run.data(event=event, key=key)
-        total += len(frame)
-        for start in range(0, len(frame), _ROWS):
-            write.rows(_columns(run.uid, frame.iloc[start : start + _ROWS]))
+        for frame in _records(run, event, key, damaged):
+            write.rows(_columns(run.uid, frame))
+            total += len(frame)
         if progress is not None:
             progress(index + 1, len(runs))
     write.close()
     return total
+
+
+def _records(
+    run: RunView, event: Any, key: Any, damaged: Callable[[RunView, DamagedFile], None] | None
+) -> Iterator[pd.DataFrame]:
+    """The records of a run, in pieces."""
+    try:
+        frame = run.data(event=event, key=key)
+    except DamagedFile as error:
+        if damaged is None:
+            raise
+        damaged(run, error)
+        return
+    for start in range(0, len(frame), _ROWS):
+        yield frame.iloc[start : start + _ROWS]
 
 
 def _columns(uid: str, frame: pd.DataFrame) -> dict[str, list[Any]]:

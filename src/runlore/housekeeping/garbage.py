@@ -49,6 +49,7 @@ class Garbage(NamedTuple):
         blobs: digests of contents that nobody refers to.
         leftovers: files of writers that died in the middle of one.
         freed_bytes: of all that.
+        waiting: digests of contents that nobody refers to and that are too young to be removed.
         kept: why contents were not removed, in words; empty when nothing was in the way.
     """
 
@@ -56,6 +57,7 @@ class Garbage(NamedTuple):
     blobs: list[str]
     leftovers: list[str]
     freed_bytes: int
+    waiting: list[str]
     kept: list[str]
 
 
@@ -89,7 +91,8 @@ def collect(
     freed += sum(tree_bytes(path) for path in leftovers)
     references, kept = _references(store, set(trashed.values()), set(removed), progress)
     blobs = [] if kept else [path for path in _blobs(store) if os.path.basename(path) not in references]
-    blobs = [path for path in blobs if _is_older(path, grace_s)]
+    waiting = [os.path.basename(path) for path in blobs if not _is_older(path, grace_s)]
+    blobs = [path for path in blobs if os.path.basename(path) not in set(waiting)]
     gone = []
     for path in blobs:
         size = os.path.getsize(path)
@@ -100,7 +103,7 @@ def collect(
         for path in leftovers:
             remove_tree(path)
         session.refresh()
-    return Garbage(list(trashed), gone, leftovers, freed, kept)
+    return Garbage(list(trashed), gone, leftovers, freed, waiting, kept)
 
 
 # -- runs -----------------------------------------------------------------------------------------------------------

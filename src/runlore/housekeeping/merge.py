@@ -38,8 +38,8 @@ class Merged(NamedTuple):
         copied_bytes: of those contents.
         cards: how many versions of cards were copied.
         conflicts: versions of cards that mean different things here and there; the other store's were left out.
-        damaged: digests of contents of the other store that are not what their name says, and places of claims that
-            cannot be read; they were left out.
+        damaged: what of the other store was left out: digests of contents that are not what their name says, and places
+            of runs and claims that cannot be read.
         renumbered: runs that got another number here.
         claims: how many names that users chose, such as a dialect's ids, are claimed here now.
         clashes: names that mean other runs here and there; here they keep their meaning.
@@ -86,7 +86,10 @@ def merge(
     result = Merged([], [], 0, 0, 0, 0, [], [], [], 0, [])
     for index, directory in enumerate((*runs, *cards)):
         take = _take_run if index < len(runs) else _take_card
-        result = take(store, source, directory, result)
+        try:
+            result = take(store, source, directory, result)
+        except DamagedFile:
+            result.damaged.append(os.path.relpath(directory, source.root))
         if progress is not None:
             progress(index + 1, len(runs) + len(cards))
     session.refresh()
