@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from statistics import median
 
 from runlore.journal import open_journal
@@ -71,6 +72,17 @@ def row_of(journal):
     return work
 
 
+def mix_of(journal, width: int):
+    values = {f"k{i}": 0.5 for i in range(width)}
+
+    def work(count: int, scalar=journal.scalar, row=journal.row) -> None:
+        for i in range(count):
+            scalar("lr", 0.1, i)
+            row(values, i)
+
+    return work
+
+
 def event_of(journal):
     def work(count: int, log=journal.event) -> None:
         for i in range(count):
@@ -113,17 +125,14 @@ def measure_writing(directory: str, mode: str) -> list[tuple[str, str]]:
 
 def measure_decoding(directory: str, points: int) -> list[tuple[str, str]]:
     rows = []
-    for name in ("scalars", f"rows of {KEYS}", "a scalar and a row of 10 in turn"):
+    for name, work_of, values in (
+        ("scalars", scalar_of, 1),
+        (f"rows of {KEYS}", row_of, KEYS),
+        ("a scalar and a row of 10 in turn", partial(mix_of, width=10), 11),
+        ("a scalar and a row of 2 in turn", partial(mix_of, width=2), 3),
+    ):
         journal = open_journal(directory, "0" * 32, "mmap")
-        if name == "scalars":
-            scalar_of(journal)(points)
-        elif name.startswith("rows"):
-            row_of(journal)(points // KEYS)
-        else:
-            values = {f"k{i}": 0.5 for i in range(10)}
-            for i in range(points // 11):
-                journal.scalar("lr", 0.1, i)
-                journal.row(values, i)
+        work_of(journal)(points // values)
         journal.close()
         rates = []
         for _ in range(ROUNDS):

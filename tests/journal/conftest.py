@@ -10,7 +10,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "assets")]
 
 from journal_oracle import MODES, RUN  # noqa: E402 - the path comes first
 
-from runlore.journal import open_journal  # noqa: E402 - as above
+from runlore.journal import open_journal, records  # noqa: E402 - as above
 
 
 @pytest.fixture(params=MODES)
@@ -24,6 +24,12 @@ def journal(tmp_path, mode):
     writer = open_journal(str(tmp_path), RUN, mode)
     yield writer
     writer.close()
+
+
+@pytest.fixture(params=[0, 1 << 62], ids=["scanned", "walked"])
+def finding(request, monkeypatch) -> None:
+    """The records of whole frames are found in one of both ways, however short the frames are."""
+    monkeypatch.setattr(records, "SHORT_BYTES", request.param)
 
 
 def pytest_collection_modifyitems(config, items) -> None:

@@ -198,6 +198,24 @@ def test_a_damaged_file_header_costs_nothing(tmp_path):
     assert chunk.state == CLOSED
 
 
+def test_a_file_header_and_description_of_zeros(tmp_path):
+    """The CRC of nothing is 0: a description that is gone is not one that is whole."""
+    logged = write_sample(tmp_path, repeat=30)
+    logged.journal.close()
+    path = Path(logged.journal.path)
+    data = path.read_bytes()
+    first = frame_headers(str(path))[0]
+    path.write_bytes(
+        bytes(fmt.LOST_OFFSET) + data[fmt.LOST_OFFSET : fmt.HEADER_BYTES] + bytes(first - 64) + data[first:]
+    )
+    chunk = read(str(path))
+    assert facts_of(chunk) == logged.facts
+    assert [damage.reason for damage in chunk.damage] == [
+        "the file's header is damaged",
+        "the description of the writer is damaged",
+    ]
+
+
 def test_a_newer_version_is_refused_and_a_flip_is_not_one(tmp_path):
     logged = write_sample(tmp_path)
     logged.journal.close()

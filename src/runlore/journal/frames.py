@@ -9,7 +9,7 @@ from zlib import crc32
 from runlore.errors import UnsupportedFormat
 from runlore.journal import format as fmt
 from runlore.journal.decode import CLOSED, OPEN, TORN, Chunk, Damage
-from runlore.journal.records import PLAIN_BYTES, Records, check_of
+from runlore.journal.records import Records, check_of
 from runlore.journal.window import Window
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class FrameReader:
         self.window = Window(fd)
         self.context = context
         self.max_bytes = max_bytes
-        capacity = min(max(self.window.size - context.offset, 0), max_bytes) // 32 + 16
+        capacity = min(max(self.window.size - context.offset, 0), max_bytes) // 24 + 16
         self.records = Records(self.window, context, capacity)
         self.state = OPEN
         self.lost = 0
@@ -105,7 +105,7 @@ class FrameReader:
             return
         length = self.first_at - fmt.HEADER_BYTES
         text = self.window.peek(fmt.HEADER_BYTES, length).rstrip(b"\0")
-        if crc32(text) == check:
+        if text and crc32(text) == check:
             self.context.header = json.loads(text)
         elif self.window.size >= self.first_at:
             self._report(fmt.HEADER_BYTES, length, "the description of the writer is damaged")
@@ -194,11 +194,9 @@ class FrameReader:
             return
         if not self._is_whole(start, body, used, end, check):
             self._report(start, end - start, "a frame does not match its CRC")
-            self.records.walk(records, end, verified=False, trusted=False, salvage=True)
-        elif records == body and used == start + PLAIN_BYTES and start and self.records.is_plain(start):
-            self.records.take_plain(start)
-        elif self.records.walk(records, used, verified=True) != used:
-            self._report(start, end - start, "records of an unknown kind")
+            self.records.walk(records, end, trusted=False, salvage=True)
+        else:
+            self.records.take_frame(start, records, used, end)
         if self.state == CLOSED:
             self.context.offset = used
 
@@ -215,17 +213,16 @@ class FrameReader:
     def _read_unaccounted(self, records: int, body: int, start: int, end: int, *, last: bool) -> None:
         """A frame of which nobody says how it ended: the last one, or one before a damaged header."""
         self.window.reread(start, end)
-        mark = self.records.mark()
-        at = self.records.walk(records, end, verified=False, salvage=not last)
+        walked = self.records.walk(records, end, salvage=not last)
         if not last:
             return
-        self.context.offset = at
+        self.context.offset = at = walked.end
         check = self._closing_check(self.window.peek(at, 32))
         if check is not None:
             self.state = CLOSED
             if check_of(self.window, body, at) != check:
                 self._report(start, at - start, "the last frame does not match its CRC")
-                self.records.withdraw(mark)
+                self.records.withdraw(walked)
         elif at < end:
             place = at - self.window.base
             stop = min(end - self.window.base, self.window.length)

@@ -8,7 +8,7 @@ import os
 import numpy as np
 
 _FIRST_BLOCK_BYTES = 64 * 1024
-_BLOCK_BYTES = 4 * 1024 * 1024
+_BLOCK_BYTES = 2 * 1024 * 1024
 
 
 class Window:
