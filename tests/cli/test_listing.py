@@ -63,6 +63,7 @@ def test_keys_that_no_run_has_are_said(cli, runs):
     assert printed.err.splitlines() == [
         "no run matches", "no run has params.learning_rate", "no run has metrics.los; similar: loss",
     ]  # fmt: skip
+    assert cli("runs", "-o", "metrics.los").err == "no run has metrics.los; similar: loss\n"
 
 
 def test_runs_best_first_show_what_differs(cli, runs):

@@ -34,6 +34,21 @@ def test_the_last_records_are_shown(cli, runs):
     assert "the last 2 of 18 records" in printed.err
 
 
+def test_records_of_runs_that_are_named_as_elsewhere(cli, runs):
+    for name in ("3", "iris#3", "-1", runs[2], runs[2][:30]):
+        rows = cli("data", "iris", "--event", "metric", "--run", name, "--json").json()["rows"]
+        assert {row["run"] for row in rows} == {3}
+    for name in ("9", "iris#9", "-4"):
+        assert "'iris' has no run #" in cli("data", "iris", "--run", name, code=3).err
+    assert "no run has the uid" in cli("data", "iris", "--run", "fedcba", code=3).err
+
+
+def test_no_record_matches(cli, runs):
+    printed = cli("data", "iris", "--event", "nothing")
+    assert (printed.out, printed.err) == ("", "no record matches\n")
+    assert cli("data", "iris", "--event", "nothing", "--json").json()["rows"] == []
+
+
 def test_statistics(cli, runs):
     printed = cli("summary", "iris")
     assert printed.lines[0].split() == ["metric", "count", "mean", "std", "min", "25%", "50%", "75%", "max"]

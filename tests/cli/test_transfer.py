@@ -6,6 +6,7 @@ import os
 from io import StringIO
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 import runlore
@@ -79,6 +80,7 @@ def test_parquet(cli, runs, tmp_path):
     assert len(frame) == document["records"]
     assert set(frame["uid"]) == {runs[1], runs[2]}
     assert str(frame["time"].dtype) == "datetime64[ns, UTC]"
+    assert pq.ParquetFile(path).metadata.num_row_groups == 1
     assert frame.loc[frame["key"] == "loss", "value"].tolist() == [1 / 2, 1 / 3, 1 / 4, 1 / 3, 1 / 4, 1 / 5]
 
 
@@ -128,6 +130,12 @@ def test_a_run_that_is_damaged_there_is_left_out(cli, runs, store, tmp_path):
     printed = cli("merge", store, "--store", tmp_path / "new", code=1)
     assert printed.out.startswith("3 runs added")
     assert printed.err == f"left out: runs/iris/{runs[1]} is damaged\n"
+
+
+def test_places_that_cannot_be_written_to(cli, runs, tmp_path):
+    assert "is a directory" in cli("export", "-o", tmp_path, "--force", code=2).err
+    assert "there is no such directory" in cli("export", "-o", tmp_path / "none" / "x.csv", code=3).err
+    assert "part" not in cli("export", "-o", tmp_path / "none" / "x.csv", code=3).err
 
 
 def test_runs_by_name(cli, runs):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import shutil
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -99,11 +100,12 @@ def _get(view: RunView, chosen: list[Artifact], to: str, *, force: bool, json: b
                 shutil.copyfileobj(file, sys.stdout.buffer)
         return
     copied = []
+    for item in () if force else chosen:
+        path = os.path.join(to, *item.name.split("/"))
+        if os.path.exists(path):
+            raise AlreadyExists(f"{path!r} exists; --force replaces it. Nothing was copied")
     for item in chosen:
-        try:
-            path = item.download(to, overwrite=force)
-        except FileExistsError as error:
-            raise AlreadyExists(f"{error}. On the command line that is --force; nothing was replaced") from error
+        path = item.download(to, overwrite=force)
         copied.append({"name": item.name, "path": path, "size": item.size})
         if not json:
             say(f"{fmt.printable(path)}  {fmt.size(item.size)}")

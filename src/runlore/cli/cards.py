@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -198,7 +199,6 @@ def register(
 
 
 def _files(arguments: list[str]) -> dict[str, Any]:
-    import os
     from pathlib import Path
 
     found: dict[str, Any] = {}
@@ -292,10 +292,11 @@ def download(
     from runlore.registry import find
 
     found = find(card, store=store)
-    try:
-        paths = found.download(to, overwrite=force)
-    except FileExistsError as error:
-        raise AlreadyExists(f"{error}. On the command line that is --force") from error
+    for item in () if force else found.artifacts():
+        path = os.path.join(to, *item.name.split("/"))
+        if os.path.exists(path):
+            raise AlreadyExists(f"{path!r} exists; --force replaces it. Nothing was copied")
+    paths = found.download(to, overwrite=force)
     if json:
         print_json({"uid": found.uid, "card": str(found), "files": paths})
         return

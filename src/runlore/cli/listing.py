@@ -130,6 +130,8 @@ def runs(
     ]
     rows = [[_run_name(record), *(_cell(record, name) for name in wanted)] for record in records]
     left_out = print_table(heads, rows)
+    for hint in _unknown_keys(session, order_by or ""):
+        note(hint)
     if more:
         note(f"the first {len(records):,} runs; --limit 0 shows all")
     if left_out:

@@ -16,6 +16,8 @@ from runlore.errors import InvalidArgument
 if TYPE_CHECKING:
     import pandas as pd
 
+    from runlore.reader.session import Session
+
 DEFAULT_LIMIT = 1000
 
 
@@ -50,15 +52,20 @@ def data(
     from runlore.reader import experiment as open_experiment
     from runlore.reader.plain import values_of
 
-    found = open_experiment(experiment, store=open_session(store).store)
+    session = open_session(store)
+    found = open_experiment(experiment, store=session.store)
+    chosen = [_selector(session, experiment, name) for name in run or ()]
     frame = found.data(
-        event=event or None, key=key or None, run=[_selector(name) for name in run] if run else None,
+        event=event or None, key=key or None, run=chosen or None,
         step=step or None, since=since, until=until,
     )  # fmt: skip
     total = len(frame)
     frame = frame.tail(limit) if limit else frame
     if json:
         print_json({"experiment": found.path, "columns": list(frame.columns), "rows": _records(frame), "total": total})
+        return
+    if frame.empty:
+        note("no record matches")
         return
     names = [name for name in frame.columns if name not in ("experiment", "dt", "node", "userid")]
     columns = [Column("time"), *(Column(fmt.printable(name), right=name in ("run", "step")) for name in names)]
@@ -70,9 +77,15 @@ def data(
         note(f"the last {len(frame):,} of {total:,} records; --limit 0 shows all, `runlore export` writes files")
 
 
-def _selector(run: str) -> int | str:
-    run = run.rpartition("#")[2]
-    return int(run) if run.isdigit() and len(run) < 12 else run
+def _selector(session: Session, experiment: str, run: str) -> str:
+    """The uid of a run that is named by its number, as in other commands, or by the beginning of its uid.
+
+    Raises:
+        RunNotFound: there is none.
+    """
+    number = run.rpartition("#")[2]
+    is_number = number.lstrip("-").isdigit() and len(number) < 12
+    return find_run(session, f"{experiment}#{number}" if is_number else run).uid
 
 
 def _cell(name: str, item: Any) -> str:

@@ -192,6 +192,10 @@ def _target(output: str, *, force: bool) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    if os.path.isdir(output):
+        raise InvalidArgument(f"--output {output!r} is a directory; name a file in it")
+    if not os.path.isdir(os.path.dirname(os.path.abspath(output))):
+        raise NotFound(f"--output {output!r}: there is no such directory to write it to")
     if os.path.exists(output) and not force:
         raise AlreadyExists(f"{output!r} exists; --force replaces it. Nothing was written")
     temporary = f"{output}.{os.getpid()}.part"

@@ -162,7 +162,7 @@ class _JsonLinesFile:
 
 
 class _ParquetFile:
-    """Parquet, zstd-compressed."""
+    """Parquet, zstd-compressed. Small runs share a row group."""
 
     def __init__(self, file: BinaryIO) -> None:
         import pyarrow as pa
@@ -172,6 +172,7 @@ class _ParquetFile:
         types.update(run=pa.int64(), step=pa.float64(), value=pa.float64(), time=pa.timestamp("ns", "UTC"))
         self._schema = pa.schema(list(types.items()))
         self._writer: Any = pq.ParquetWriter(file, self._schema, compression="zstd")
+        self._waiting: list[Any] = []
 
     def rows(self, columns: dict[str, list[Any]]) -> None:
         """Write records."""
@@ -181,10 +182,20 @@ class _ParquetFile:
         columns["step"] = [None if step is None else float(step) for step in columns["step"]]
         for name in ("experiment", "event", "key", "text", "node", "userid", "extra"):
             columns[name] = [_valid(text) for text in columns[name]]
-        self._writer.write_table(pa.table(columns, schema=self._schema))
+        self._waiting.append(pa.table(columns, schema=self._schema))
+        if sum(len(table) for table in self._waiting) >= _ROWS:
+            self._write()
+
+    def _write(self) -> None:
+        import pyarrow as pa
+
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=2 * _ROWS)
+            self._waiting.clear()
 
     def close(self) -> None:
-        """Write the footer."""
+        """Write what is left, and the footer."""
+        self._write()
         self._writer.close()
 
 
