@@ -3,7 +3,7 @@
     python bench/query.py [runs]
 
 Prints the median of each query in ms (parse, compile, execute, cursor: everything but the DataFrame), its ratio to a
-bare `SELECT uid … LIMIT 100` in the same process, and SQLite's plan of the slowest one.
+bare `SELECT uid … LIMIT 100` in the same process, and SQLite's plan of the statement that found the page.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import time
 import sqlalchemy as sa
 
 from runlore.catalog import schema
-from runlore.query import SqliteFunctions, fetch_page, parse, select_runs
+from runlore.query import SqliteFunctions, fetch_page, parse
 
 METRICS = 20
 REPEATS = 15
@@ -122,11 +122,18 @@ def median_ms(action):
 
 
 def plan(connection, functions, query, order_by):
-    statement = select_runs(query, order_by, 100, functions=functions).compile(
-        connection, compile_kwargs={"render_postcompile": True}
-    )
+    """How SQLite finds the page: the plan of the last statement that selected runs for it."""
+    statements = []
+
+    def note(_connection, _cursor, statement, values, _context, _many):
+        if statement.startswith("SELECT runs.id, runs.uid"):
+            statements.append((statement, values))
+
+    sa.event.listen(connection, "before_cursor_execute", note)
+    fetch_page(connection, query, order_by, functions=functions)
+    sa.event.remove(connection, "before_cursor_execute", note)
+    statement, values = statements[-1]
     raw = connection.connection.driver_connection
-    values = [statement.params[name] for name in statement.positiontup]
     return [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
 
 
