@@ -58,6 +58,28 @@ def test_a_full_disk_does_not_reach_the_program_and_is_counted(small_disk, mode)
     assert view.metric("loss")["value"].tolist() == [float(step) for step in range(view.points)]
 
 
+@pytest.mark.parametrize("mode", ["mmap", "write"])
+@pytest.mark.parametrize(("last_line", "status"), [("pass", "succeeded"), ("sys.exit(3)", "failed")])
+def test_how_a_run_ended_is_known_though_its_disk_was_full(small_disk, mode, last_line, status):
+    done = run_program(
+        f"""
+        run = runlore.start("e")
+        for step in range(200_000):
+            run.log_metric("loss", float(step), step=step)
+        {last_line}
+        """,
+        RUNLORE_STORE=str(small_disk / "store"),
+        RUNLORE_JOURNAL=mode,
+    )
+    assert (status == "succeeded") == (done.returncode == 0)
+    store = small_disk / "store"
+    view = runlore.get_run("e#1", store=store)
+    assert (view.status, view.lost) == (status, 200_001 - view.points), "the stop event is among what was lost"
+    assert view.ended_ns is not None
+    assert [event.value for event in view.events("stop")] == [{"status": status}]
+    assert runlore.runs(f"status = '{status}'", store=store)["run"].tolist() == [1]
+
+
 def test_recording_goes_on_when_there_is_room_again(small_disk):
     filler = small_disk / "filler"
     done = run_program(

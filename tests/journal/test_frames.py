@@ -13,7 +13,8 @@ from journal_oracle import Logged, facts_of, frame_headers, is_subset, read_fact
 
 from runlore.errors import UnsupportedFormat
 from runlore.journal import format as fmt
-from runlore.journal.decode import CLOSED, OPEN, TORN, read
+from runlore.journal.decode import CLOSED, OPEN, TORN, Context, read
+from runlore.model import STOP
 
 FLIPS = [0xFF, 0x01, 0x80]
 
@@ -303,3 +304,38 @@ def test_lost_records_are_told_by_the_header(tmp_path):
     chunk = read(str(path))
     assert (chunk.lost, facts_of(chunk)) == (0, logged.facts)
     assert "complement" in chunk.damage[0].reason
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed", "stopped"])
+def test_the_end_is_told_by_the_header_where_its_event_found_no_room(tmp_path, status):
+    logged = write_sample(tmp_path)
+    path = Path(logged.journal.path)
+    before = read(str(path))
+    logged.journal._note_end(status)
+    [event] = read(str(path)).events[len(before.events) :]
+    assert (event.kind, event.key, event.value) == (STOP, "stop", {"status": status})
+    assert event.sequence > max(fact.sequence for fact in before.events)
+    more = read(str(path), before.context)
+    assert (more.events, more.damage) == ([event], [])
+    assert read(str(path), Context.load(more.context.dump())).events == [], "it is told once"
+    logged.journal.close()
+    closed = read(str(path), more.context)
+    assert (closed.state, closed.events) == (CLOSED, [])
+    assert [fact for fact in read(str(path)).events if fact.kind == STOP] == [event]
+
+
+def test_a_damaged_end_is_reported_and_no_other_end_invented(tmp_path):
+    logged = write_sample(tmp_path)
+    logged.journal._note_end("succeeded")
+    logged.journal.close()
+    path = Path(logged.journal.path)
+    whole = path.read_bytes()
+    for bit in range(8 * fmt.ENDED.size):
+        data = bytearray(whole)
+        data[fmt.ENDED_OFFSET + bit // 8] ^= 1 << bit % 8
+        path.write_bytes(data)
+        chunk = read(str(path))
+        assert [damage.offset for damage in chunk.damage] == [fmt.ENDED_OFFSET]
+        assert not [event for event in chunk.events if event.kind == STOP]
+    with pytest.raises(ValueError, match="status='crashed' must be one of succeeded, failed, stopped"):
+        fmt.end_mark("crashed", 0)

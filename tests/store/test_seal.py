@@ -25,6 +25,7 @@ from runlore.journal import liveness
 from runlore.journal.decode import Context
 from runlore.store import open_store, sealed_writer, sorting
 from runlore.store.content import journals, read_events, read_points
+from runlore.store.journal_files import journal_paths
 from runlore.store.seal import seal_run, seal_store
 from runlore.store.sealed import METRICS, VERSION, read_summary
 
@@ -168,6 +169,21 @@ def test_other_programs_read_the_points(store):
     assert sorted(times["time_ns"]) == read_points(directory).time_ns.tolist()
     kinds = pq.read_table(os.path.join(directory, "events.parquet"))["kind"].to_pylist()
     assert sorted(filter(None, kinds)) == ["note", "param", "start", "stop"]
+
+
+def test_an_end_that_only_the_journal_s_header_tells_is_sealed(store):
+    directory = new_run(store)
+    journal = new_journal(directory)
+    journal.event("start", "start", {"experiment": "e", "number": 1})
+    journal.scalar("loss", 1.0, 1)
+    journal._note_end("failed")
+    journal.close()
+    expected = truth(directory)
+    assert [event.value for event in read_events(directory, ["stop"])] == [{"status": "failed"}]
+    assert seal_run(store, directory).outcome == "sealed"
+    assert truth(directory) == expected
+    assert journal_paths(directory) == []
+    assert seal_run(store, directory).outcome == "nothing"
 
 
 # -- resealing ------------------------------------------------------------------------------------------------------

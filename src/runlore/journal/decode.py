@@ -54,26 +54,26 @@ class Context:
     layouts: dict[int, list[int]] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
     header: dict[str, Any] = field(default_factory=dict)
+    ended: bool = False
+    """Whether the end that the file's header tells was read."""
 
     def dump(self) -> str:
         """The context as text for `load`, which gives back every key exactly, lone surrogates too."""
-        parts = [self.offset, self.frame, self.keys, self.layouts, self.extra, self.header]
+        parts = [self.offset, self.frame, self.keys, self.layouts, self.extra, self.header, self.ended]
         text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
         return text.encode("utf-8", "surrogatepass").decode("latin-1")
 
     def copy(self) -> Context:
         """An independent copy."""
-        return Context(self.offset, self.frame, dict(self.keys), dict(self.layouts), self.extra, self.header)
+        keys, layouts = dict(self.keys), dict(self.layouts)
+        return Context(self.offset, self.frame, keys, layouts, self.extra, self.header, self.ended)
 
     @classmethod
     def load(cls, text: str) -> Context:
-        """The context that `dump` wrote."""
-        offset, frame, keys, layouts, extra, header = json.loads(
-            text.encode("latin-1").decode("utf-8", "surrogatepass")
-        )
-        return cls(
-            offset, frame, {int(k): v for k, v in keys.items()}, {int(k): v for k, v in layouts.items()}, extra, header
-        )
+        """The context that `dump` wrote, also one of an earlier version, which knew of no `ended`."""
+        parts = json.loads(text.encode("latin-1").decode("utf-8", "surrogatepass"))
+        offset, frame, keys, layouts, *rest = parts
+        return cls(offset, frame, {int(k): v for k, v in keys.items()}, {int(k): v for k, v in layouts.items()}, *rest)
 
 
 @dataclass

@@ -188,6 +188,11 @@ class JournalFile:
         if self._fd >= 0:
             os.pwrite(self._fd, fmt.lost_count(lost), fmt.LOST_OFFSET)
 
+    def _note_end(self, status: str) -> None:
+        """Write into the file's header, where there is always room, how the run ended."""
+        if self._fd >= 0:
+            os.pwrite(self._fd, fmt.end_mark(status, time_ns()), fmt.ENDED_OFFSET)
+
     # -- ending -------------------------------------------------------------------------------------------------
 
     def _end(self, lost: int) -> None:

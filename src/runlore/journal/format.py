@@ -7,7 +7,8 @@ needs more (its `span`); it starts with a 32-byte frame header, which also close
 how many bytes were used, and the CRC-32 of its records. Records never cross the end of a frame. Unused bytes are zero.
 
     file header   magic 8s | version u16 | pad u16 | header bytes u32 | JSON bytes u32 | CRC of the JSON u32
-                  | CRC of these 24 bytes u32 | pad u32 | lost u32 | ~lost u32 | pad to 64
+                  | CRC of these 24 bytes u32 | pad u32 | lost u32 | ~lost u32
+                  | ended: status u32, CRC of status and time u32, time i64 ns | pad to 64
                   | JSON: uid, writer, host, boot, pid, pid_started, created_ns, lock | pad to 32
     frame header  magic 4s | index u32 | span u32 | previous: used u32, CRC u32 | pad u64 | CRC of these 28 bytes u32
     record        time i64 ns | step f64, NaN: none | word u64 | id u32 | tail u32 | payload
@@ -35,6 +36,8 @@ from __future__ import annotations
 import struct
 from zlib import crc32
 
+from runlore.model import FAILED, STOPPED, SUCCEEDED
+
 MAGIC = b"RUNLORE\n"
 VERSION = 1
 FRAME_BYTES = 16 * 1024
@@ -49,6 +52,9 @@ LOCK_SUFFIX = ".lock"
 FILE_HEADER = struct.Struct("<8sHHIII")
 LOST_OFFSET = 32
 LOST = struct.Struct("<II")
+ENDED_OFFSET = 40
+ENDED = struct.Struct("<IIq")
+_ENDED_CHECKED = struct.Struct("<Iq")
 CRC = struct.Struct("<I")
 FRAME_HEADER = struct.Struct("<4sIIIIQ")
 SCALAR_RECORD = struct.Struct("<qddII")
@@ -59,6 +65,8 @@ TAIL_AT = 28
 
 MARK = 0xA5
 SCALAR, ROW, EVENT, KEY, LAYOUT, EXTRA, CLOSE = range(1, 8)
+ENDS = {1: SUCCEEDED, 2: FAILED, 3: STOPPED}
+"""Statuses in `ended`, which is zero where the run's stop event found room."""
 WITH_PAYLOAD = frozenset({ROW, EVENT, KEY, LAYOUT, EXTRA})
 
 
@@ -100,6 +108,30 @@ def lost_count(lost: int) -> bytes:
     """A count of lost records, and its complement to tell it from noise."""
     count = min(lost, 0xFFFFFFFF)
     return LOST.pack(count, count ^ 0xFFFFFFFF)
+
+
+def end_mark(status: str, time_ns: int) -> bytes:
+    """What the file header says of the end of a run whose stop event found no room.
+
+    Raises:
+        ValueError: runs do not end with this status.
+    """
+    code = next((code for code, name in ENDS.items() if name == status), 0)
+    if not code:
+        raise ValueError(f"status={status!r} must be one of {', '.join(ENDS.values())}")
+    return ENDED.pack(code, crc32(_ENDED_CHECKED.pack(code, time_ns)), time_ns)
+
+
+def is_end_mark(raw: bytes) -> bool:
+    """Whether these bytes are what `end_mark` wrote, or what was there before: zeros."""
+    code, check, time_ns = ENDED.unpack(raw)
+    return not any(raw) or (code in ENDS and check == crc32(_ENDED_CHECKED.pack(code, time_ns)))
+
+
+def read_end_mark(raw: bytes) -> tuple[str, int] | None:
+    """Status and time of an `is_end_mark`; None where there are none."""
+    code, _, time_ns = ENDED.unpack(raw)
+    return (ENDS[code], time_ns) if code else None
 
 
 def frame_header(index: int, span: int, used: int, check: int) -> bytes:

@@ -8,9 +8,10 @@ from zlib import crc32
 
 from runlore.errors import UnsupportedFormat
 from runlore.journal import format as fmt
-from runlore.journal.decode import CLOSED, OPEN, TORN, Chunk, Damage
+from runlore.journal.decode import CLOSED, OPEN, TORN, Chunk, Damage, Event
 from runlore.journal.records import Records, check_of
 from runlore.journal.window import Window
+from runlore.model import STOP
 
 if TYPE_CHECKING:
     from runlore.journal.decode import Context
@@ -39,6 +40,7 @@ class FrameReader:
         self.lost = 0
         self.more = False
         self.first_at = 0
+        self.end_mark: tuple[str, int] | None = None
         self.closing = self._find_closing()
 
     def run(self) -> Chunk:
@@ -48,6 +50,7 @@ class FrameReader:
         elif self._read_file_header():
             self._read_frames()
         self.records.emit()
+        self._tell_end()
         points, records = self.records.points(), self.records
         return Chunk(
             points, records.events, records.extras, self.state, records.damage, self.lost, self.more, self.context
@@ -78,6 +81,7 @@ class FrameReader:
                 "Nothing was changed. Upgrade Runlore to read it"
             )
         self._read_lost()
+        self._read_end_mark()
         self._read_description(check)
         if self.window.size < self.first_at + fmt.RECORD_BYTES:
             self.state = TORN
@@ -99,6 +103,24 @@ class FrameReader:
                 return
             self.window.load(0, fmt.HEADER_BYTES)
         self._report(fmt.LOST_OFFSET, fmt.LOST.size, "the count of lost records does not match its complement")
+
+    def _read_end_mark(self) -> None:
+        for _ in range(2):  # as above
+            raw = self.window.peek(fmt.ENDED_OFFSET, fmt.ENDED.size)
+            if fmt.is_end_mark(raw):
+                self.end_mark = fmt.read_end_mark(raw)
+                return
+            self.window.load(0, fmt.HEADER_BYTES)
+        self._report(fmt.ENDED_OFFSET, fmt.ENDED.size, "the mark of the run's end does not match its CRC")
+
+    def _tell_end(self) -> None:
+        """The event for which the writer found no room, as the last one, and once."""
+        if self.end_mark is None or self.more or self.context.ended:
+            return
+        self.context.ended = True
+        status, time_ns = self.end_mark
+        behind = self.context.offset - 1  # what the last record ends with: no other record has this place
+        self.records.events.append(Event(behind, time_ns, None, STOP, "stop", {"status": status}, {}))
 
     def _read_description(self, check: int) -> None:
         if self.context.header or not self.first_at:

@@ -20,6 +20,7 @@ from runlore.journal import liveness
 from runlore.journal.appender import Appender, Reentered, text_record
 from runlore.journal.file import NOTHING
 from runlore.journal.values import number_of, shown, step_of, time_ns_of, to_bytes
+from runlore.model import STOP
 from runlore.names import check_key
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ class JournalWriter(Appender):
     def event(
         self, kind: str, key: str, value: Any = None, *, step: Any = None, time_ns: int | None = None,
         extra: Mapping[str, Any] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> bool:  # fmt: skip
         """Record one fact as JSON.
 
         Args:
@@ -183,6 +184,9 @@ class JournalWriter(Appender):
             step: as for `scalar`.
             time_ns: nanoseconds since 1970 UTC; None: now.
             extra: further columns of this event alone.
+
+        Returns:
+            Whether it could be kept. What could not is counted in `lost`.
 
         Raises:
             InvalidArgument, WrongType: an argument cannot be stored, or is larger than 64 MiB. Nothing was.
@@ -202,7 +206,21 @@ class JournalWriter(Appender):
                 f"{kind} {shown(key)} takes {len(payload):,} bytes; at most {fmt.MAX_PAYLOAD_BYTES:,} fit into an "
                 "event. Log it as an artifact"
             )
-        self._event(payload, step_of(step), time_ns if time_ns is not None else _now())
+        return self._event(payload, step_of(step), time_ns if time_ns is not None else _now())
+
+    def stop(self, status: str, about: Mapping[str, Any]) -> None:
+        """Record that the run ended with this status; on a full disk the status alone, in the file's header.
+
+        Raises:
+            InvalidArgument, WrongType: `about` cannot be stored. Nothing was.
+            RunEnded: the writer was closed.
+        """
+        if self.event(STOP, "stop", {"status": status, **about}):
+            return
+        try:
+            self._note_end(status)
+        except OSError as error:
+            self._say(f"run {self.run_uid} ended with {status}, and that could not be recorded ({error.strerror})")
 
     def columns(self, columns: Mapping[str, Any]) -> None:
         """Give every later record of this writer these extra columns, instead of those given before.
@@ -241,11 +259,11 @@ class JournalWriter(Appender):
         except Reentered:
             self._aside()._row(keys, values, step, time)  # noqa: SLF001 - a second self
 
-    def _event(self, payload: bytes, step: float, time: int) -> None:
+    def _event(self, payload: bytes, step: float, time: int) -> bool:
         try:
-            self._append(*text_record(fmt.EVENT, 0, payload, step, time))
+            return self._append(*text_record(fmt.EVENT, 0, payload, step, time))
         except Reentered:
-            self._aside()._event(payload, step, time)  # noqa: SLF001 - a second self
+            return self._aside()._event(payload, step, time)  # noqa: SLF001 - a second self
 
     def _define(self, key: str) -> int | None:
         """The number of a key, defined if need be; None if that could not be kept."""

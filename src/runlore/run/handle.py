@@ -488,7 +488,7 @@ class Run(MediaMethods):
         ends.forget(self)
         if self._owner and not forked:
             final = self._terminal or status
-            self._journal.event(model.STOP, "stop", {"status": final, **about})
+            self._journal.stop(final, about)
             self._status = final
         elif about.get("exception"):
             self._journal.event(model.STATUS, f"process {status}", about)
