@@ -268,3 +268,30 @@ def test_a_summary_survives_json(store):
     summary.add_points(as_points([(0, None, 1, math.nan), (0, 2, 2, math.inf)]), {0: "a"})
     copy = RunSummary.load(json.loads(json.dumps(summary.dump())))
     np.testing.assert_equal(list(copy.metrics["a"]), list(summary.metrics["a"]))
+
+
+def test_the_sign_of_zero_is_kept(store):
+    """SQLite stores -0.0 in a column of floats as the integer 0."""
+    with runlore.start("e", params={"zero": -0.0}) as run:
+        run.log_metric("m", -0.0, step=-0.0)
+    view = runlore.get_run(run.uid)
+    assert [math.copysign(1, found) for found in (view.metrics["m"], view.params["zero"])] == [-1, -1]
+    assert runlore.runs("metrics.m = 0 and metrics.m <= -0.0")["run"].tolist() == [1]
+
+
+def test_experiments_that_are_removed_while_a_reader_looks_do_it_no_harm(store):
+    """Directories vanish between being listed and being looked at."""
+    code = (
+        "import runlore\nfor i in range(150):\n"
+        "    for part in 'ab': runlore.start('e/' + part, capture=False).finish()\n"
+        "    for part in 'ab': runlore.experiment('e/' + part).delete()"
+    )
+    remover = subprocess.Popen([sys.executable, "-c", code])
+    record("kept")
+    catalog = open_catalog(open_store())
+    looks = 0
+    while remover.poll() is None:
+        catalog.refresh()
+        looks += 1
+    assert (remover.returncode, looks > 10) == (0, True)
+    assert runlore.runs()["experiment"].tolist() == ["kept"]

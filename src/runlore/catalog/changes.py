@@ -7,6 +7,7 @@ went back do no harm. A time that is younger than the clock's grain is not trust
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from time import time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,9 @@ from runlore.catalog import schema
 from runlore.names import is_uid
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
+
     from sqlalchemy import Connection
 
 _GRAIN_NS = 50_000_000
@@ -69,10 +73,12 @@ def _scan(
         path, mtime = pending.pop()
         changes.directories[path] = 0 if time_ns() - mtime < _GRAIN_NS else mtime
         runs = _known_runs(connection, path) if path in known else {}
-        with os.scandir(os.path.join(root, path) if path else root) as entries:
+        with _listed(os.path.join(root, path) if path else root) as entries:
             for entry in entries:
                 inner = f"{path}/{entry.name}" if path else entry.name
-                found = entry.stat().st_mtime_ns
+                found = _mtime(entry.path)
+                if found is None:
+                    continue  # removed meanwhile
                 if is_uid(entry.name) and path:
                     remembered = runs.pop(inner, None)
                     if remembered is None or remembered[1] != found:
@@ -80,6 +86,14 @@ def _scan(
                 elif inner not in known and entry.is_dir():
                     pending.append((inner, found))
         changes.gone.extend(run_id for run_id, _, _ in runs.values())
+
+
+def _listed(directory: str) -> AbstractContextManager[Iterable[os.DirEntry[str]]]:
+    """The entries of a directory, to be closed; none where it was removed meanwhile."""
+    try:
+        return os.scandir(directory)
+    except FileNotFoundError:
+        return nullcontext(())
 
 
 def _known_runs(connection: Connection, directory: str) -> dict[str, tuple[int, int, str]]:

@@ -6,6 +6,8 @@ existing row *means* NaN (`min` and `max` leave NaN points out, and are NULL whe
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -18,13 +20,27 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.types import UserDefinedType
 
-VERSION = 1
+VERSION = 2
 """Raised with every change of a table. A catalog of another version is rebuilt, never migrated, never misread."""
 
 metadata = MetaData()
 
 _Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+class _NoType(UserDefinedType[float]):
+    """No type at all. In a column of floats SQLite keeps -0.0 as the integer 0, and forgets the sign."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return ""
+
+
+_Exact = Float().with_variant(_NoType(), "sqlite")
+"""A float64, bit for bit."""
 
 properties = Table(
     "properties",
@@ -115,17 +131,17 @@ metrics = Table(
     _run_id(),
     Column("key", Text, nullable=False),
     Column("count", BigInteger, nullable=False),
-    Column("last", Float),
-    Column("last_step", Float),
+    Column("last", _Exact),
+    Column("last_step", _Exact),
     Column("last_time_ns", BigInteger, nullable=False),
-    Column("first", Float),
-    Column("first_step", Float),
+    Column("first", _Exact),
+    Column("first_step", _Exact),
     Column("first_time_ns", BigInteger, nullable=False),
-    Column("min", Float),
-    Column("min_step", Float),
-    Column("max", Float),
-    Column("max_step", Float),
-    Column("sum", Float, comment="of the points that are not NaN"),
+    Column("min", _Exact),
+    Column("min_step", _Exact),
+    Column("max", _Exact),
+    Column("max_step", _Exact),
+    Column("sum", _Exact, comment="of the points that are not NaN"),
     Column("finite", BigInteger, nullable=False, comment="points that are not NaN: the mean is sum / finite"),
     PrimaryKeyConstraint("run_id", "key"),
     Index("metrics_last", "key", "last"),
