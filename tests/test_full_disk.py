@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
 
 import pytest
 
@@ -129,12 +130,28 @@ def test_a_quota_is_a_full_disk(tmp_path):
     assert view.points + int(done.stdout) == 50_000
 
 
-def test_a_disk_that_is_full_at_the_start_is_one_clear_error(small_disk):
-    with open(small_disk / "filler", "wb") as file:
-        file.write(b"x" * (2 * 1024 * 1024 - 16384))
-    done = run_program("runlore.start('e')", RUNLORE_STORE=str(small_disk / "store"))
+@pytest.mark.parametrize("pages", range(2, 24, 2))
+def test_a_disk_that_is_full_at_the_start_is_one_clear_error(small_disk, pages):
+    """Wherever the start fails, it leaves no run behind that would look like one that crashed."""
+    store = small_disk / "store"
+    runlore.start("other", store=store, capture=False).finish()
+    filler = os.open(small_disk / "filler", os.O_WRONLY | os.O_CREAT)
+    with suppress(OSError):
+        while os.write(filler, bytes(4096)):
+            pass
+    os.close(filler)
+    os.truncate(small_disk / "filler", os.path.getsize(small_disk / "filler") - 4096 * pages)
+    done = run_program("runlore.start('e')", RUNLORE_STORE=str(store))
+    os.unlink(small_disk / "filler")
+    found = runlore.runs(experiment="e", store=store)
+    if done.returncode == 0:
+        assert found["status"].tolist() == ["succeeded"]
+        return
     assert done.returncode == 1
     assert "No space left" in done.stderr.splitlines()[-1]
+    assert len(found) == 0
+    assert not list((store / "runs" / "e").iterdir())
+    assert runlore.start("e", store=store, capture=False).number == 1
 
 
 @pytest.fixture

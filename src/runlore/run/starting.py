@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from runlore import config, model
@@ -19,6 +20,8 @@ from runlore.store.directory import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from runlore.journal.writer import JournalWriter
 
 _PYTHON = sys.version.split(" ", 1)[0]
 _users: dict[int, str] = {}
@@ -84,17 +87,22 @@ def start(
     joined, experiment = (None, experiment) if uid is not None else _joined(join, experiment, place)
     new = uid
     uid = new or joined or model.new_uid()
-    number: int | None = None
     owner = place.create_run(experiment, uid)
     if new is not None and not owner:
         raise AlreadyExists(f"experiment {experiment!r} has a run with the uid {uid!r}; to go on with it, resume it")
     path = place.run_directory(experiment, uid)
     journals = f"{path}/{JOURNAL}" if owner else place.journal_directory(path)
-    journal = open_journal(journals, uid, config.journal_mode(), fsync=config.fsync())
+    journal: JournalWriter | None = None
+    try:
+        journal = open_journal(journals, uid, config.journal_mode(), fsync=config.fsync())
+        number = place.claim_number(experiment, uid) if owner else None
+    except OSError:
+        if owner:
+            _abandon(path, journal)
+        raise
     if columns:
         journal.columns(columns)
-    if owner:
-        number = place.claim_number(experiment, uid)
+    if number is not None:
         about = _about(experiment, number, name, description, group, parent_uid)
         journal.event(model.START, "start", about)
     else:
@@ -181,6 +189,16 @@ def _joined(join: bool | str, experiment: str, place: DirectoryStore) -> tuple[s
     if not is_uid(joined):
         raise InvalidName(f"RUNLORE_RUN={joined!r} is no uid: 32 hexadecimal digits, as `run.uid` gives")
     return joined, check_path_name(os.environ.get("RUNLORE_EXPERIMENT") or experiment, "RUNLORE_EXPERIMENT")
+
+
+def _abandon(path: str, journal: JournalWriter | None) -> None:
+    """Leave nothing of a run that could not begin, as on a full disk: it would look like one that crashed."""
+    with suppress(OSError):  # somebody joined it meanwhile, or the disk does not even let go
+        if journal is not None:
+            journal.close()
+            os.unlink(journal.path)
+        os.rmdir(f"{path}/{JOURNAL}")
+        os.rmdir(path)
 
 
 def _begin(run: Run, params: dict[str, Any], tags: dict[str, Any], captures: dict[str, Any]) -> None:

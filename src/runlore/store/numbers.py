@@ -43,6 +43,9 @@ def claim_one(directory: str, number: int, uid: str) -> bool:
         return claim_one(directory, number, uid)
     try:
         os.write(descriptor, uid.encode("ascii"))
+    except OSError:
+        os.unlink(f"{directory}/{number}")  # no claim without an owner; nobody else made this file
+        raise
     finally:
         os.close(descriptor)
     return True
