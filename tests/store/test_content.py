@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from unittest.mock import patch
 
 import numpy as np
@@ -217,3 +219,16 @@ def test_a_parquet_file_of_somebody_else_is_refused(store):
     pq.write_table(pa.table({"a": [1]}), os.path.join(directory, sealed.EVENTS))
     with pytest.raises(DamagedFile, match="did not write"):
         read_points(directory)
+
+
+def test_reading_events_of_a_sealed_run_does_not_import_pandas(store):
+    """It takes longer than all the rest; pyarrow imports it for many a small thing."""
+    directory = new_run(store)
+    record(directory)
+    seal_run(store, directory)
+    code = (
+        "import sys; from runlore.store.content import read_events; "
+        f"found = read_events({directory!r}, ['param', 'nothing']); print(len(found), 'pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "1 False\n"

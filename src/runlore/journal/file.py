@@ -97,7 +97,7 @@ class JournalFile:
             "host": os.uname().nodename,
             "boot": liveness.boot_id(),
             "pid": pid,
-            "pid_started": liveness.process_started(pid),
+            "pid_started": liveness.own_start(),
             "lock": locked,
         }
         return json.dumps(about).encode("ascii")

@@ -32,6 +32,7 @@ held: set[tuple[int, int]] = set()
 
 _types: dict[int, str] = {}
 _boot_id: str | None = None
+_own_start: tuple[int, int | None] | None = None
 
 
 def file_system(path: str) -> str:
@@ -170,6 +171,15 @@ def boot_id() -> str:
         except OSError:
             _boot_id = ""
     return _boot_id
+
+
+def own_start() -> int | None:
+    """When this process started; see `process_started`. Looked up once."""
+    global _own_start  # noqa: PLW0603 - it changes in a forked child only
+    pid = os.getpid()
+    if _own_start is None or _own_start[0] != pid:
+        _own_start = pid, process_started(pid)
+    return _own_start[1]
 
 
 def process_started(pid: int) -> int | None:

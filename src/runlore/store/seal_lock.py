@@ -115,7 +115,7 @@ def _exclusive_file(path: str) -> Lock | None:
             "host": os.uname().nodename,
             "boot": liveness.boot_id(),
             "pid": os.getpid(),
-            "pid_started": liveness.process_started(os.getpid()),
+            "pid_started": liveness.own_start(),
             "lock": new_uid(),
         }
     )

@@ -198,9 +198,7 @@ class Sealed:
 
     def events_of_group(self, index: int, kinds: Collection[str] | None = None) -> Iterator[EventRow]:
         """The events of one row group."""
-        import pyarrow as pa
-
-        chosen = True if kinds is None else pa.array(sorted({plain(kind) for kind in kinds}), pa.string())
+        chosen = True if kinds is None else _texts(sorted({plain(kind) for kind in kinds}))
         columns = ["writer", "sequence", "time_ns", "step", "kind", "key", "value", "extra", "exact"]
         for *start, kind, key, value, extra, exact in self._rows(index, chosen, columns):
             true_kind, true_key = json.loads(exact) if exact else (kind, key)
@@ -383,6 +381,16 @@ class SealedMetrics:
 def plain(text: str) -> str:
     """The text as valid Unicode: what is none is escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _texts(texts: Sequence[str]) -> Any:
+    """Texts as an Arrow array. `pyarrow.array` would import pandas, which takes longer than all the rest."""
+    import numpy as np
+    import pyarrow as pa
+
+    raw = [text.encode("utf-8") for text in texts]
+    ends = np.cumsum([0, *map(len, raw)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(raw), pa.py_buffer(ends), pa.py_buffer(b"".join(raw)))
 
 
 def _steps(column: Any) -> Any:
