@@ -272,7 +272,7 @@ def indexing(directory, results, count, rounds):
     time.sleep(0.2)
     catalog.refresh()
     warm, pages = [], []
-    for _ in range(rounds + 1):
+    for _ in range(4 * rounds + 1):
         begin = time.perf_counter()
         catalog.refresh()
         warm.append((time.perf_counter() - begin) * 1000)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_PAUSE = 8
-"""A burst ends where nothing happens for so many times the shortest quarter of all intervals."""
+_PAUSE = 32
+"""A burst ends where nothing happens for so many times what a quarter of all intervals do not exceed."""
 _LONGEST_BITS = 30
 """A burst lies between two multiples of 2^30 ns, about a second."""
 _FIRST_OUTSIDE = 1 << 31

@@ -36,26 +36,29 @@ def _metadata(about: Mapping[str, Any]) -> Any:
     return {METADATA: text, CHECK: str(crc32(text)).encode("ascii")}
 
 
-class _ParquetFile:
-    """A Parquet file being written. It is on the disk when the block ends in order.
+def _compact() -> dict[str, Any]:
+    """How columns are compressed: each in one page, so that what is alike in it is stored once, however far apart."""
+    import pyarrow as pa
 
-    A column of a row group is one page: what is alike in it is stored once, however far apart it lies.
-    """
+    options: dict[str, Any] = {"compression": "zstd", "compression_level": 9, "data_page_size": _PAGE_BYTES}
+    if int(pa.__version__.split(".")[0]) >= _LIMITS_ROWS_OF_PAGES:
+        options["max_rows_per_page"] = _GROUP_ROWS[1]
+    return options
+
+
+class _ParquetFile:
+    """A Parquet file being written. It is on the disk when the block ends in order."""
 
     def __init__(self, path: str, schema: Any, encodings: Mapping[str, str]) -> None:
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
         self.schema = schema
         texts: Any = [name for name in schema.names if name not in encodings]
-        pages: dict[str, Any] = {"data_page_size": _PAGE_BYTES}
-        if int(pa.__version__.split(".")[0]) >= _LIMITS_ROWS_OF_PAGES:
-            pages["max_rows_per_page"] = _GROUP_ROWS[1]
         self._file = open(path, "xb")  # noqa: SIM115 - closed at the end of the block
         try:
             self._writer: Any = pq.ParquetWriter(
-                self._file, schema, compression="zstd", compression_level=9, use_dictionary=texts,
-                column_encoding=dict(encodings), write_page_checksum=True, **pages,
+                self._file, schema, use_dictionary=texts, column_encoding=dict(encodings), write_page_checksum=True,
+                **_compact(),
             )  # fmt: skip
         except BaseException:
             self._file.close()
@@ -179,9 +182,7 @@ def _smaller(sample: NDArray[np.int32]) -> str:
     sizes = {}
     for encoding in ("DELTA_BINARY_PACKED", "BYTE_STREAM_SPLIT"):
         buffer = pa.BufferOutputStream()
-        pq.write_table(
-            table, buffer, compression="zstd", use_dictionary=False, column_encoding=encoding, write_statistics=False
-        )  # fmt: skip
+        pq.write_table(table, buffer, use_dictionary=False, column_encoding=encoding, **_compact())
         sizes[encoding] = buffer.getvalue().size
     return min(sizes, key=lambda encoding: sizes[encoding])
 
