@@ -24,11 +24,11 @@ from runlore.store.seal import seal_run
 
 WRITERS = 4
 WRITER = '''
-import mmap, os, struct, sys, threading
+import mmap, os, sys, threading
 import runlore
 
 notes = open(sys.argv[1], "r+b")
-shared = mmap.mmap(notes.fileno(), 4096)
+shared = memoryview(mmap.mmap(notes.fileno(), 4096)).cast("q")  # struct would write zeros first, and be killed there
 run = runlore.start("killed", capture=False)
 print(run.uid, flush=True)
 
@@ -41,7 +41,7 @@ def work(number):
             run.log_param(f"param{number}/{i}", {"i": i})
         if i % 50 == 0:
             run.log_artifact(b"%d" % i, f"artifact{number}/{i}")
-        struct.pack_into("<q", shared, 8 * number, i + 1)
+        shared[number] = i + 1
 
 threads = [threading.Thread(target=work, args=(0,)), threading.Thread(target=work, args=(1,))]
 for number in (2, 3):
@@ -68,7 +68,7 @@ def kill_once(tmp_path, rng):
     process.wait()
     process.stdout.close()
     with open(notes, "rb") as file, mmap.mmap(file.fileno(), 4096, prot=mmap.PROT_READ) as shared:
-        return uid, struct.unpack_from(f"<{WRITERS}q", shared)
+        return uid, struct.unpack_from(f"{WRITERS}q", shared)
 
 
 def check(view, returned):
