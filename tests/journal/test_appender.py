@@ -19,6 +19,7 @@ from journal_oracle import RUN, facts_of, journals_in, points_of, read_facts
 
 from runlore.journal import open_journal
 from runlore.journal.decode import CLOSED, OPEN, read
+from runlore.journal.written import WrittenJournal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -451,3 +452,24 @@ def test_closing_a_full_journal_ends_it(small_disk, mode, capfd):
     assert (chunk.damage, chunk.lost) == ([], lost)
     assert chunk.state == (CLOSED if mode == "mmap" else chunk.state)
     assert read_facts(journal.path)
+
+
+def test_an_interruption_while_a_record_is_taken_back_leaves_a_working_journal(tmp_path):
+    """What a handler of Ctrl-C raises may come out of any call, also of those that clear up after a failed write."""
+
+    class Interrupted(WrittenJournal):
+        __slots__ = ()
+
+        def _take_back(self, buffer: memoryview, start: int, end: int) -> None:
+            super()._take_back(buffer, start, end)
+            raise KeyboardInterrupt
+
+    journal = Interrupted(str(tmp_path), RUN)
+    journal.scalar("s", 1.0)
+    with pytest.raises(KeyboardInterrupt):
+        journal.scalar("s", 2.0, _pwrite=lambda fd, data, at: os.pwrite(fd, data[:12], at))
+    journal.scalar("s", 3.0)
+    journal.close()
+    assert journals_in(tmp_path) == [journal.path]
+    chunk = read(journal.path)
+    assert (chunk.state, chunk.damage, chunk.points.value.tolist()) == (CLOSED, [], [1.0, 3.0])

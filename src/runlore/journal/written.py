@@ -71,15 +71,17 @@ class WrittenJournal(JournalWriter):
             except OSError:
                 sent = 0
             finally:
-                if sent == 32:
-                    self.offset, self._flushed = end, at + 32
-                else:
-                    self._take_back(buffer, offset, end)
-                self._busy = False
-                if self.buffer is _SENDING:
-                    self.buffer = buffer
-                else:
-                    self._catch_up()
+                try:
+                    if sent == 32:
+                        self.offset, self._flushed = end, at + 32
+                    else:
+                        self._take_back(buffer, offset, end)
+                finally:
+                    self._busy = False
+                    if self.buffer is _SENDING:
+                        self.buffer = buffer
+                    else:
+                        self._catch_up()
             if sent != 32:
                 self._point(key, value, step, time)
 
@@ -101,15 +103,17 @@ class WrittenJournal(JournalWriter):
             except OSError:
                 sent = 0  # the slow way meets it again, and says so
             finally:
-                if sent == size:
-                    self.offset, self._flushed = end, at + size
-                else:
-                    self._take_back(buffer, offset, end)
-                self._busy = False
-                if self.buffer is _SENDING:
-                    self.buffer = buffer
-                else:
-                    self._catch_up()
+                try:
+                    if sent == size:
+                        self.offset, self._flushed = end, at + size
+                    else:
+                        self._take_back(buffer, offset, end)
+                finally:
+                    self._busy = False
+                    if self.buffer is _SENDING:
+                        self.buffer = buffer
+                    else:
+                        self._catch_up()
             return sent == size or self._append_slowly(record, tail)
 
     def _take_back(self, buffer: memoryview, start: int, end: int) -> None:
