@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from runlore.store import DirectoryStore
 
 _BLOB = re.compile(r"blobs/([0-9a-f]{2})/\1[0-9a-f]{62}").fullmatch
+_COMPONENT = r"[A-Za-z0-9_%~-][A-Za-z0-9_.%~-]*"
 _RUN_FILE = re.compile(
-    r"runs/(?:[A-Za-z0-9_%~-][A-Za-z0-9_.%~-]*/)+[0-9a-f]{32}/"
+    rf"runs/(?:{_COMPONENT}/)+[0-9a-f]{{32}}/"
     r"(?:(?:journal|damaged)/[A-Za-z0-9_-]+\.rlj|(?:metrics|events)\.parquet)"
 ).fullmatch
-_COMPONENT = r"[A-Za-z0-9_%~-][A-Za-z0-9_.%~-]*"
 _CLAIM = re.compile(rf"claims/{_COMPONENT}/{_COMPONENT}/about").fullmatch
 _PLACES = (_RUN_FILE, _BLOB, _CLAIM)
 
