@@ -23,6 +23,7 @@ from runlore.catalog import open_catalog
 from runlore.catalog.catalog import Catalog
 from runlore.catalog.summary import RunSummary, summarise_points
 from runlore.errors import UnsupportedFormat
+from runlore.journal import liveness
 from runlore.journal.decode import Points
 from runlore.store import open_store
 
@@ -115,6 +116,14 @@ def test_a_catalog_that_is_gone_damaged_or_foreign_is_rebuilt(store, harm):
         connection.close()
     assert runlore.runs()["uid"].tolist() == [run.uid]
     assert runlore.get_run(run.uid).metrics == {"m": 1.0}
+
+
+def test_the_catalog_of_a_store_on_a_network_mount_is_in_the_cache(store, monkeypatch):
+    run = record()
+    monkeypatch.setattr(liveness, "file_system", lambda _: "nfs4")
+    assert runlore.runs()["uid"].tolist() == [run.uid]
+    assert not (store / "catalog.sqlite").exists()
+    assert open_catalog(open_store()).path.startswith(os.environ["RUNLORE_CACHE"])
 
 
 def test_a_store_that_cannot_be_written_to_is_read_through_the_cache(store, monkeypatch):

@@ -389,3 +389,34 @@ def test_a_subclass_may_override_log_metric(store):
     doubling.log_metric("m", 2.0)
     plain.finish()
     assert view(plain).metrics == {"m": 4.0}
+
+
+def test_log_system(store):
+    with runlore.start("e") as run:
+        run.log_system()
+    [event] = runlore.get_run(run.uid).events("system")
+    assert event.value["platform"]["system"] == os.uname().sysname
+    assert event.value["python"].endswith(sys.version.split(" ", 1)[0])
+    assert f"numpy=={np.__version__}" in event.value["packages"]
+
+
+def test_workers_of_a_data_loader_record_what_they_do(store):
+    """They are forked while the run is open, log through the handle that they inherit, and end without a word."""
+    data = pytest.importorskip("torch.utils.data")
+
+    class Squares(data.Dataset):
+        def __len__(self):
+            return 40
+
+        def __getitem__(self, index):
+            run.log_metric("loaded", float(index), step=index)
+            return index * index
+
+    with runlore.start("e") as run:
+        for batch in data.DataLoader(Squares(), batch_size=4, num_workers=2, multiprocessing_context="fork"):
+            run.log_metric("batch", float(batch.sum()))
+    view = runlore.get_run(run.uid)
+    loaded = view.metric("loaded")
+    assert sorted(loaded["value"]) == [float(index) for index in range(40)]
+    assert (view.status, len(view.metric("batch"))) == ("succeeded", 10)
+    assert view.data()["node"].notna().all()
