@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import collections
 import pickle
+from importlib.util import find_spec
 
 import lightgbm
 import numpy as np
@@ -16,6 +17,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from runlore.errors import InvalidArgument, UnsafeLoad, WrongType
 from runlore.media import decode, decode_example, encode_model
+
+needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.random((60, 4))
@@ -264,7 +267,7 @@ def test_bad_signatures(signature, error):
     "media_type",
     [
         "application/x-skops",
-        "application/x-safetensors",
+        pytest.param("application/x-safetensors", marks=needs_torch),
         "application/x-xgboost-ubj",
         "application/x-xgboost-json",
         "text/x-lightgbm",
@@ -292,7 +295,7 @@ def test_a_pickle_of_another_kind_is_not_unpickled(kind):
         ("application/x-xgboost-ubj", b"{L\x00\x00\x00\x00\x00\x00\x00\x07learner"),
         ("application/x-xgboost-json", b"{}"),
         ("text/x-lightgbm", b"tree\nversion=v4\nnum_class=x"),
-        ("application/x-safetensors", b"\xff" * 64),
+        pytest.param("application/x-safetensors", b"\xff" * 64, marks=needs_torch),
         ("application/x-other", b""),
     ],
 )

@@ -11,6 +11,7 @@ import pickle
 import uuid
 import zipfile
 import zoneinfo
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import lightgbm
@@ -28,6 +29,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from runlore.errors import InvalidArgument, UnsafeLoad, UnsupportedFormat, WrongType
 from runlore.media import decode, decode_object, encode_object
+
+needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
 
 
 def back(value, **options):
@@ -409,7 +412,9 @@ def npy(shape, dtype="'<f8'", data=b""):
         crafted({"t": "array", "member": "m"}, m=npy("(__import__('os').system('true'),)")),
         crafted({"t": "sparse", "member": "m"}, m=b"PK"),
         crafted({"t": "skops", "member": "m"}, m=b"\x80\x04N."),
-        crafted({"t": "tensor", "member": "m", "requires_grad": False}, m=b"\x80\x04N."),
+        pytest.param(
+            crafted({"t": "tensor", "member": "m", "requires_grad": False}, m=b"\x80\x04N."), marks=needs_torch
+        ),
         crafted({"t": "xgboost", "member": "m", "extra": {"t": "dict", "v": []}}, m=b"\x80\x04N."),
         crafted({"t": "lightgbm", "member": "m", "extra": {"t": "dict", "v": []}}, m=b"\x80\x04N."),
         crafted({"t": "int", "v": "zz"}),

@@ -164,7 +164,7 @@ def test_models_come_back(kind):
         fitted = LGBMClassifier(n_estimators=2, verbose=-1).fit(rows, target)
         made = LightGBMModel(model=fitted, sample_data=rows)
     else:
-        import torch
+        torch = pytest.importorskip("torch")
 
         fitted = torch.nn.Linear(2, 1)
         made = TorchModel(model=fitted, sample_data=torch.tensor(rows, dtype=torch.float32))
