@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 
-from runlore.errors import InvalidArgument
+from runlore.errors import InvalidArgument, StoreNotFound
 
 STORE_DIRECTORY = ".runlore"
 
@@ -28,15 +28,16 @@ def store_path(store: str | os.PathLike[str] | None = None) -> str:
 
     Raises:
         InvalidArgument: the path is empty or contains NUL.
+        StoreNotFound: the path is relative to a working directory that was deleted.
     """
     given = os.fspath(store) if store is not None else os.environ.get("RUNLORE_STORE")
     if given is not None:
         if not given or "\0" in given:
             name = "store" if store is not None else "RUNLORE_STORE"
             raise InvalidArgument(f"{name}={given!r} is not a path; name a directory, for example './.runlore'")
-        return os.path.abspath(os.path.expanduser(given))
-    here = os.getcwd()
-    directory = here
+        path = os.path.expanduser(given)
+        return os.path.normpath(path if os.path.isabs(path) else os.path.join(_working_directory(), path))
+    directory = here = _working_directory()
     while True:
         candidate = os.path.join(directory, STORE_DIRECTORY)
         if os.path.isdir(candidate):
@@ -45,6 +46,16 @@ def store_path(store: str | os.PathLike[str] | None = None) -> str:
         if parent == directory:
             return os.path.join(here, STORE_DIRECTORY)
         directory = parent
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        raise StoreNotFound(
+            "the store is looked for from the working directory, which was deleted. Change to a directory that exists, "
+            "or name the store by an absolute path with store= or RUNLORE_STORE"
+        ) from error
 
 
 def joined_run() -> str | None:
