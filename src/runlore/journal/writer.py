@@ -20,7 +20,8 @@ from runlore.journal import format as fmt
 from runlore.journal import liveness
 from runlore.journal.appender import Appender, Reentered, text_record
 from runlore.journal.file import NOTHING
-from runlore.journal.values import number_of, shown, step_of, time_ns_of, to_bytes
+from runlore.journal.leaves import shown
+from runlore.journal.values import event_bytes, number_of, step_of, time_ns_of, to_bytes
 from runlore.model import LOST, STOP
 from runlore.names import check_key
 
@@ -199,10 +200,7 @@ class JournalWriter(Appender):
                 raise WrongType(f"{name}={shown(text)} must be a string, not {type(text).__name__}")
         if time_ns is not None and not (isinstance(time_ns, int) and -(2**63) <= time_ns < 2**63):
             raise InvalidArgument(f"time_ns={shown(time_ns)} must be nanoseconds since 1970 as int64")
-        fact: dict[str, Any] = {"e": kind, "k": key, "v": value}
-        if extra:
-            fact["x"] = dict(extra)
-        payload = to_bytes(fact, f"{kind} {shown(key)}")
+        payload = event_bytes(kind, key, value, extra)
         if len(payload) > fmt.MAX_PAYLOAD_BYTES:
             raise InvalidArgument(
                 f"{kind} {shown(key)} takes {len(payload):,} bytes; at most {fmt.MAX_PAYLOAD_BYTES:,} fit into an "

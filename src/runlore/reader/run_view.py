@@ -11,6 +11,7 @@ from runlore import model
 from runlore.catalog import schema
 from runlore.catalog.summary import Detail
 from runlore.errors import ArtifactNotFound, NotFound
+from runlore.names import listed, recorded
 from runlore.reader import events as records
 from runlore.reader.artifact import Artifact
 from runlore.reader.edit import EditMethods
@@ -149,13 +150,16 @@ class RunView(EditMethods):
 
         if not self._has(key):
             raise NotFound(f"run {self.experiment}#{self.number} has no metric {key!r}{_similar(key, self.metrics)}")
-        found = records.run_columns(self._row, self.directory, records.Filter(event=model.METRIC, key=key))
+        found = records.run_columns(
+            self._row, self.directory, records.Filter(event=model.METRIC, key=[key, recorded(key)])
+        )
         if found is None:
             found = {"step": np.empty(0), "value": np.empty(0), "time": np.empty(0, dtype=np.int64)}
         dt = found["time"].astype("datetime64[ns]")
         return pd.DataFrame({"step": found["step"], "value": found["value"].astype("float64"), "dt": dt})
 
     def _has(self, key: str) -> bool:
+        key = listed(key)
         known = key in self.metrics or key in self.system
         return known or key in self.refresh().metrics or key in self.system
 
@@ -229,7 +233,7 @@ class RunView(EditMethods):
             ArtifactNotFound: there is none.
         """
         everything = self.artifacts()
-        found = [item for item in everything if item.name == name and (step is None or item.step == step)]
+        found = [item for item in everything if item.name == listed(name) and (step is None or item.step == step)]
         if not found:
             at = "" if step is None else f" at step {step:g}"
             hint = _similar(name, [item.name for item in everything])

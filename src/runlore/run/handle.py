@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from runlore import model
 from runlore.errors import InvalidArgument, RunEnded, WrongType
 from runlore.failures import reason_of
-from runlore.journal.values import flatten
+from runlore.journal.leaves import shown
+from runlore.journal.plain import plain
+from runlore.journal.values import flatten, top_entries
 from runlore.names import check_key
 from runlore.run import ends
 from runlore.run.arguments import check_columns, check_event, check_tag, optional_time_ns
@@ -163,11 +165,11 @@ class Run(ArtifactMethods, MediaMethods):
             >>> with runlore.start("iris") as run:
             ...     run.log_metrics({"train": {"loss": 0.2, "acc": 0.9}}, step=1)
         """
-        if not hasattr(metrics, "values"):
-            raise WrongType(f"metrics={metrics!r} must be a mapping of names to numbers")
+        if metrics.__class__ is not dict:
+            metrics = _as_mapping(metrics, "metrics")
         for value in metrics.values():
             if value.__class__ is not float and hasattr(value, "keys"):
-                metrics = flatten(metrics)
+                metrics = flatten(metrics, argument="metrics", keep_empty=False)
                 break
         self._journal.row(metrics, step, time)
 
@@ -185,6 +187,7 @@ class Run(ArtifactMethods, MediaMethods):
             RunEnded: the run was finished.
         """
         check_key(key, "key")
+        value = plain(value, f"param {key!r}")
         self._journal.event(model.PARAM, key, value, extra=None)
         self.params[key] = value
 
@@ -201,8 +204,6 @@ class Run(ArtifactMethods, MediaMethods):
             >>> run.params["optimizer/name"]
             'adam'
         """
-        if not hasattr(params, "items"):
-            raise WrongType(f"params={params!r} must be a mapping of names to values")
         flat = flatten(params)
         for key, value in flat.items():
             check_key(key, "key")
@@ -402,3 +403,10 @@ class Run(ArtifactMethods, MediaMethods):
                 f"run {self.uid} was finished: nothing more can be logged through this handle. "
                 f"What was logged is kept. To go on, call runlore.resume({self.uid!r})"
             )
+
+
+def _as_mapping(metrics: Any, argument: str) -> dict[Any, Any]:
+    entries = top_entries(metrics)
+    if entries is None:
+        raise WrongType(f"{argument}={shown(metrics)} must be a mapping of names to numbers")
+    return dict(entries)

@@ -14,7 +14,7 @@ from runlore.journal import open_journal
 from runlore.journal.values import flatten, to_json
 from runlore.names import check_key, check_path_name, is_uid
 from runlore.run import ends
-from runlore.run.arguments import check_columns
+from runlore.run.arguments import check_columns, check_event
 from runlore.run.handle import Run
 from runlore.run.losses import Beginning
 from runlore.store import DirectoryStore, open_store
@@ -260,12 +260,10 @@ def _checked(
             check_key(text, argument)
     if description is not None and not isinstance(description, str):
         raise WrongType(f"description={description!r} must be text")
-    if params is not None and not hasattr(params, "items"):
-        raise WrongType(f"params={params!r} must be a mapping of names to values")
-    flat = flatten(params or {})
+    flat = flatten({} if params is None else params)
     for key, value in flat.items():
         check_key(key, "params")
-        to_json(value, f"param {key!r}")
+        check_event(model.PARAM, key, value)
     if isinstance(tags, str):
         tags = [tags]
     words = dict(tags.items()) if hasattr(tags, "items") else dict.fromkeys(tags or (), "")
