@@ -23,10 +23,8 @@ import numpy as np  # noqa: F401 - imported before the forks
 import pyarrow.parquet  # noqa: F401 - as above
 from store_truth import truth
 
-import runlore.catalog.summary
-import runlore.store.seal  # noqa: F401 - as above
 from runlore.store import open_store
-from runlore.store.seal import seal_run
+from runlore.store.sealed.sealing import seal_run
 
 STEPS = {"os.rename", "os.remove", "os.mkdir", "open", "os.listdir", "os.rmdir", "os.truncate"}
 

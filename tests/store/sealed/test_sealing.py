@@ -19,17 +19,20 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from store_truth import new_journal, new_run, record, truth
 
-from runlore.catalog.summary import RunSummary
 from runlore.errors import ReadOnlyStore
 from runlore.journal import liveness
 from runlore.journal.decode import Context
-from runlore.store import open_store, sealed_writer, sorting
+from runlore.store import open_store
 from runlore.store.content import journals, read_events, read_points
 from runlore.store.journal_files import journal_paths
-from runlore.store.seal import seal_run, seal_store
-from runlore.store.sealed import METRICS, VERSION, read_summary
+from runlore.store.sealed import sorting
+from runlore.store.sealed import writer as sealed_writer
+from runlore.store.sealed.files import METRICS, VERSION, read_summary
+from runlore.store.sealed.sealing import seal_run, seal_store
+from runlore.store.summary import RunSummary
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
+"""Where the programs that these tests run are."""
 SEALED_FILES = ["events.parquet", "metrics.parquet"]
 
 
@@ -410,7 +413,7 @@ print(rounds)
 SEALER = """
 import sys
 from runlore.store import open_store
-from runlore.store.seal import seal_store
+from runlore.store.sealed.sealing import seal_store
 print(seal_store(open_store(sys.argv[1])).outcomes.get("sealed", 0))
 """
 
@@ -502,7 +505,7 @@ def test_a_store_that_cannot_be_written_to_stays_as_it_is(store):
     record(directory)
     expected = truth(directory)
     with (
-        patch("runlore.store.seal.os.access", lambda *_: False),
+        patch("runlore.store.sealed.sealing.os.access", lambda *_: False),
         pytest.raises(ReadOnlyStore, match="Nothing was changed"),
     ):
         seal_store(store)
