@@ -217,7 +217,7 @@ def documented_layers(text: str) -> dict[str, int]:
 
 
 def import_cycles(tree: Tree) -> list[list[str]]:
-    """Groups of modules that reach each other by imports, also by deferred ones; what a type alone needs does not count."""
+    """Groups of modules that reach each other by imports, also by deferred ones; types alone do not count."""
     loads: dict[str, set[str]] = defaultdict(set)
     for item in _internal(tree):
         if item.kind != "typing" and item.importer != item.target:
