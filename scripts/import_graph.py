@@ -40,6 +40,7 @@ LAYERS = {
     "server": 4,
     "integrations": 4,
     "importers": 4,
+    "testing": 4,
     "cli": 5,
     "demo": 5,
     "exec": 5,
