@@ -19,6 +19,7 @@ LAYERS = {
     "model": 0,
     "config": 0,
     "names": 0,
+    "files": 0,
     "_version": 0,
     "journal": 1,
     "store": 2,
