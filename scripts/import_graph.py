@@ -21,6 +21,7 @@ LAYERS = {
     "config": 0,
     "names": 0,
     "versions": 0,
+    "files": 0,
     "_version": 0,
     "journal": 1,
     "store": 2,
