@@ -69,6 +69,8 @@ HOMES = {
     "sqlalchemy": ("catalog", "reader", "registry"),
     "typer": ("cli", "exec"),
     "click": ("cli",),
+    "pytest": ("testing",),
+    "hypothesis": ("testing",),
     "sklearn": ("demo", "media._skops", "media._lightgbm"),
     "matplotlib": ("demo", "media._matplotlib"),
 }

@@ -104,6 +104,13 @@ def series_of(run: MemoryRun, events: Iterable[StoredEvent]) -> dict[str, Series
     return {key: _in_numbers(sorted(rows, key=lambda row: row[:4])) for key, rows in sorted(points.items())}
 
 
+def value_at(run: MemoryRun, key: str, step: float) -> float | None:
+    """The last value of a series at exactly this step, or None."""
+    points = run.points([key])
+    at = points.value[points.step == step]
+    return float(at[-1]) if len(at) else None
+
+
 def _in_numbers(rows: list[tuple[float, int, str, int, float]]) -> SeriesRecord:
     known = [row for row in rows if not math.isnan(row[4])]
     low = min(known, key=lambda row: row[4], default=rows[0])

@@ -144,7 +144,7 @@ class StoreSuite:
     # -- points -------------------------------------------------------------------------------------------------
 
     def test_points_come_back_bit_for_bit(self, run: RecordedRun, recorder: Recorder) -> None:
-        expected = []
+        expected: list[tuple[str, float, int, float]] = []
         for key in KEYS:
             for value in NUMBERS:
                 recorder.scalar(key, value, step=len(expected), time=len(expected))
