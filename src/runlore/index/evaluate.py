@@ -196,7 +196,7 @@ def _compare(symbol: Operator, left: Any, right: Any) -> bool:
     if isinstance(right, values.Span):
         inside = right.start_ns <= left < right.end_ns
         if symbol in ("=", "!="):
-            return inside == (symbol == "=")
+            return bool(inside == (symbol == "="))
         right = right.start_ns
     if values.is_nan(right) and symbol in ("=", "!="):
         return bool(values.is_nan(left) == (symbol == "="))
