@@ -22,6 +22,7 @@ LAYERS = {
     "names": 0,
     "recorder": 0,
     "versions": 0,
+    "files": 0,
     "_version": 0,
     "journal": 1,
     "store": 2,
