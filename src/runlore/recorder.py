@@ -55,7 +55,7 @@ class Recorder(ABC):
     def event(
         self, kind: str, key: str, value: Any = None, *, step: Any = None, time_ns: int | None = None,
         extra: Mapping[str, Any] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> bool:  # fmt: skip
         """Record a fact of any kind.
 
         Args:
@@ -65,6 +65,9 @@ class Recorder(ABC):
             step: as for `scalar`.
             time_ns: ns since 1970 UTC; None: now.
             extra: columns of this event alone.
+
+        Returns:
+            Whether it could be kept. What could not is counted in `lost`.
 
         Raises:
             WrongType, InvalidArgument, RunEnded: as for `scalar`.
