@@ -74,6 +74,19 @@ class Recorder(ABC):
         """
 
     @abstractmethod
+    def stop(self, status: str, about: Mapping[str, Any]) -> None:
+        """Record that the run ended with this status; where there is no room for more, the status alone.
+
+        Args:
+            status: one of `runlore.model.TERMINAL`.
+            about: what is known of the end: exit code, exception, message.
+
+        Raises:
+            WrongType, InvalidArgument: `about` cannot be stored. Nothing was.
+            RunEnded: the recorder was closed.
+        """
+
+    @abstractmethod
     def columns(self, columns: Mapping[str, Any]) -> None:
         """Give every later record these extra columns, in place of those before."""
 
