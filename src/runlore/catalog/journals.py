@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.journal import format as fmt
 from runlore.journal import liveness
 from runlore.journal.decode import CLOSED, Chunk, Context, read
-from runlore.store.directory import JOURNAL
+from runlore.journal.format import JOURNAL
+from runlore.store.journal_files import header_of
 
 if TYPE_CHECKING:
     from runlore.store.summary import RunSummary
@@ -59,7 +60,7 @@ class JournalsReader:
             return
         context = Context.load(mark.context) if mark is not None else None
         damage = json.loads(mark.damage) if mark is not None else []
-        header = context.header if context is not None and context.header else _header(path)
+        header = context.header if context is not None and context.header else header_of(path)
         alive, how = liveness.is_alive(path, header)  # before reading: a dead writer writes no more
         while True:
             chunk = read(path, context, max_bytes=_PIECE_BYTES)
@@ -93,15 +94,3 @@ class JournalsReader:
 
 def _mark(chunk: Chunk, state: str, damage: list[str]) -> Mark:
     return Mark(chunk.context.offset, state, chunk.context.dump(), chunk.lost, json.dumps(damage))
-
-
-def _header(path: str) -> dict[str, Any]:
-    with open(path, "rb") as file:
-        data = file.read(fmt.FRAME_BYTES)
-    if len(data) < fmt.HEADER_BYTES or data[:8] != fmt.MAGIC:
-        return {"lock": True}
-    length = fmt.FILE_HEADER.unpack_from(data)[4]
-    try:
-        return dict(json.loads(data[fmt.HEADER_BYTES : fmt.HEADER_BYTES + length]))
-    except ValueError:
-        return {"lock": True}  # damaged; the decoder says so

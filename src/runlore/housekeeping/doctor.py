@@ -176,7 +176,7 @@ _ABSENT = "`runlore merge` from a store that has them, or copy the file"
 
 
 def _examine_cards(store: DirectoryStore) -> list[Finding]:
-    from runlore.registry.checking import find_problems
+    from runlore.store.card_check import find_problems
 
     return [
         _lasting("card", item.where, item.problem, _ABSENT if item.contents else _FROM_A_COPY)

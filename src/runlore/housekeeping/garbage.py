@@ -18,7 +18,7 @@ from runlore.errors import DamagedFile, ReadOnlyStore
 from runlore.model import new_uid
 from runlore.store.annotate import REMOVED
 from runlore.store.content import journals, read_events
-from runlore.store.deletion import REMOVED as DELETED
+from runlore.store.deletion import DELETED_RUNS
 from runlore.store.folders import remove_tree
 from runlore.store.listing import run_directories
 
@@ -221,7 +221,7 @@ def _blobs(store: DirectoryStore) -> Iterator[str]:
 def _leftovers(store: DirectoryStore, grace_s: float) -> Iterator[str]:
     """Files that a crash left half-written, and runs that were being removed when the remover died."""
     places = [(store.blobs_root, ".tmp"), (store.root, ".tmp")]
-    places += [(os.path.join(store.root, folder), "") for folder in (TRASH, INCOMING, DELETED)]
+    places += [(os.path.join(store.root, folder), "") for folder in (TRASH, INCOMING, DELETED_RUNS)]
     for folder, suffix in places:
         if os.path.isdir(folder):
             for name in sorted(os.listdir(folder)):

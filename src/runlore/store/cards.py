@@ -22,9 +22,9 @@ from runlore.config import journal_mode
 from runlore.errors import AlreadyExists, InvalidArgument, InvalidName, NotStored, ReadOnlyStore
 from runlore.journal import format as fmt
 from runlore.journal import open_journal
+from runlore.journal.format import JOURNAL
 from runlore.model import new_uid
 from runlore.names import check_key, check_path_name, encode
-from runlore.store.directory import JOURNAL
 from runlore.versions import Version
 
 if TYPE_CHECKING:
