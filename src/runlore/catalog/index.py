@@ -21,7 +21,8 @@ from runlore.catalog.database import insert_rows
 from runlore.catalog.journals import JournalsReader, Mark
 from runlore.journal.decode import Context
 from runlore.model import uid_time_ns
-from runlore.store.summary import Detail, MetricSummary, RunSummary
+from runlore.store.detail import Detail
+from runlore.store.summary import MetricSummary, RunSummary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from runlore.reader.session import Session
-    from runlore.store.summary import Detail
+    from runlore.store.detail import Detail
 
 
 class EditMethods:

@@ -14,7 +14,7 @@ from runlore.reader import events as records
 from runlore.reader.artifact import Artifact
 from runlore.reader.edit import EditMethods
 from runlore.reader.tables import is_system, settings
-from runlore.store.summary import Detail
+from runlore.store.detail import Detail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
