@@ -22,6 +22,7 @@ card_directories = Table(
     metadata,
     Column("path", Text, primary_key=True, comment="of a kind, space or name, relative to cards/; '' is cards/ itself"),
     Column("mtime_ns", BigInteger, nullable=False, comment="0: look again; it changed too recently to trust"),
+    Column("strangers", Text, comment="JSON: names of entries that are left out, and why; NULL: none"),
 )
 
 cards = Table(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
 from sqlalchemy.exc import DatabaseError
 
-from runlore.catalog import card_answers, cards, database, index, run_answers
+from runlore.catalog import card_answers, card_schema, cards, database, index, run_answers, schema
 from runlore.catalog.search import SqliteFunctions, fetch_page
 from runlore.errors import RunNotFound
 from runlore.index.base import DEFAULT_TIME_LIMIT_S, Index
 from runlore.index.records import Page
+from runlore.notices import say_once
 from runlore.store.cards import cards_root
+from runlore.store.listing import Stranger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -64,7 +68,8 @@ class Catalog(Index):
     def __init__(self, store: DirectoryStore) -> None:
         self.store = store
         self.location = store.root
-        self.path = database.location(store)
+        self._places = database.places(store)
+        self.path = next(self._places)
         self._engine: Engine | None = None
         self._refreshing = threading.Lock()
 
@@ -86,21 +91,57 @@ class Catalog(Index):
             How many runs were looked at.
         """
         with self._refreshing:
-            try:
-                return self._refresh(progress)
-            except DatabaseError as error:
-                if database.has_no_room(error) and self.path != database.cache_location(self.store):
-                    self.rebuild()
-                    self.path = database.cache_location(self.store)
-                elif database.is_unreadable(error) or not os.path.exists(self.path):
-                    self.rebuild()
+            rebuilt = False
+            while True:
+                try:
+                    looked_at = self._refresh(progress)
+                except (DatabaseError, database.NoRoom) as error:  # noqa: PERF203 - another attempt is the point
+                    rebuilt = self._make_way(error, rebuilt=rebuilt)
                 else:
-                    raise
-                return self._refresh(progress)
+                    self._name_strangers()
+                    return looked_at
 
     def _refresh(self, progress: Callable[[int, int], None] | None) -> int:
         cards.refresh(self.engine, cards_root(self.store))
         return index.refresh(self.engine, self.store.runs_root, progress)
+
+    def _make_way(self, error: Exception, *, rebuilt: bool) -> bool:
+        """Begin the catalog anew, in another place where there is no room here; raises the error if that is no help.
+
+        Returns:
+            Whether it was begun anew in its place, which is done once.
+        """
+        self.close()
+        if database.has_no_room(error):
+            if "disk is full" in str(error):
+                database.discard(self.path)
+            self.path = next(self._places, "")
+            if not self.path:
+                raise error
+            return rebuilt
+        if rebuilt or not (database.is_unreadable(error) or not os.path.exists(self.path)):
+            raise error
+        self.rebuild()
+        return True
+
+    def strangers(self) -> list[Stranger]:
+        """Entries of the store that are left out, because they are not what belongs there; of the last refresh."""
+        found = []
+        with self.connect() as connection:
+            for room, table in (("runs", schema.directories), ("cards", card_schema.card_directories)):
+                query = select(table.c.path, table.c.strangers).where(table.c.strangers.is_not(None))
+                for path, strangers in connection.execute(query.order_by(table.c.path)):
+                    for name, problem in json.loads(strangers).items():
+                        found.append(Stranger("/".join(part for part in (room, path, name) if part), problem))
+        return found
+
+    def _name_strangers(self) -> None:
+        """Say which entries are left out: no answer has room for them."""
+        found = [f"{where} {problem}" for where, problem in self.strangers()]
+        if found:
+            count = f"{len(found):,} entries of the store {self.store.root} cannot be read, such as "
+            which = f"an entry of the store {self.store.root} cannot be read: " if len(found) == 1 else count
+            say_once(f"{which}{found[0]}. `runlore doctor` says more")
 
     def page(  # noqa: D102 - described by the contract
         self, query: str | Expression | None = None, order_by: OrderBy = None, limit: int | None = None,

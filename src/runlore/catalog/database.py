@@ -14,50 +14,94 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from runlore.catalog import schema
-from runlore.config import cache_directory
+from runlore.config import lasting_cache_directory
+from runlore.errors import DamagedFile, NotStored
+from runlore.files import refuse_others
 from runlore.journal import liveness
 from runlore.names import encode
+from runlore.notices import say_once
+from runlore.scratch import scratch_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection, Engine, Table
 
     from runlore.store import DirectoryStore
 
 _BUSY_SECONDS = 30
+_SUFFIXES = ("", "-wal", "-shm", "-journal")
+"""Of the files that a database consists of."""
 _NO_ROOM = ("disk is full", "readonly database", "unable to open database file", "disk I/O error")
 _UNREADABLE = ("malformed", "not a database", "disk image", "no such table", "no such column", "has no column")
 
 
-def location(store: DirectoryStore) -> str:
-    """The file of the store's catalog.
+def places(store: DirectoryStore) -> Iterator[str]:
+    """Files that the store's catalog can be, the best one first.
 
-    It is in the store, or in the user's cache directory where the store is read-only or on a mount whose locks cannot
-    be trusted. (`Catalog` moves there too when the store's disk is full.)
+    In the store; where that is read-only, on a mount whose locks cannot be trusted, or something else is in the way, in
+    the user's cache directory; else in one that goes when the process ends, which is said.
+
+    Raises:
+        NotStored: nothing at all can be written to.
     """
+    own = os.path.join(store.root, "catalog.sqlite")
+    lasting = lasting_cache_directory()
     if os.access(store.root, os.W_OK) and not _is_read_only(store.root) and liveness.trusts_locks(store.root):
-        return os.path.join(store.root, "catalog.sqlite")
-    return cache_location(store)
+        problem = _obstacle(own)
+        if problem is None:
+            yield own
+        else:
+            say_once(f"{problem}; the catalog of this store is kept elsewhere until that is removed")
+    if lasting is not None:
+        cache = _place_in(lasting, store)
+        if _obstacle(cache) is None:
+            yield cache
+    last = _place_in(scratch_directory(), store)
+    said = "no directory for it is known" if lasting is None else f"{lasting} cannot be written to"
+    say_once(
+        f"the catalog of the store {store.root} cannot be kept in it, and {said}: it is made anew by each process. "
+        "Name a directory for it with RUNLORE_CACHE"
+    )
+    yield last
 
 
-def cache_location(store: DirectoryStore) -> str:
-    """Where the store's catalog is if it cannot be in the store."""
+def _place_in(directory: str, store: DirectoryStore) -> str:
     identity = hashlib.sha256(os.path.realpath(store.root).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     name = encode(os.path.basename(os.path.dirname(store.root)) or "store")
-    return os.path.join(cache_directory(), "catalogs", f"{name}-{identity}.sqlite")
+    return os.path.join(directory, "catalogs", f"{name}-{identity}.sqlite")
+
+
+def _obstacle(path: str) -> str | None:
+    """What is in the place of one of the catalog's files and is no file, in words; SQLite would follow or await it."""
+    for suffix in _SUFFIXES:
+        try:
+            refuse_others(path + suffix)
+        except DamagedFile as error:  # noqa: PERF203 - it ends the loop
+            return str(error).partition(". ")[0]
+    return None
 
 
 def _is_read_only(path: str) -> bool:
     return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
+class NoRoom(NotStored):
+    """The catalog cannot be kept where it was to be."""
+
+
 def open_database(path: str) -> Engine:
     """An engine on the catalog at this path, which has the tables of this version when this returns.
 
     A catalog of another version, or one that cannot be read, is removed and begun anew: all of it is derived.
+
+    Raises:
+        NoRoom: it cannot be made there.
     """
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise NoRoom(f"the catalog {path!r} cannot be made: {error.strerror}") from error
     engine = _engine(path)
     try:
         if _is_empty(engine):
@@ -75,10 +119,17 @@ def open_database(path: str) -> Engine:
 
 
 def discard(path: str) -> None:
-    """Remove a catalog. Readers that have it open finish with what they see."""
-    for suffix in ("", "-wal", "-shm"):
-        if os.path.exists(path + suffix):
-            os.unlink(path + suffix)
+    """Remove a catalog. Readers that have it open finish with what they see.
+
+    Raises:
+        NoRoom: it cannot be removed.
+    """
+    try:
+        for suffix in _SUFFIXES:
+            if os.path.lexists(path + suffix):
+                os.unlink(path + suffix)
+    except OSError as error:
+        raise NoRoom(f"the catalog {path!r} cannot be removed: {error.strerror}") from error
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -95,14 +146,17 @@ def is_unreadable(error: BaseException) -> bool:
 
 def has_no_room(error: BaseException) -> bool:
     """Whether the error says that the database cannot be written where it is."""
-    return isinstance(error, DatabaseError) and any(word in str(error) for word in _NO_ROOM)
+    return isinstance(error, NoRoom) or (
+        isinstance(error, DatabaseError) and any(word in str(error) for word in _NO_ROOM)
+    )
 
 
 def _engine(path: str) -> Engine:
+    # not by a URL: whatever a path consists of, it is no part of one
     engine = create_engine(
-        f"sqlite:///{path}",
+        "sqlite://",
         poolclass=QueuePool,
-        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+        creator=lambda: sqlite3.connect(os.fsencode(path), timeout=_BUSY_SECONDS, check_same_thread=False),
     )
 
     @event.listens_for(engine, "connect")

@@ -103,7 +103,7 @@ def _remember(engine: Engine, changes: Changes) -> None:
         )
         if changes.directories:
             connection.execute(
-                schema.directories.insert(), [{"path": p, "mtime_ns": m} for p, m in changes.directories.items()]
+                schema.directories.insert(), [found.row(path) for path, found in changes.directories.items()]
             )
         if changes.gone:
             connection.execute(

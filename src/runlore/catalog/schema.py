@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import UserDefinedType
 
-VERSION = 2
+VERSION = 3
 """Raised with every change of a table. A catalog of another version is rebuilt, never migrated, never misread."""
 
 metadata = MetaData()
@@ -55,6 +55,7 @@ directories = Table(
     metadata,
     Column("path", Text, primary_key=True, comment="relative to runs/, '' is runs/ itself"),
     Column("mtime_ns", BigInteger, nullable=False, comment="0: look again; it changed too recently to trust"),
+    Column("strangers", Text, comment="JSON: names of entries that are left out, and why; NULL: none"),
 )
 
 runs = Table(
