@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 
-from runlore.errors import InvalidName, WrongType
+from runlore.errors import InvalidArgument, InvalidName, WrongType
 
 MAX_NAME_LENGTH = 4096
 """Characters in a whole name (an experiment path, a metric key, an artifact name)."""
 
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.")
 _SAFE_COMPONENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*").fullmatch
+_DIGEST = re.compile(r"[0-9a-f]{64}").fullmatch
 _UID = re.compile(r"[0-9a-f]{32}").fullmatch
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
 _MAX_COMPONENT_BYTES = 200
@@ -65,6 +66,23 @@ def encode_path(name: str) -> str:
 def is_uid(text: str) -> bool:
     """Whether the text is a run uid: 32 lowercase hexadecimal digits."""
     return len(text) == 32 and _UID(text) is not None
+
+
+def check_digest(digest: object) -> str:
+    """The SHA-256 of contents: 64 lowercase hexadecimal digits.
+
+    Raises:
+        InvalidArgument: it is something else.
+
+    Example:
+        >>> check_digest("../x")
+        Traceback (most recent call last):
+        ...
+        runlore.errors.InvalidArgument: digest='../x' is no SHA-256: 64 lowercase hexadecimal digits
+    """
+    if isinstance(digest, str) and _DIGEST(digest):
+        return digest
+    raise InvalidArgument(f"digest={digest!r} is no SHA-256: 64 lowercase hexadecimal digits")
 
 
 def check_path_name(name: object, argument: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from runlore.config import journal_mode
 from runlore.errors import NotStored, ReadOnlyStore
 from runlore.journal import open_journal
+from runlore.journal.values import to_bytes
 from runlore.model import EVENT_KINDS
 from runlore.names import check_key
 
@@ -57,8 +58,9 @@ def annotate(store: DirectoryStore, directory: str, facts: Iterable[tuple[str, s
         ('succeeded', {'checked': 'yes'})
     """
     facts = list(facts)
-    for kind, key, _ in facts:
+    for kind, key, value in facts:
         check_key(key, kind if kind in EVENT_KINDS else "key")
+        to_bytes(value, f"{kind} {key!r}")  # all of them can be stored, or none is
     time = max(time_ns(), after_ns + 1)
     journal = open_writer(store, directory, fsync=True)
     try:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from runlore.errors import InvalidArgument
 from runlore.model import new_uid
+from runlore.names import check_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _PIECE_BYTES = 1024 * 1024
-_HEX = frozenset("0123456789abcdef")
 
 
 def path_of(root: str, digest: str) -> str:
@@ -24,9 +23,7 @@ def path_of(root: str, digest: str) -> str:
     Raises:
         InvalidArgument: it is no such digest.
     """
-    if len(digest) != 64 or not _HEX.issuperset(digest):
-        raise InvalidArgument(f"digest={digest!r} is no SHA-256 in hexadecimal")
-    return os.path.join(root, digest[:2], digest)
+    return os.path.join(root, check_digest(digest)[:2], digest)
 
 
 def put_bytes(root: str, content: bytes) -> tuple[str, int]:

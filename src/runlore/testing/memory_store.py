@@ -14,7 +14,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runlore.errors import AlreadyExists, ArtifactNotFound, RunNotFound
-from runlore.names import check_key
+from runlore.names import check_digest, check_key
 from runlore.store.base import Store
 from runlore.testing.memory_run import MemoryRun
 
@@ -160,12 +160,12 @@ class MemoryStore(Store):
             return self.put_bytes(file.read())
 
     def open_content(self, digest: str) -> BinaryIO:  # noqa: D102
-        if digest not in self.contents:
+        if check_digest(digest) not in self.contents:
             raise ArtifactNotFound(f"the store {self.location!r} has no contents with the sha256 {digest}")
         return BytesIO(self.contents[digest])
 
     def has_content(self, digest: str) -> bool:  # noqa: D102
-        return digest in self.contents
+        return check_digest(digest) in self.contents
 
     def content_path(self, digest: str) -> str:  # noqa: D102
         with self.open_content(digest) as content, self._lock:

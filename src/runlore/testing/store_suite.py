@@ -286,6 +286,7 @@ class StoreSuite:
         for experiment, uid in (("e", gone), ("e/f", kept)):
             store.create_run(experiment, uid)
             store.claim_number(experiment, uid)
+            store.open_run(uid).record().close()
         run = store.open_run(gone)
         assert store.delete_experiment("e") == 1
         with pytest.raises(RunNotFound):
@@ -342,12 +343,14 @@ class StoreSuite:
             assert file.read() == content
 
     def test_contents_that_are_not_there(self, store: Store) -> None:
-        for digest in ("0" * 64, "../../etc/passwd", "", "x"):
-            assert not store.has_content(digest)
+        assert not store.has_content("0" * 64)
+        for look in (store.open_content, store.content_path):
             with pytest.raises(ArtifactNotFound):
-                store.open_content(digest)
-            with pytest.raises(ArtifactNotFound):
-                store.content_path(digest)
+                look("0" * 64)
+        for digest in ("../../etc/passwd", "", "x", "A" * 64, None):
+            for look in (store.has_content, store.open_content, store.content_path):
+                with pytest.raises(InvalidArgument):
+                    look(digest)  # type: ignore[arg-type]
 
     def test_a_file_that_is_not_there(self, store: Store, tmp_path: Path) -> None:
         with pytest.raises(OSError, match="nothing"):
