@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from runlore.capture import _worker, report_failure, secrets
@@ -82,8 +83,8 @@ def facts() -> dict[str, Any]:
             "executable": sys.executable,
             "prefix": sys.prefix,
         },
-        "argv": secrets.redact_arguments(sys.argv),
-        "command": secrets.redact_arguments(sys.orig_argv),
+        "argv": list(_redacted(tuple(sys.argv))),
+        "command": list(_redacted(tuple(sys.orig_argv))),
         **script(),
         "working_directory": _working_directory(),
         "user": user_name(),
@@ -158,12 +159,7 @@ def user_name() -> str:
         name = os.environ.get(variable)
         if name:
             return name
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())  # containers run with numbers that no database knows
+    return _name_of(os.getuid())
 
 
 def allowed_variables() -> dict[str, str]:
@@ -175,6 +171,7 @@ def allowed_variables() -> dict[str, str]:
     }
 
 
+@lru_cache(1)
 def cpu_model() -> str:
     """The processor's name, from the first lines of `/proc/cpuinfo`, or empty."""
     try:
@@ -196,6 +193,11 @@ def memory_total_bytes() -> int | None:
 
 def gpus() -> list[str]:
     """The models of the NVIDIA GPUs, as their driver lists them in `/proc`, one per device."""
+    return list(_gpus())
+
+
+@lru_cache(1)
+def _gpus() -> list[str]:
     root = "/proc/driver/nvidia/gpus"
     models = []
     try:
@@ -205,6 +207,21 @@ def gpus() -> list[str]:
     except OSError:
         return models  # no driver, no device
     return models
+
+
+@lru_cache(4)
+def _redacted(arguments: tuple[str, ...]) -> list[str]:
+    return secrets.redact_arguments(arguments)
+
+
+@lru_cache(4)
+def _name_of(user: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)  # containers run with numbers that no database knows
 
 
 def _implementation() -> str:
