@@ -24,14 +24,15 @@ COARSE_TICK_NS = 2_000_000_000
 Whole seconds hint at one that counts in seconds."""
 
 
-def marks_of(paths: Iterable[str]) -> list[Mark]:
+def marks_of(paths: Iterable[str], *, follow_links: bool = False) -> list[Mark]:
     """What tells whether a file changed, of each path: times, size, inode and mode; None where there is none."""
-    return [_mark(path) for path in paths]
+    look = os.stat if follow_links else os.lstat
+    return [_mark(path, look) for path in paths]
 
 
-def _mark(path: str) -> Mark:
+def _mark(path: str, look: Callable[[str], os.stat_result]) -> Mark:
     try:
-        status = os.lstat(path)
+        status = look(path)
     except OSError:
         return None
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_mode
@@ -57,10 +58,10 @@ class Remembered(Generic[Answer]):
 
         Args:
             about: what else the answer depends on.
-            paths: the files and directories that it is made from.
+            paths: the files and directories that it is made from; links are followed.
             answer: makes a new one.
         """
-        now, marks = time_ns(), marks_of(paths)
+        now, marks = time_ns(), marks_of(paths, follow_links=True)
         known = self._known
         if known is not None and known[0] == about and known[1] == marks:
             return known[2]

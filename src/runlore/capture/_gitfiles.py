@@ -10,11 +10,15 @@ import os
 import re
 import stat
 
+from runlore.capture._files import Remembered
+
 _OBJECT_NAME = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?").fullmatch
 _REFERENCE = re.compile(r"refs/(?!.*\.\.)[^\x00-\x20~^:?*\[\\\x7f]+").fullmatch
 _MAX_FILE_BYTES = 16 * 1024 * 1024
 _PAGE_BYTES = 4096
 _MAX_SYMBOLIC_DEPTH = 5
+
+_config: Remembered[str] = Remembered()
 
 
 class Repository:
@@ -36,9 +40,8 @@ class Repository:
         self.common_directory = (
             os.path.normpath(os.path.join(git_directory, common.strip())) if common else git_directory
         )
-        self.config = (_read(os.path.join(self.common_directory, "config")) or "") + (
-            _read(os.path.join(git_directory, "config.worktree")) or ""
-        )
+        paths = (os.path.join(self.common_directory, "config"), os.path.join(git_directory, "config.worktree"))
+        self.config = _config.get(paths, paths, lambda: "".join(_read(path) or "" for path in paths))
 
     def head(self) -> tuple[str | None, str | None]:
         """The commit and the branch that are checked out; None for no commit yet, and for a detached head."""

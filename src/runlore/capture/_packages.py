@@ -31,10 +31,8 @@ def installed_packages(search_path: Iterable[str] | None = None) -> list[str]:
         >>> all("==" in package for package in installed_packages())
         True
     """
-    directories = tuple(
-        dict.fromkeys(os.path.abspath(path) for path in (sys.path if search_path is None else search_path))
-    )
-    return list(_known.get(directories, directories, lambda: _list(directories)))
+    directories = tuple(path or os.curdir for path in (sys.path if search_path is None else search_path))
+    return list(_known.get(directories, directories, lambda: _list(dict.fromkeys(directories))))
 
 
 def _list(directories: Iterable[str]) -> list[str]:

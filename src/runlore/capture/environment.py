@@ -164,11 +164,8 @@ def user_name() -> str:
 
 def allowed_variables() -> dict[str, str]:
     """The environment variables that may be recorded, with values that look like secrets masked."""
-    return {
-        name: secrets.redact_value(name, value)
-        for name, value in sorted(os.environ.items())
-        if name in ALLOWED_VARIABLES or name.startswith(ALLOWED_PREFIXES)
-    }
+    names = [name for name in os.environ if name in ALLOWED_VARIABLES or name.startswith(ALLOWED_PREFIXES)]
+    return {name: secrets.redact_value(name, os.environ[name]) for name in sorted(names)}
 
 
 @lru_cache(1)

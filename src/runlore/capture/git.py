@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -177,10 +178,15 @@ def find_repository(directory: str | None = None) -> _gitfiles.Repository | None
     if directory is not None:
         return _gitfiles.find(directory)
     script = getattr(sys.modules.get("__main__"), "__file__", None)
-    if script:
-        path = os.path.realpath(script)
-        if not path.startswith((os.path.realpath(sys.prefix) + os.sep, os.path.realpath(sys.base_prefix) + os.sep)):
-            found = _gitfiles.find(os.path.dirname(path))
-            if found is not None:
-                return found
-    return _gitfiles.find(os.getcwd())
+    home = _directory_of(script, sys.prefix, sys.base_prefix) if script else None
+    found = _gitfiles.find(home) if home else None
+    return found or _gitfiles.find(os.getcwd())
+
+
+@lru_cache(4)
+def _directory_of(script: str, *installations: str) -> str | None:
+    """The directory of a script, unless it was installed."""
+    path = os.path.realpath(script)
+    if path.startswith(tuple(os.path.realpath(installation) + os.sep for installation in installations)):
+        return None
+    return os.path.dirname(path)
