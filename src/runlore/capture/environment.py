@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from runlore.capture import _worker, report_failure, secrets
+from runlore.capture._cgroups import control_groups
 
 if TYPE_CHECKING:
     from runlore.capture import Sink
@@ -98,8 +99,8 @@ def facts() -> dict[str, Any]:
             "machine": uname.machine,
             "processor": cpu_model(),
         },
-        "cpu": {"model": cpu_model(), "count": os.cpu_count(), "usable_count": _usable_cpus()},
-        "memory": {"total_bytes": memory_total_bytes()},
+        "cpu": _cpu(),
+        "memory": _memory(),
         "gpus": gpus(),
         "variables": allowed_variables(),
     }
@@ -219,6 +220,20 @@ def _name_of(user: int) -> str:
         return pwd.getpwuid(user).pw_name
     except KeyError:
         return str(user)  # containers run with numbers that no database knows
+
+
+def _cpu() -> dict[str, Any]:
+    """`count` of the machine, `usable_count` of this process, and the `limit` of its control group if there is one."""
+    limited = control_groups().processors()
+    about = {"model": cpu_model(), "count": os.cpu_count(), "usable_count": _usable_cpus()}
+    return about if limited is None else {**about, "limit": limited.limit}
+
+
+def _memory() -> dict[str, Any]:
+    """`total_bytes` of the machine, and the `limit_bytes` of this process's control group if there is one."""
+    limited = control_groups().memory()
+    total = {"total_bytes": memory_total_bytes()}
+    return total if limited is None else {**total, "limit_bytes": limited.limit_bytes}
 
 
 def _implementation() -> str:
