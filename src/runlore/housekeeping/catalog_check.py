@@ -6,7 +6,8 @@ import os
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from runlore.catalog import database, index, schema
+from runlore.catalog import database, index, open_catalog, schema
+from runlore.store.directory import in_files
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -30,15 +31,16 @@ def differing_runs(session: Session) -> list[str]:
 
     Runs that are being recorded are left out: they change between one look and the next.
     """
+    store = in_files(session.store, "comparing catalogs")
     with TemporaryDirectory(prefix="runlore-") as folder:
         engine = database.open_database(os.path.join(folder, "catalog.sqlite"))
         try:
-            index.refresh(engine, session.store.runs_root)
+            index.refresh(engine, store.runs_root)
             session.refresh()
             fresh = _contents(engine)
         finally:
             engine.dispose()
-    known = _contents(session.catalog.engine)
+    known = _contents(open_catalog(store).engine)
     return sorted(
         uid
         for uid in known.keys() | fresh.keys()
