@@ -11,19 +11,17 @@ from contextlib import nullcontext
 from time import time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import select
-
-from runlore.catalog import schema
+from runlore.catalog.rows import OPEN
 from runlore.names import is_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import Connection
+    from runlore.catalog.database.base import Connection
 
 _GRAIN_NS = 50_000_000
-_OPEN = "open"
+_BELOW = "SELECT path, id, mtime_ns, state FROM runs WHERE path > ? AND path < ?"
 
 
 class Candidate(NamedTuple):
@@ -47,8 +45,7 @@ class Changes(NamedTuple):
 
 def find_changes(connection: Connection, root: str) -> Changes:
     """Compare the directories under `root` (the store's runs/) with what the catalog remembers of them."""
-    table = schema.directories
-    known = {row.path: row.mtime_ns for row in connection.execute(select(table.c.path, table.c.mtime_ns))}
+    known = dict(connection.rows("SELECT path, mtime_ns FROM directories"))
     changes = Changes([], [], {}, [])
     for path in [*known, *([] if "" in known else [""])]:
         mtime = _mtime(os.path.join(root, path) if path else root)
@@ -58,10 +55,8 @@ def find_changes(connection: Connection, root: str) -> Changes:
         elif mtime != known.get(path):
             _scan(connection, root, path, mtime, known, changes)
     seen = {candidate.path for candidate in changes.candidates}
-    open_runs = select(schema.runs.c.path, schema.runs.c.mtime_ns).where(schema.runs.c.state == _OPEN)
-    changes.candidates.extend(
-        Candidate(path, mtime) for path, mtime in connection.execute(open_runs) if path not in seen
-    )
+    open_runs = connection.rows("SELECT path, mtime_ns FROM runs WHERE state = ?", OPEN)
+    changes.candidates.extend(Candidate(path, mtime) for path, mtime in open_runs if path not in seen)
     return changes
 
 
@@ -98,14 +93,9 @@ def _listed(directory: str) -> AbstractContextManager[Iterable[os.DirEntry[str]]
 
 def _known_runs(connection: Connection, directory: str) -> dict[str, tuple[int, int, str]]:
     """Path → (id, time, state) of the runs that the catalog knows directly in the directory."""
-    table = schema.runs
     if not directory:
         return {}
-    rows = connection.execute(
-        select(table.c.path, table.c.id, table.c.mtime_ns, table.c.state).where(
-            table.c.path > directory + "/", table.c.path < directory + "0"
-        )
-    )
+    rows = connection.rows(_BELOW, directory + "/", directory + "0")
     start = len(directory) + 1
     return {path: (run_id, mtime, state) for path, run_id, mtime, state in rows if "/" not in path[start:]}
 
