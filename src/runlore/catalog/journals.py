@@ -87,7 +87,7 @@ class JournalsReader:
 
     def _take(self, writer: str, chunk: Chunk) -> list[str]:
         """Take what a journal gained into account; returns what of it could not be read."""
-        self.summary.add_points(chunk.points, chunk.context.keys)
+        self.summary.add_points(writer, chunk.points, chunk.context.keys)
         self.summary.add_events(writer, chunk.events)
         return [f"{writer}: {item.reason}, at {item.offset:,} ({item.length:,} bytes)" for item in chunk.damage]
 

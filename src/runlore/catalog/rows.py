@@ -44,6 +44,7 @@ def run_row(gain: Gain) -> tuple[Any, ...]:
         _whole(started if started is not None else uid_time_ns(uid)),
         _whole(ended_ns),
         _whole(detail.last_ns or uid_time_ns(uid)),
+        _whole(detail.active_ns()),
         _text(detail.start.get("user")),
         _text(detail.start.get("host")),
         _text(detail.attribute("description")),

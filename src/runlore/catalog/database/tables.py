@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-VERSION = 3
+VERSION = 4
 """Raised with every change of a table. A catalog of another version is rebuilt, never migrated, never misread."""
 
 ID, TEXT, INTEGER, FLOAT, BYTES = "id", "text", "integer", "float", "bytes"
@@ -79,6 +79,7 @@ RUNS = Table(
         Column("started_ns", INTEGER),
         Column("ended_ns", INTEGER, nullable=True, about="of the stop event, or of the last event of a crashed run"),
         Column("updated_ns", INTEGER, about="time of the last event"),
+        Column("active_ns", INTEGER, about="how long it was recorded for, without gaps before it was resumed"),
         Column("user_name", TEXT, nullable=True),
         Column("host", TEXT, nullable=True),
         Column("description", TEXT, nullable=True),
