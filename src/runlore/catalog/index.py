@@ -9,16 +9,20 @@ from __future__ import annotations
 import json
 import math
 import os
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy.exc import InterfaceError, ProgrammingError
 
 from runlore import model
 from runlore.catalog import schema
 from runlore.catalog.changes import Changes, find_changes
 from runlore.catalog.database import insert_rows
 from runlore.catalog.journals import JournalsReader, Mark
+from runlore.errors import DamagedFile, RunloreError
+from runlore.files import refuse_others
 from runlore.journal.decode import Context
 from runlore.model import uid_time_ns
 from runlore.store.detail import Detail
@@ -30,6 +34,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 _BATCH_RUNS = 500
+_MALFORMED = (
+    TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError, InterfaceError, ProgrammingError,
+)  # fmt: skip
+"""What goes wrong where a stranger's files say something else than Runlore would have written."""
 _SEALED = "events.parquet"
 
 
@@ -44,23 +52,26 @@ class _Known(NamedTuple):
     """By writer."""
 
 
-class _Gain(NamedTuple):
+@dataclass
+class _Gain:
     """What reading a run's files brought, to be applied in a transaction."""
 
     path: str
     mtime_ns: int
     known: _Known | None
-    summary: RunSummary
+    summary: RunSummary = field(default_factory=RunSummary)
     """Of the gain alone; its `detail` of the whole run."""
-    marks: dict[str, Mark]
-    alive: bool | None
+    marks: dict[str, Mark] = field(default_factory=dict)
+    alive: bool | None = None
     """Whether some writer lives; None: every journal is closed."""
-    liveness: str | None
-    settled: bool
+    liveness: str | None = None
+    settled: bool = True
     """Nothing more can come without the directory changing."""
-    sealed: str | None
-    replace: bool
+    sealed: str | None = None
+    replace: bool = False
     """What the catalog has of the run is to be replaced, not added to."""
+    damage: list[str] = field(default_factory=list)
+    """What of the run cannot be read, besides damage in its journals."""
 
 
 def refresh(engine: Engine, root: str, progress: Callable[[int, int], None] | None = None) -> int:
@@ -84,8 +95,7 @@ def refresh(engine: Engine, root: str, progress: Callable[[int, int], None] | No
         gains = [_read_run(root, candidate.path, candidate.mtime_ns, known.get(candidate.path)) for candidate in batch]
         changed = [gain for gain in gains if gain is not None]
         if changed:
-            with engine.connect().execution_options(begin="IMMEDIATE") as connection, connection.begin():
-                _apply(connection, changed)
+            _apply_batch(engine, changed)
         if progress is not None:
             progress(min(start + _BATCH_RUNS, total), total)
     _remember(engine, changes)
@@ -130,40 +140,100 @@ def _load(connection: Connection, paths: Sequence[str]) -> dict[str, _Known]:
 
 
 def _read_run(root: str, path: str, mtime_ns: int, known: _Known | None) -> _Gain | None:
-    """Read what a run's files gained. None where the directory vanished meanwhile."""
+    """Read what a run's files gained. None where the directory vanished meanwhile.
+
+    A run that cannot be read is damaged, and is looked at again the next time; it costs no other run anything.
+    """
+    try:
+        return _read_files(root, path, mtime_ns, known)
+    except (RunloreError, OSError) as error:
+        return _unreadable(_Gain(path, mtime_ns, known), str(error))
+
+
+def _unreadable(gain: _Gain, problem: str) -> _Gain:
+    """Of a run that cannot be read, that it is there."""
+    return _Gain(gain.path, gain.mtime_ns, gain.known, settled=False, replace=True, damage=[problem])
+
+
+def _read_files(root: str, path: str, mtime_ns: int, known: _Known | None) -> _Gain | None:
     directory = os.path.join(root, path)
-    sealed = _sealed_identity(directory)
-    replace = known is None or sealed != known.sealed
+    damage: list[str] = []
+    sealed, footer = None, None
+    try:
+        sealed = _sealed_identity(directory)
+        if sealed and (known is None or sealed != known.sealed):
+            footer = _read_footer(directory)
+    except (RunloreError, OSError) as error:
+        sealed = None
+        damage.append(str(error))
+    replace = known is None or footer is not None or sealed != known.sealed
     summary = RunSummary()
     marks: dict[str, Mark] = {}
-    if sealed and replace:
-        from runlore.store.sealed.files import read_summary
-
-        footer = read_summary(directory)
-        summary = RunSummary.load(footer["summary"])
-        for writer, about in footer["writers"].items():
-            offset = Context.load(about["context"]).offset
-            marks[writer] = Mark(offset, "sealed", about["context"], about["lost"], json.dumps(about["damage"]))
+    if footer is not None:
+        summary, marks = footer
     elif known is not None and not replace:
         summary.detail = Detail.load(known.detail)
         marks = dict(known.marks)
     reader = JournalsReader(directory, summary, marks)
     if not reader.read():
         return None
+    damage += reader.unreadable
     return _Gain(
-        path, mtime_ns, known, summary, marks, reader.alive, reader.liveness, reader.settled, sealed, replace
+        path, mtime_ns, known, summary, marks, reader.alive, reader.liveness, reader.settled and not damage, sealed,
+        replace, damage,
     )  # fmt: skip
 
 
-def _sealed_identity(directory: str) -> str | None:
+def _read_footer(directory: str) -> tuple[RunSummary, dict[str, Mark]]:
+    """What the footer of a sealed run says of it, and of how far each journal was taken in.
+
+    Raises:
+        DamagedFile, UnsupportedFormat, OSError: it cannot be read.
+    """
+    from runlore.store.sealed.files import read_summary
+
+    footer = read_summary(directory)
+    marks = {}
     try:
-        found = os.stat(os.path.join(directory, _SEALED))
-    except FileNotFoundError:
+        for writer, about in footer["writers"].items():
+            offset = Context.load(about["context"]).offset
+            marks[writer] = Mark(offset, "sealed", about["context"], about["lost"], json.dumps(about["damage"]))
+        return RunSummary.load(footer["summary"]), marks
+    except _MALFORMED as error:
+        raise DamagedFile(f"the footer of {_SEALED} of the run {directory!r} makes no sense: {error!r}") from error
+
+
+def _sealed_identity(directory: str) -> str | None:
+    """Which sealed files the run has; None: none.
+
+    Raises:
+        DamagedFile: something that is no file is in their place.
+    """
+    path = os.path.join(directory, _SEALED)
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    refuse_others(path)
     return f"{found.st_size}-{found.st_mtime_ns}-{found.st_ino}"
 
 
 # -- applying -------------------------------------------------------------------------------------------------------
+
+
+def _apply_batch(engine: Engine, gains: list[_Gain]) -> None:
+    """Write what was read. A run of which something is said that no catalog can hold is damaged; others are not."""
+    try:
+        with engine.connect().execution_options(begin="IMMEDIATE") as connection, connection.begin():
+            _apply(connection, gains)
+    except _MALFORMED as error:
+        if len(gains) == 1:
+            gains = [_unreadable(gains[0], f"what its files say makes no sense: {error}")]
+            with engine.connect().execution_options(begin="IMMEDIATE") as connection, connection.begin():
+                _apply(connection, gains)
+        else:
+            for gain in gains:
+                _apply_batch(engine, [gain])
 
 
 def _apply(connection: Connection, gains: list[_Gain]) -> None:
@@ -255,26 +325,27 @@ def _nan(value: Any, column: str) -> Any:
 def _run_row(gain: _Gain) -> dict[str, Any]:
     detail = gain.summary.detail
     status, ended, ended_ns, _ = detail.conclude()
-    if not ended and not gain.alive:
-        status, ended_ns = model.CRASHED, detail.last_ns
     directory, _, uid = gain.path.rpartition("/")
+    updated_ns = detail.last_ns or uid_time_ns(uid) or gain.mtime_ns
+    if not ended and not gain.alive:
+        status, ended_ns = model.CRASHED, updated_ns
     started = detail.started_ns if detail.started_ns is not None else detail.first_ns
-    damage = [item for mark in gain.marks.values() for item in json.loads(mark.damage)]
+    damage = gain.damage + [item for mark in gain.marks.values() for item in json.loads(mark.damage)]
     points = gain.summary.points + (gain.known.points if gain.known and not gain.replace else 0)
     return {
         "uid": uid,
         "experiment": _text(detail.attribute("experiment") or unquote(directory)),
         "number": detail.attribute("number"),
         "name": _text(detail.attribute("name")),
-        "status": status,
-        "started_ns": started if started is not None else uid_time_ns(uid),
+        "status": _text(status),
+        "started_ns": started if started is not None else uid_time_ns(uid) or gain.mtime_ns,
         "ended_ns": ended_ns,
-        "updated_ns": detail.last_ns or uid_time_ns(uid),
-        "user": detail.start.get("user"),
-        "host": detail.start.get("host"),
+        "updated_ns": updated_ns,
+        "user": _text(detail.start.get("user")),
+        "host": _text(detail.start.get("host")),
         "description": _text(detail.attribute("description")),
         "group_name": _text(detail.attribute("group")),
-        "parent_uid": detail.attribute("parent"),
+        "parent_uid": _text(detail.attribute("parent")),
         "points": points,
         "lost": sum(mark.lost for mark in gain.marks.values()),
         "detail": detail.dump(),
@@ -318,7 +389,13 @@ def _collect(new: dict[str, list[dict[str, Any]]], gain: _Gain, run_id: int) -> 
         )
     for (writer, sequence), values in summary.artifacts.items():
         new["artifacts"].append(
-            {"run_id": run_id, "writer": writer, "sequence": sequence, **values, "name": _text(values["name"])}
+            {
+                "run_id": run_id,
+                "writer": writer,
+                "sequence": sequence,
+                **values,
+                **{name: _text(values[name]) for name in ("name", "digest", "media_type", "kind")},
+            }
         )
     for writer, mark in gain.marks.items():
         new["journals"].append({"run_id": run_id, "writer": writer, **mark._asdict()})
@@ -326,7 +403,10 @@ def _collect(new: dict[str, list[dict[str, Any]]], gain: _Gain, run_id: int) -> 
 
 def _param_columns(text: str) -> tuple[float | None, str | None]:
     """What a param's JSON is as a number, and as a text, for comparison in SQL."""
-    value = json.loads(text)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None, text
     if isinstance(value, str):
         return None, _text(value)
     if isinstance(value, (int, float)):
