@@ -23,6 +23,8 @@ LAYERS = {
     "recorder": 0,
     "versions": 0,
     "files": 0,
+    "notices": 0,
+    "scratch": 0,
     "_version": 0,
     "journal": 1,
     "store": 2,

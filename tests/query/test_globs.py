@@ -8,6 +8,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runlore.errors import InvalidArgument
 from runlore.query.globs import glob_to_regex
 from runlore.query.regex import compile_pattern
 

@@ -11,15 +11,18 @@ import os
 from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from runlore.catalog.changes import Directory, above
 from runlore.catalog.database.card_tables import CARD_DIRECTORIES, CARDS, HANGING
 from runlore.query.text import to_stored
 from runlore.store import cards as files
+from runlore.store.listing import change_time, directory_problem, list_entries, unreadable
 from runlore.versions import Version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runlore.catalog.database.base import Connection, Transactions
+    from runlore.store.listing import Entries
 
 _GRAIN_NS = 50_000_000
 _BATCH_CARDS = 200
@@ -30,7 +33,7 @@ _NAME_DEPTH = 3
 class _Scan(NamedTuple):
     changed: list[tuple[str, int]]
     """(path relative to cards/, modification time) of versions to read."""
-    directories: dict[str, int]
+    directories: dict[str, Directory]
     gone: list[str]
     """Directories that vanished, with all below them."""
     gone_cards: list[int]
@@ -50,7 +53,8 @@ def refresh_cards(database: Transactions, root: str) -> int:
         _replace(database, [row for row in rows if row is not None])
         for (path, _), row in zip(batch, rows, strict=True):
             if row is None:  # claimed, not registered: look again, also when its process dies before it says so
-                scan.directories[path.rpartition("/")[0]] = 0
+                name = path.rpartition("/")[0]
+                scan.directories[name] = scan.directories.get(name, Directory(0, {}))._replace(mtime_ns=0)
     _remember(database, scan)
     return len(scan.changed)
 
@@ -62,49 +66,70 @@ _BELOW = "SELECT path, id, mtime_ns FROM cards WHERE path > ? AND path < ?"
 
 
 def _scan(connection: Connection, root: str) -> _Scan:
-    known = dict(connection.rows("SELECT path, mtime_ns FROM card_directories"))
+    known: dict[str, int] = dict(connection.rows("SELECT path, mtime_ns FROM card_directories"))
     scan = _Scan([], {}, [], [])
-    pending = []
-    for path in [*known, *([] if "" in known else [""])]:
-        mtime = _mtime(os.path.join(root, path))
-        if mtime is None:
-            scan.gone.extend([path] if path in known else [])
-        elif mtime != known.get(path):
-            pending.append((path, mtime))
+    pending = _changed_directories(root, known, scan)
     while pending:
         path, mtime = pending.pop()
-        scan.directories[path] = _trusted(mtime)
+        entries = _listed(root, path, scan)
+        if entries is None:
+            continue
+        scan.directories[path] = Directory(_trusted(mtime), entries.strangers)
+        found = {f"{path}/{name}" if path else name: time for name, time in entries.directories.items()}
         if path.count("/") + bool(path) < _NAME_DEPTH:
-            found = _subdirectories(root, path)
             pending.extend((inner, time) for inner, time in found.items() if inner not in known)
             continue
         rows = connection.rows(_BELOW, path + "/", path + "0")
         remembered = {path: (card_id, time) for path, card_id, time in rows}
-        for inner, time in _subdirectories(root, path).items():
+        for inner, time in found.items():
             before = remembered.pop(inner, None)
             if before is None or before[1] != time:
                 scan.changed.append((inner, time))
         scan.gone_cards.extend(card_id for card_id, _ in remembered.values())
     seen = {path for path, _ in scan.changed}
     unsettled = [path for (path,) in connection.rows("SELECT path FROM cards WHERE mtime_ns = 0") if path not in seen]
-    scan.changed.extend((path, _mtime(os.path.join(root, path)) or 0) for path in unsettled)
+    scan.changed.extend((path, _time_of_version(root, path)) for path in unsettled)
     return scan
 
 
-def _subdirectories(root: str, path: str) -> dict[str, int]:
-    with os.scandir(os.path.join(root, path)) as entries:
-        return {
-            f"{path}/{entry.name}" if path else entry.name: entry.stat().st_mtime_ns
-            for entry in entries
-            if entry.is_dir()
-        }
+def _changed_directories(root: str, known: dict[str, int], scan: _Scan) -> list[tuple[str, int]]:
+    """(path, time) of those to list; those that vanished, or cannot be looked at, go into the scan."""
+    pending = []
+    gone: set[str] = set()
+    for path in sorted({"", *known}):  # what is above comes first: nothing is looked for behind a link
+        place = os.path.join(root, path) if path else root
+        try:
+            mtime = None if above(path) in gone else change_time(place)
+        except OSError as error:
+            scan.directories[path] = Directory(0, {"": unreadable(error)})
+            continue
+        if mtime is None:
+            gone.add(path)
+            scan.gone.extend([path] if path in known else [])
+            problem = None if path else directory_problem(place)
+            if problem is not None:
+                scan.directories[path] = Directory(0, {"": problem})
+        elif mtime != known.get(path) or not mtime:
+            pending.append((path, mtime))
+    return pending
 
 
-def _mtime(path: str) -> int | None:
+def _listed(root: str, path: str, scan: _Scan) -> Entries | None:
+    """What is there; None where it was removed meanwhile, or cannot be read."""
     try:
-        return os.stat(path).st_mtime_ns
-    except FileNotFoundError:
+        return list_entries(os.path.join(root, path))
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        scan.directories[path] = Directory(0, {"": unreadable(error)})
+        return None
+
+
+def _time_of_version(root: str, path: str) -> int:
+    try:
+        return change_time(os.path.join(root, path)) or 0
+    except OSError:
+        return 0  # reading it says what is wrong
 
 
 def _trusted(mtime_ns: int) -> int:
@@ -189,7 +214,7 @@ def _replace(database: Transactions, rows: list[_Row]) -> None:
         return
     with database.writing() as connection:
         paths = [row.card["path"] for row in rows]
-        ids = dict(connection.rows("SELECT path, id FROM cards WHERE path IN ??", paths))
+        ids: dict[str, int] = dict(connection.rows("SELECT path, id FROM cards WHERE path IN ??", paths))
         next_id = (connection.rows("SELECT max(id) FROM cards")[0][0] or 0) + 1
         _forget(connection, list(ids.values()))
         numbered = [(ids.get(row.card["path"], next_id + number), row) for number, row in enumerate(rows)]
@@ -212,7 +237,7 @@ def _values(names: Sequence[str], row: dict[str, Any]) -> tuple[Any, ...]:
 
 def _forget(connection: Connection, ids: list[int]) -> None:
     for table in HANGING:
-        connection.run(f"DELETE FROM {table.name} WHERE card_id IN ??", ids)  # noqa: S608 - the name of a table
+        connection.run(f"DELETE FROM {table.name} WHERE card_id IN ??", ids)
     connection.run("DELETE FROM cards WHERE id IN ??", ids)
 
 
@@ -225,4 +250,4 @@ def _remember(database: Transactions, scan: _Scan) -> None:
         ]  # fmt: skip
         _forget(connection, [*scan.gone_cards, *gone])
         connection.run("DELETE FROM card_directories WHERE path IN ??", [*scan.gone, *scan.directories])
-        connection.insert(CARD_DIRECTORIES, scan.directories.items())
+        connection.insert(CARD_DIRECTORIES, [found.row(path) for path, found in scan.directories.items()])

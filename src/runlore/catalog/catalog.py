@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import weakref
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from runlore.catalog import card_answers, run_answers
 from runlore.catalog.cards import refresh_cards
-from runlore.catalog.database.location import cache_location, location
+from runlore.catalog.database.location import places
 from runlore.catalog.database.sqlite import SqliteDatabase
 from runlore.catalog.refresh import refresh_runs
 from runlore.catalog.search import fetch_page
@@ -17,7 +18,9 @@ from runlore.errors import RunNotFound
 from runlore.index.base import DEFAULT_TIME_LIMIT_S, Index
 from runlore.index.limits import check_time_limit
 from runlore.index.records import Page
+from runlore.notices import say_once
 from runlore.store.cards import cards_root
+from runlore.store.listing import Stranger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,6 +48,15 @@ _MOST_OPEN = 8
 """Catalogs that a process keeps open: each takes several descriptors. A closed one opens again when it is used."""
 
 
+_ATTEMPTS = 5
+"""At a refresh: what is unreadable is removed, and where there is no room another place is looked for."""
+
+_STRANGERS = (
+    "SELECT 'runs', path, strangers FROM directories WHERE strangers IS NOT NULL UNION ALL "
+    "SELECT 'cards', path, strangers FROM card_directories WHERE strangers IS NOT NULL ORDER BY 1 DESC, 2"
+)
+
+
 def open_catalog(store: DirectoryStore) -> Catalog:
     """The catalog of a store; one object a store and process, which threads may share. Safe after `fork`."""
     with _lock:
@@ -66,7 +78,7 @@ class Catalog(Index):
     def __init__(self, store: DirectoryStore, database: Database | None = None) -> None:
         self.store = store
         self.location = store.root
-        self.database = database or SqliteDatabase(location(store), cache_location(store))
+        self.database = database or _database(store)
         self._refreshing = threading.Lock()
         _all.add(self)
 
@@ -85,12 +97,15 @@ class Catalog(Index):
             How many runs were looked at.
         """
         with self._refreshing:
-            try:
-                return self._refresh(progress)
-            except Exception as error:
-                if not self.database.recover(error):
-                    raise
-                return self._refresh(progress)
+            for attempt in range(_ATTEMPTS):
+                try:
+                    looked_at = self._refresh(progress)
+                    break
+                except Exception as error:
+                    if attempt + 1 == _ATTEMPTS or not self.database.recover(error):
+                        raise
+            self._name_strangers()
+            return looked_at
 
     def _refresh(self, progress: Callable[[int, int], None] | None) -> int:
         looked_at = 0
@@ -103,6 +118,23 @@ class Catalog(Index):
         if self.database.is_there() or not self.database.build(fill):
             fill(self.database)
         return looked_at
+
+    def strangers(self) -> list[Stranger]:
+        """Entries of the store that are left out, because they are not what belongs there; of the last refresh."""
+        found = []
+        with self.database.reading() as connection:
+            for room, path, strangers in connection.rows(_STRANGERS):
+                for name, problem in json.loads(strangers).items():
+                    found.append(Stranger("/".join(part for part in (room, path, name) if part), problem))
+        return found
+
+    def _name_strangers(self) -> None:
+        """Say which entries are left out: no answer has room for them."""
+        found = [f"{where} {problem}" for where, problem in self.strangers()]
+        if found:
+            count = f"{len(found):,} entries of the store {self.store.root} cannot be read, such as "
+            which = f"an entry of the store {self.store.root} cannot be read: " if len(found) == 1 else count
+            say_once(f"{which}{found[0]}. `runlore doctor` says more")
 
     def page(  # noqa: D102 - described by the contract
         self, query: str | Expression | None = None, order_by: OrderBy = None, limit: int | None = None,
@@ -174,6 +206,11 @@ class Catalog(Index):
         """In a child: neither locks nor connections of the parent are its own."""
         self._refreshing = threading.Lock()
         self.database.after_fork()
+
+
+def _database(store: DirectoryStore) -> SqliteDatabase:
+    files = places(store)
+    return SqliteDatabase(next(files), files)
 
 
 def _after_fork() -> None:

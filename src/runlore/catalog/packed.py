@@ -53,7 +53,9 @@ def pack(summary: RunSummary, marks: Mapping[str, Mark]) -> Packed:
         last,
         summary.detail.dump(),
         series,
-        _dump([_short(marks), _steps(time for _, time, _ in params), _steps(time for _, time, _ in tags), unset, removed]),
+        _dump(
+            [_short(marks), _steps(time for _, time, _ in params), _steps(time for _, time, _ in tags), unset, removed]
+        ),
     )
 
 

@@ -43,10 +43,11 @@ class RecordsReader:
             uid, experiment, number, name, status, started_ns, ended_ns, updated_ns, active_ns, user, host,
             description, group, parent, points, lost, liveness, damage, archived, deleted, state, *packed,
         ) = row  # fmt: skip
+        texts = map(text_or_none, (name, user, host, description, group, parent))
+        name, user, host, description, group, parent = texts
         return RunRecord(
-            uid, from_stored(experiment), number, text_or_none(name), from_stored(status), started_ns, ended_ns,
-            updated_ns, active_ns, text_or_none(user), text_or_none(host), text_or_none(description),
-            text_or_none(group), text_or_none(parent), points, lost, liveness,
+            uid, from_stored(experiment), number, name, from_stored(status), started_ns, ended_ns, updated_ns, active_ns,
+            user, host, description, group, parent, points, lost, liveness,
             tuple(json.loads(damage)) if damage else (), bool(archived), bool(deleted), state == OPEN,
             self.keys.facts(*packed) if self._facts else None,
         )  # fmt: skip

@@ -52,6 +52,6 @@ def _remember(database: Transactions, changes: Changes) -> None:
         return
     with database.writing() as connection:
         connection.run("DELETE FROM directories WHERE path IN ??", [*changes.directories, *changes.gone_directories])
-        connection.insert(DIRECTORIES, changes.directories.items())
+        connection.insert(DIRECTORIES, [found.row(path) for path, found in changes.directories.items()])
         if changes.gone:
             forget_runs(connection, changes.gone)

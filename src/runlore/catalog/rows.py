@@ -30,20 +30,21 @@ def run_row(gain: Gain) -> tuple[Any, ...]:
     """The row of `runs`, but for the id."""
     detail = gain.summary.detail
     status, ended, ended_ns, _ = detail.conclude()
-    if not ended and not gain.alive:
-        status, ended_ns = model.CRASHED, detail.last_ns
     directory, _, uid = gain.path.rpartition("/")
+    updated_ns = detail.last_ns or uid_time_ns(uid) or gain.mtime_ns
+    if not ended and not gain.alive:
+        status, ended_ns = model.CRASHED, updated_ns
     started = detail.started_ns if detail.started_ns is not None else detail.first_ns
-    damage = [item for mark in gain.marks.values() for item in json.loads(mark.damage)]
+    damage = gain.damage + [item for mark in gain.marks.values() for item in json.loads(mark.damage)]
     return (
         uid,
         _text(detail.attribute("experiment") or unquote(directory)),
         _whole(detail.attribute("number")),
         _text(detail.attribute("name")),
         _text(status),
-        _whole(started if started is not None else uid_time_ns(uid)),
+        _whole(started if started is not None else uid_time_ns(uid) or gain.mtime_ns),
         _whole(ended_ns),
-        _whole(detail.last_ns or uid_time_ns(uid)),
+        _whole(updated_ns),
         _whole(detail.active_ns()),
         _text(detail.start.get("user")),
         _text(detail.start.get("host")),
@@ -75,11 +76,11 @@ def _whole(value: Any) -> int | None:
 _MOST = 2**63 - 1
 
 
-def param_rows(run_id: int, summary: RunSummary) -> Iterator[tuple[Any, ...]]:
-    """Rows of `params`."""
+def param_rows(summary: RunSummary) -> Iterator[tuple[Any, ...]]:
+    """Rows of `params`, but for the id of the run."""
     for key, (_, value) in sorted(summary.params.items()):
         if value is not UNSET:
-            yield run_id, to_stored(key), *param_columns(value)
+            yield to_stored(key), *param_columns(value)
 
 
 def param_columns(value: Any) -> tuple[int, float | None, str | None]:
@@ -96,20 +97,18 @@ def param_columns(value: Any) -> tuple[int, float | None, str | None]:
     return (NULL, None, None) if value is None else (OTHER, None, to_stored(param_text(value)))
 
 
-def tag_rows(run_id: int, summary: RunSummary) -> Iterator[tuple[Any, ...]]:
-    """Rows of `tags`."""
+def tag_rows(summary: RunSummary) -> Iterator[tuple[Any, ...]]:
+    """Rows of `tags`, but for the id of the run."""
     for key, (_, value) in sorted(summary.tags.items()):
         if value is not None:
-            yield run_id, to_stored(key), to_stored(str(value))
+            yield to_stored(key), to_stored(str(value))
 
 
-def metric_rows(run_id: int, series: SeriesColumns) -> Iterator[tuple[Any, ...]]:
-    """Rows of `metrics`."""
+def metric_rows(series: SeriesColumns) -> Iterator[tuple[Any, ...]]:
+    """Rows of `metrics`, but for the id of the run."""
     columns = [_values(series, name) for name in ("last", "first", "min", "max")]
     means = map(_mean, series.column("sum"), series.column("finite"))
-    return zip(
-        [run_id] * len(series), map(to_stored, series.keys), series.column("points"), *columns, means, strict=True
-    )
+    return zip(map(to_stored, series.keys), series.column("points"), *columns, means, strict=True)
 
 
 def _values(series: SeriesColumns, name: str) -> list[float | None]:
@@ -122,11 +121,11 @@ def _mean(total: float, finite: int) -> float | None:
     return None if math.isnan(mean) else mean
 
 
-def artifact_rows(run_id: int, summary: RunSummary) -> Iterator[tuple[Any, ...]]:
-    """Rows of `artifacts`."""
+def artifact_rows(summary: RunSummary) -> Iterator[tuple[Any, ...]]:
+    """Rows of `artifacts`, but for the id of the run."""
     for (writer, sequence), about in summary.artifacts.items():
         yield (
-            run_id, writer, sequence, _text(about["name"]), about["step"], _text(about["digest"]),
+            to_stored(writer), sequence, _text(about["name"]), about["step"], _text(about["digest"]),
             _whole(about["size"]), _text(about["media_type"]), _text(about["kind"]), about["metadata"],
             about["time_ns"],
         )  # fmt: skip

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from runlore.catalog.database.tables import ARTIFACTS, FACTS, METRICS, PARAMS, RUNS, SEARCHED, TAGS
 from runlore.catalog.packed import Packed, pack
-from runlore.catalog.reading import Known
+from runlore.catalog.reading import MALFORMED, Known, unreadable
 from runlore.catalog.rows import OPEN, artifact_rows, metric_rows, param_rows, run_row, tag_rows
 
 if TYPE_CHECKING:
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 _RUN_COLUMNS = RUNS.names[1:]
 _AT = {name: place for place, name in enumerate(_RUN_COLUMNS)}
 _KNOWN = (
-    f"SELECT runs.id, {', '.join(_RUN_COLUMNS)}, {', '.join(FACTS.names[1:])} "  # noqa: S608 - names of columns
+    f"SELECT runs.id, {', '.join(_RUN_COLUMNS)}, {', '.join(FACTS.names[1:])} "
     "FROM runs JOIN facts ON facts.run_id = runs.id WHERE path IN ??"
 )
 _CURRENT = "SELECT path, runs.id, sealed, progress FROM runs JOIN facts ON facts.run_id = runs.id WHERE path IN ??"
-_UPDATE_RUN = f"UPDATE runs SET {', '.join(f'{name} = ?' for name in _RUN_COLUMNS)} WHERE id = ?"  # noqa: S608
-_UPDATE_FACTS = f"UPDATE facts SET {', '.join(f'{name} = ?' for name in FACTS.names[1:])} WHERE run_id = ?"  # noqa: S608
+_UPDATE_RUN = f"UPDATE runs SET {', '.join(f'{name} = ?' for name in _RUN_COLUMNS)} WHERE id = ?"
+_UPDATE_FACTS = f"UPDATE facts SET {', '.join(f'{name} = ?' for name in FACTS.names[1:])} WHERE run_id = ?"
 
 
 def load_known(connection: Connection, paths: Sequence[str]) -> dict[str, Known]:
@@ -45,12 +46,18 @@ class Change:
         gain: what was read.
         run: the row of `runs`, but for the id.
         facts: the row of `facts`, but for the id.
+        params, tags, metrics, artifacts: rows of these tables, but for the id.
     """
 
     def __init__(self, gain: Gain) -> None:
         self.gain = gain
         self.run = run_row(gain)
         self.facts = pack(gain.summary, gain.marks)
+        is_searched = self.run[_AT["state"]] != OPEN
+        self.params = list(param_rows(gain.summary)) if is_searched else []
+        self.tags = list(tag_rows(gain.summary)) if is_searched else []
+        self.metrics = list(metric_rows(gain.summary.series)) if is_searched else []
+        self.artifacts = list(artifact_rows(gain.summary))
 
     @property
     def is_empty(self) -> bool:
@@ -58,15 +65,18 @@ class Change:
         known = self.gain.known
         return known is not None and (self.run, self.facts) == (known.row, known.packed)
 
-    @property
-    def is_searched(self) -> bool:
-        """Whether what is searched is to have rows of the run."""
-        return bool(self.run[_AT["state"]] != OPEN)
+
+def _change(gain: Gain) -> Change:
+    """The rows of a gain; of a run that no catalog can hold, that it is there."""
+    try:
+        return Change(gain)
+    except MALFORMED as error:
+        return Change(unreadable(gain, f"what its files say makes no sense: {error!r}"))
 
 
 def write_runs(database: Transactions, gains: Iterable[Gain]) -> None:
     """Write what was read of runs, of those that nobody else has brought up to date meanwhile."""
-    changes = [change for change in map(Change, gains) if not change.is_empty]
+    changes = [change for change in map(_change, gains) if not change.is_empty]
     if not changes:
         return
     with database.writing() as connection:
@@ -101,25 +111,25 @@ def _replace(connection: Connection, changes: Sequence[Change]) -> None:
     searched = [before.run_id for _, before in known if before.state != OPEN]
     if searched:
         for table in SEARCHED:
-            connection.run(f"DELETE FROM {table.name} WHERE run_id IN ??", searched)  # noqa: S608
+            connection.run(f"DELETE FROM {table.name} WHERE run_id IN ??", searched)
     anew = [before.run_id for change, before in known if change.gain.replaces]
     if anew:
         connection.run("DELETE FROM artifacts WHERE run_id IN ??", anew)
 
 
 def _insert_what_hangs_on_them(connection: Connection, numbered: Sequence[tuple[int, Change]]) -> None:
-    searched = [(run_id, change.gain.summary) for run_id, change in numbered if change.is_searched]
-    connection.insert(PARAMS, (row for run_id, summary in searched for row in param_rows(run_id, summary)))
-    connection.insert(TAGS, (row for run_id, summary in searched for row in tag_rows(run_id, summary)))
-    connection.insert(METRICS, (row for run_id, summary in searched for row in metric_rows(run_id, summary.series)))
-    connection.insert(
-        ARTIFACTS, (row for run_id, change in numbered for row in artifact_rows(run_id, change.gain.summary))
-    )
+    for table, rows_of in (
+        (PARAMS, attrgetter("params")),
+        (TAGS, attrgetter("tags")),
+        (METRICS, attrgetter("metrics")),
+        (ARTIFACTS, attrgetter("artifacts")),
+    ):
+        connection.insert(table, ((run_id, *row) for run_id, change in numbered for row in rows_of(change)))
 
 
 def forget_runs(connection: Connection, ids: Sequence[int]) -> None:
     """Remove runs that are gone."""
     gone = list(ids)
     for table in (*SEARCHED, ARTIFACTS, FACTS):
-        connection.run(f"DELETE FROM {table.name} WHERE run_id IN ??", gone)  # noqa: S608
+        connection.run(f"DELETE FROM {table.name} WHERE run_id IN ??", gone)
     connection.run("DELETE FROM runs WHERE id IN ??", gone)

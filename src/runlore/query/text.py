@@ -1,7 +1,7 @@
 """Text as a database and RE2 can hold it: without NUL, which PostgreSQL refuses, and without lone surrogates.
 
 Each such character becomes one of a block of Unicode's private use that nobody draws, and characters of that block are
-marked by a sign before them, so that every text comes back exactly. To a query, each is one character, after all others.
+marked by a sign before them, so that every text comes back exactly. To a query each is one character, after all others.
 """
 
 from __future__ import annotations

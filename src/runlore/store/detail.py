@@ -62,15 +62,21 @@ class Detail:
         self.last_ns = max(self.last_ns, last_ns)
 
     def apply(self, event: Event | StoredEvent) -> None:
-        """Take an event into account that is about the run itself."""
+        """Take an event into account that is about the run itself. One that makes no sense is left out."""
+        value = event.value
+        if event.kind in (model.START, model.STOP) and not isinstance(value, dict):
+            return
+        if event.kind == model.STOP and not isinstance(value.get("status"), str):
+            return
         if event.kind == model.START and (self.started_ns is None or event.time_ns < self.started_ns):
-            self.start, self.started_ns = event.value, event.time_ns
-        if event.kind == model.ATTRIBUTE:
+            self.start = {name: item for name, item in value.items() if _fits(name, item)}
+            self.started_ns = event.time_ns
+        if event.kind == model.ATTRIBUTE and _fits(event.key, value):
             known = self.attributes.get(event.key)
             if known is None or known[0] <= event.time_ns:
-                self.attributes[event.key] = (event.time_ns, event.value)
+                self.attributes[event.key] = (event.time_ns, value)
         if event.kind in (model.START, model.RESUME, model.STATUS, model.STOP):
-            self.statuses.append((event.time_ns, event.kind, event.key, event.value))
+            self.statuses.append((event.time_ns, event.kind, event.key, value))
             self.statuses.sort(key=lambda status: status[0])
 
     def attribute(self, name: str) -> Any:
@@ -119,3 +125,14 @@ class Detail:
     def _last_before(self, time_ns: int, begin_ns: int) -> int:
         """The last that was recorded before a time; a writer that was not done by then recorded until then."""
         return max((min(last, time_ns) for first, last in self.lives.values() if first < time_ns), default=begin_ns)
+
+
+_TEXTS = frozenset({"experiment", "name", "description", "group", "parent", "user", "host"})
+_MOST_NUMBER = (1 << 63) - 1
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether an attribute can have this value: what is read may have been written by anybody."""
+    if name == "number":
+        return value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST_NUMBER)
+    return name not in _TEXTS or value is None or isinstance(value, str)

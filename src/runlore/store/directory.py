@@ -235,17 +235,14 @@ class DirectoryStore(Store):
         Raises:
             RunNotFound: no run of the store has it.
         """
-        if is_uid(uid):
-            pending = [self.runs_root]
-            while pending:
-                directory = pending.pop()
-                candidate = os.path.join(directory, uid)
-                if os.path.isdir(candidate):
-                    return candidate
-                if os.path.isdir(directory):
-                    with os.scandir(directory) as entries:
-                        pending.extend(e.path for e in entries if not is_uid(e.name) and e.is_dir())
-        raise RunNotFound(f"no run has the uid {uid!r} in the store {self.root!r}; `runlore ls` lists what is there")
+        from runlore.store.listing import find_directory
+
+        unread: list[str] = []
+        found = find_directory(self.runs_root, uid, unread) if is_uid(uid) else None
+        if found is not None:
+            return found
+        where = f" as far as it can be read; {unread[0]!r} cannot" if unread else "; `runlore ls` lists what is there"
+        raise RunNotFound(f"no run has the uid {uid!r} in the store {self.root!r}{where}")
 
     def abandon_run(self, experiment: str, uid: str) -> None:  # noqa: D102 - described by the contract
         from runlore.store.folders import remove_if_empty

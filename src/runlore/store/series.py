@@ -260,7 +260,8 @@ def summarise_points(points: Points, keys: Mapping[int, str]) -> SeriesColumns:
     high, high_at = _extreme(np.fmax, value, starts, ends)
     counts, last = ends - starts, ends - 1
     columns = (
-        counts, counts - np.add.reduceat(missing.astype(np.int64), starts), sums, low, step[low_at], high, step[high_at],
+        counts, counts - np.add.reduceat(missing.astype(np.int64), starts), sums,
+        low, step[low_at], high, step[high_at],
         value[starts], step[starts], time[starts], value[last], step[last], time[last],
     )  # fmt: skip
     names = [keys[number] for number in key[starts].tolist()]

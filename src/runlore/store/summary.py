@@ -139,13 +139,19 @@ def _point(event: Event) -> MetricSummary:
 
 def _artifact(event: Event) -> dict[str, Any]:
     rest = {k: v for k, v in event.value.items() if k not in ("digest", "size", "media_type", "kind")}
+    size = event.value.get("size")
     return {
         "name": event.key,
         "step": event.step,
-        "digest": event.value.get("digest"),
-        "size": event.value.get("size"),
-        "media_type": event.value.get("media_type"),
-        "kind": event.value.get("kind", "file"),
+        "digest": _text(event.value.get("digest")),
+        "size": size if isinstance(size, int) and 0 <= size < 1 << 63 else None,
+        "media_type": _text(event.value.get("media_type")),
+        "kind": _text(event.value.get("kind")) or "file",
         "metadata": json.dumps({**rest, **event.extra}) if rest or event.extra else None,
         "time_ns": event.time_ns,
     }
+
+
+def _text(value: Any) -> str | None:
+    """The value if it is text; what is read may have been written by anybody."""
+    return value if isinstance(value, str) else None

@@ -99,9 +99,9 @@ class Filled:
         connection.insert(RUNS, [tuple(values)])
         connection.insert(FACTS, [(run_id, *pack(summary, {}))])
         if row["state"] != OPEN:
-            connection.insert(PARAMS, param_rows(run_id, summary))
-            connection.insert(TAGS, tag_rows(run_id, summary))
-            connection.insert(METRICS, metric_rows(run_id, summary.series))
+            connection.insert(PARAMS, [(run_id, *row) for row in param_rows(summary)])
+            connection.insert(TAGS, [(run_id, *row) for row in tag_rows(summary)])
+            connection.insert(METRICS, [(run_id, *row) for row in metric_rows(summary.series)])
         self.runs[uid] = (index, run_id, run)
         return uid
 

@@ -212,6 +212,17 @@ def test_more_running_runs_than_a_cursor_remembers(make_catalog, order_by):
     assert collect(catalog, None, order_by, 500) == [catalog.uid(i) for i in range(count)]
 
 
+def test_a_page_that_failed_leaves_no_old_snapshot_behind(make_catalog):
+    def value_at(uid, key, step):
+        raise LookupError(uid)
+
+    catalog = make_catalog([run(i, live=True) for i in range(5)])
+    with pytest.raises(LookupError) as caught:  # holds on to all that the page was doing
+        catalog.page("at(metrics.acc, 0) > 0", value_at=value_at)
+    catalog([run(i, live=True) for i in range(7)])
+    assert len(catalog.page().uids) == 7, caught
+
+
 @pytest.mark.parametrize("limit", [0, -1, 10**7])
 def test_a_limit_out_of_range_is_refused(make_catalog, limit):
     with pytest.raises(InvalidArgument, match="limit="):

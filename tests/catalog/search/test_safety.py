@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import fields, is_dataclass, replace
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -141,9 +140,7 @@ class Recording(Connection):
 
 def statement_of(catalog, tree, order):
     with catalog.database.reading() as connection:
-        chosen = make_selection(
-            connection, tree, order, 10, None, experiment=None, include_deleted=False, clock=None
-        )
+        chosen = make_selection(connection, tree, order, 10, None, experiment=None, include_deleted=False, clock=None)
         text = chosen.page(chosen.filter.condition, 10).text
     return re.sub(r"IN \([?, ]+\)", "IN LIST", text)
 

@@ -9,6 +9,7 @@ CARD_DIRECTORIES = Table(
     (
         Column("path", TEXT, about="of a kind, space or name, relative to cards/; '' is cards/ itself"),
         Column("mtime_ns", INTEGER, about="0: look again; it changed too recently to trust"),
+        Column("strangers", TEXT, nullable=True, about="JSON: names of entries that are left out, and why"),
     ),
     ("path",),
 )

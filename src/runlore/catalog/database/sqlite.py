@@ -1,7 +1,7 @@
 """A catalog in a file, by SQLite: for the store of one directory, whose readers share it.
 
-The file is in WAL mode: readers do not wait for the one that writes. Where there was none it is made beside, all at once,
-and then put in its place: rows are written once, in order, and its indexes are made of rows that are there.
+The file is in WAL mode: readers do not wait for the one that writes. Where there was none it is made beside, all at
+once, and then put in its place: rows are written once, in order, and its indexes are made of rows that are there.
 """
 
 from __future__ import annotations
@@ -16,15 +16,18 @@ from typing import TYPE_CHECKING
 
 from runlore.catalog.database.base import Database, Transactions, definition, index_definitions
 from runlore.catalog.database.card_tables import TABLES
+from runlore.catalog.database.location import SUFFIXES
 from runlore.catalog.database.sqlite_connection import SqliteConnection, connect
 from runlore.catalog.database.tables import BYTES, FLOAT, ID, INTEGER, TEXT, VERSION
+from runlore.errors import NotStored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from runlore.catalog.database.base import Connection, ValueAt
 
-_NO_ROOM = ("disk is full", "readonly database", "unable to open database file", "disk I/O error")
+_FULL = ("disk is full",)
+_NO_ROOM = (*_FULL, "readonly database", "unable to open database file", "disk I/O error")
 _UNREADABLE = ("malformed", "not a database", "disk image", "no such table", "no such column", "has no column")
 _TYPES = {
     ID: "INTEGER PRIMARY KEY",
@@ -39,17 +42,21 @@ _ABANDONED_S = 86_400
 """After which a file that somebody began to make is taken to be left over."""
 
 
+class NoRoom(NotStored):
+    """The catalog cannot be kept where it was to be."""
+
+
 class SqliteDatabase(Database):
     """A catalog's file.
 
     Args:
         path: the file.
-        fallback: another file, for when nothing can be written there.
+        others: more files that it can be, for when nothing can be written there.
     """
 
-    def __init__(self, path: str, fallback: str | None = None) -> None:
+    def __init__(self, path: str, others: Iterable[str] = ()) -> None:
         self.address = path
-        self._fallback = fallback
+        self._others = iter(others)
         self._lock = threading.Lock()
         self._idle: dict[bool, list[SqliteConnection]] = {True: [], False: []}
         """Connections that nobody uses: those that may write, and those that may not."""
@@ -87,7 +94,7 @@ class SqliteDatabase(Database):
         return False
 
     def build(self, fill: Callable[[Transactions], None]) -> bool:  # noqa: D102
-        os.makedirs(os.path.dirname(self.address), mode=0o700, exist_ok=True)
+        _make_directory(self.address)
         _remove_abandoned(self.address)
         if os.path.exists(f"{self.address}-wal"):
             return False  # of a file that was removed: SQLite would take it for one of the new file
@@ -104,14 +111,14 @@ class SqliteDatabase(Database):
             _remove(beside)
 
     def recover(self, error: Exception) -> bool:  # noqa: D102
-        if not isinstance(error, sqlite3.DatabaseError):
+        if not isinstance(error, (sqlite3.DatabaseError, NoRoom)):
             return False
-        if _says(error, _NO_ROOM) and self._fallback not in (None, self.address):
-            with contextlib.suppress(OSError):  # what cannot be removed is in nobody's way
-                self.discard()
+        if isinstance(error, NoRoom) or _says(error, _NO_ROOM):
             self.close()
-            self.address = str(self._fallback)
-            return True
+            if _says(error, _FULL):
+                self.discard()
+            self.address = next(self._others, "")
+            return bool(self.address)
         if _says(error, _UNREADABLE) or not os.path.exists(self.address):
             self.discard()
             return True
@@ -165,7 +172,7 @@ class SqliteDatabase(Database):
 
     def _make(self) -> None:
         """A file with tables of this version."""
-        os.makedirs(os.path.dirname(self.address), mode=0o700, exist_ok=True)
+        _make_directory(self.address)
         raw = connect(self.address)
         _make_tables(raw, indexes=True)
         self._keep(raw)
@@ -192,9 +199,7 @@ class _Beside(Transactions):
         self._connection = SqliteConnection(raw)
 
     @contextlib.contextmanager
-    def reading(
-        self, time_limit_s: float | None = None, value_at: ValueAt | None = None
-    ) -> Iterator[Connection]:
+    def reading(self, time_limit_s: float | None = None, value_at: ValueAt | None = None) -> Iterator[Connection]:
         with self._connection.reading(time_limit_s, value_at):
             yield self._connection
 
@@ -260,10 +265,21 @@ def _put(beside: str, path: str) -> bool:
     return True
 
 
+def _make_directory(path: str) -> None:
+    """The directory of a file."""
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise NoRoom(f"the catalog {path!r} cannot be made: {error.strerror}") from error
+
+
 def _remove(path: str) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        if os.path.exists(path + suffix):
-            os.unlink(path + suffix)
+    try:
+        for suffix in SUFFIXES:
+            if os.path.lexists(path + suffix):
+                os.unlink(path + suffix)
+    except OSError as error:
+        raise NoRoom(f"the catalog {path!r} cannot be removed: {error.strerror}") from error
 
 
 def _remove_abandoned(path: str) -> None:

@@ -10,7 +10,6 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from runlore.catalog.database.base import Connection
-from runlore.catalog.database.sql import Sql
 from runlore.catalog.database.sqlite_dialect import Functions, SqliteDialect, no_series
 from runlore.errors import QueryTimeout
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from runlore.catalog.database.base import Row, ValueAt
+    from runlore.catalog.database.sql import Sql
     from runlore.catalog.database.tables import Table
 
 BUSY_SECONDS = 30
@@ -62,6 +62,7 @@ class SqliteConnection(Connection):
         self.raw = raw
         self.value_at: ValueAt = no_series
         self._functions = Functions()
+        self._streams: list[sqlite3.Cursor] = []
         self._time_limit_s: float | None = None
         self._deadline: float | None = None
         if only_reads:
@@ -71,12 +72,13 @@ class SqliteConnection(Connection):
             raw.set_authorizer(_authorize)
 
     def rows(self, statement: str | Sql, *values: Any) -> list[Row]:  # noqa: D102 - described by the contract
-        if isinstance(statement, Sql):
-            statement, values = statement.text, statement.values
-        return self.raw.execute(_rendered(statement), _values(values)).fetchall()
+        text, values = (statement, values) if isinstance(statement, str) else (statement.text, statement.values)
+        return self.raw.execute(_rendered(text), _values(values)).fetchall()
 
     def stream(self, statement: Sql) -> Iterator[Row]:  # noqa: D102
-        return iter(self.raw.execute(_rendered(statement.text), _values(statement.values)))
+        cursor = self.raw.execute(_rendered(statement.text), _values(statement.values))
+        self._streams.append(cursor)
+        return iter(cursor)
 
     def check_time(self) -> None:  # noqa: D102
         if self._is_late():
@@ -89,7 +91,7 @@ class SqliteConnection(Connection):
         self.raw.executemany(_rendered(statement), rows)
 
     def insert(self, table: Table, rows: Iterable[Sequence[Any]]) -> None:  # noqa: D102
-        self.raw.executemany(f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.columns))})", rows)  # noqa: S608
+        self.raw.executemany(f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.columns))})", rows)
 
     @contextlib.contextmanager
     def reading(self, time_limit_s: float | None, value_at: ValueAt | None) -> Iterator[None]:
@@ -109,6 +111,8 @@ class SqliteConnection(Connection):
             raise
         finally:
             self._deadline = None
+            while self._streams:
+                self._streams.pop().close()  # one that was not read to its end would keep the snapshot
             if self.raw.in_transaction:
                 self.raw.execute("ROLLBACK")
 

@@ -1,9 +1,9 @@
 """The catalog's tables of runs, in one place: databases are made, filled and read by what stands here.
 
-`facts` has all that is known of a run, packed into one row: what readers are shown, and what the next refresh needs to go
-on. `params`, `tags` and `metrics` say a part of it again, so that it can be searched: they have rows of those runs alone
-that do not change any more. A run that is open is decided by what is packed (`runlore.catalog.search.undecided`); to
-follow it costs one row.
+`facts` has all that is known of a run, packed into one row: what readers are shown, and what the next refresh needs to
+go on. `params`, `tags` and `metrics` say a part of it again, so that it can be searched: they have rows of those runs
+alone that do not change any more. A run that is open is decided by what is packed (`runlore.catalog.search.undecided`);
+to follow it costs one row.
 
 Times are int nanoseconds UTC. Texts are as `runlore.catalog.text` stores them. NaN is NULL in `params` and `metrics`,
 where a NULL `last`, `first`, `min` or `max` of an existing row means NaN (`min` and `max` leave NaN points out, and are
@@ -63,6 +63,7 @@ DIRECTORIES = Table(
     (
         Column("path", TEXT, about="relative to runs/, '' is runs/ itself"),
         Column("mtime_ns", INTEGER, about="0: look again; it changed too recently to trust"),
+        Column("strangers", TEXT, nullable=True, about="JSON: names of entries that are left out, and why"),
     ),
     ("path",),
 )

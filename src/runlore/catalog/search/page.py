@@ -60,10 +60,6 @@ def fetch_page(
     that run only in an order by what was edited. Within one page, and without a limit, the answer is one consistent
     snapshot. The catalog may be rebuilt between two pages.
 
-    Args:
-        connection: a transaction that only reads.
-        query, order_by, limit, cursor, experiment, include_deleted, clock, last: what is wanted.
-
     Raises:
         QuerySyntaxError, InvalidArgument, WrongType: what is wanted cannot be understood.
         QueryTimeout: the connection's time is up.
@@ -115,7 +111,7 @@ class _Search:
         return frozenset(sorted((row[1] for row in found), reverse=True)[:MAX_LIVE])
 
     def _searched(self, wanted: int | None) -> list[Row]:
-        """What can be searched: found and sorted by SQL where it can tell; else Python is asked till the page is full."""
+        """What can be searched: found and sorted by SQL; where it cannot tell, Python is asked till the page is full."""
         selection, condition = self._selection, self._filter.condition
         if not selection.order.decides:
             return in_order(self._decided(all_of(SETTLED, condition)), selection.order.terms)[:wanted]

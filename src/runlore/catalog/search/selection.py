@@ -63,10 +63,7 @@ class Selection:
     def page(self, condition: Sql, at_most: int | None, columns: str = "", joined: str = "") -> Sql:
         """The runs that a condition finds, from the position on: columns `id`, `uid`, `state` and `sort_0` ….
 
-        Args:
-            condition: of a filter.
-            at_most: so many runs; None: all of them.
-            columns, joined: what else to select, and to join for it.
+        At most so many; None: all of them. With other columns behind, and what has to be joined for them.
         """
         where = [condition, self.scope, *([SETTLED] if self.asks_facts else [])]
         if self.position is not None:

@@ -109,7 +109,8 @@ def _summarise(part: Part, writers: list[str], summary: RunSummary) -> None:
     writer: Any = part.writer  # of each point: `_rows` made it an array
     names = dict(enumerate(part.names))
     for number in np.unique(writer).tolist():
-        summary.add_points(writers[number], _rows(part, writer == number), names)
+        points: Any = _rows(part, writer == number)  # has the columns that count
+        summary.add_points(writers[number], points, names)
 
 
 def _rows(part: Part, mask: Any) -> Part:
