@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import re
 
-from runlore.errors import InvalidArgument, InvalidName, WrongType
+from runlore.errors import InvalidName, WrongType
 
 MAX_NAME_LENGTH = 4096
 """Characters in a whole name (an experiment path, a metric key, an artifact name)."""
 
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.")
 _SAFE_COMPONENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*").fullmatch
-_DIGEST = re.compile(r"[0-9a-f]{64}").fullmatch
 _UID = re.compile(r"[0-9a-f]{32}").fullmatch
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
 _MAX_COMPONENT_BYTES = 200
@@ -68,23 +67,6 @@ def is_uid(text: str) -> bool:
     return len(text) == 32 and _UID(text) is not None
 
 
-def check_digest(digest: object) -> str:
-    """The SHA-256 of contents: 64 lowercase hexadecimal digits.
-
-    Raises:
-        InvalidArgument: it is something else.
-
-    Example:
-        >>> check_digest("../x")
-        Traceback (most recent call last):
-        ...
-        runlore.errors.InvalidArgument: digest='../x' is no SHA-256: 64 lowercase hexadecimal digits
-    """
-    if isinstance(digest, str) and _DIGEST(digest):
-        return digest
-    raise InvalidArgument(f"digest={digest!r} is no SHA-256: 64 lowercase hexadecimal digits")
-
-
 def check_path_name(name: object, argument: str) -> str:
     """A name made of components: an experiment, an artifact, a card.
 
@@ -104,24 +86,6 @@ def check_path_name(name: object, argument: str) -> str:
         ...
         runlore.errors.InvalidName: experiment='../x': the component '..' would leave the store; choose another name
     """
-    text = check_file_name(name, argument)
-    if "\\" in text:
-        raise InvalidName(f"{argument}={text!r}: use '/' between components, not a backslash")
-    found = _CONTROL(text)
-    if found:
-        raise InvalidName(f"{argument}={text!r}: control character {found.group()!r} at index {found.start()}")
-    return text
-
-
-def check_file_name(name: object, argument: str) -> str:
-    """As `check_path_name`, for names that files bring along: of characters only NUL is refused.
-
-    A name that a person types is better refused when it has a backslash or a line break; one that a file has is data.
-
-    Raises:
-        WrongType: it is not a string.
-        InvalidName: it is empty, absolute, too long, has an empty, `.` or `..` component or a NUL.
-    """
     text = check_key(name, argument)
     if _SAFE_COMPONENT(text):
         return text
@@ -132,6 +96,11 @@ def check_file_name(name: object, argument: str) -> str:
             )
         if not component:
             raise InvalidName(f"{argument}={text!r}: '/' separates components, and one of them is empty")
+    if "\\" in text:
+        raise InvalidName(f"{argument}={text!r}: use '/' between components, not a backslash")
+    found = _CONTROL(text)
+    if found:
+        raise InvalidName(f"{argument}={text!r}: control character {found.group()!r} at index {found.start()}")
     return text
 
 

@@ -88,8 +88,7 @@ def _store_option(store: str) -> str:
 def _records(session: Session, experiment: str, order_by: str) -> list[dict[str, Any]]:
     from runlore.reader.records import run_records
 
-    page = session.page(None, order_by, None, experiment=experiment)
-    return run_records(session, [key.id for key in page.runs])
+    return run_records(session.page(None, order_by, experiment=experiment, facts=True, last=True).runs)
 
 
 def _table(session: Session, experiment: str, metric: str, extra: str) -> None:

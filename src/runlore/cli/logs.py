@@ -99,7 +99,7 @@ def _follow(view: RunView, streams: frozenset[str], tail: int | None, *, timesta
 
     from runlore.reader.plain import dump_json
 
-    follower = EventFollower(view.directory, [model.LOG])
+    follower = view.follow(model.LOG)
     first = True
     while True:
         running = view.refresh().ended_ns is None

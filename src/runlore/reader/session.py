@@ -10,7 +10,7 @@ from runlore.index.reference import RunReference
 from runlore.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from runlore.index.base import Index
     from runlore.index.records import Page, RunRecord
@@ -48,7 +48,11 @@ class Session:
             WrongType: it is no text.
             RunNotFound: there is none, or several could be meant.
         """
-        return self.index.one(RunReference.parse(run, argument) if not isinstance(run, RunReference) else run)
+        return self.index.one(run if isinstance(run, RunReference) else RunReference.parse(run, argument))
+
+    def find_all(self, runs: Sequence[str], argument: str = "runs") -> list[RunRecord]:
+        """The runs that texts mean, each as for `find`, asked for at once."""
+        return self.index.each([RunReference.parse(run, argument) for run in runs])
 
     def open_run(self, run: RunRecord) -> RecordedRun:
         """What a run recorded.

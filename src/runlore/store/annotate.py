@@ -58,9 +58,7 @@ def annotate(store: DirectoryStore, directory: str, facts: Iterable[tuple[str, s
         ('succeeded', {'checked': 'yes'})
     """
     facts = list(facts)
-    for kind, key, value in facts:
-        check_key(key, kind if kind in EVENT_KINDS else "key")
-        to_bytes(value, f"{kind} {key!r}")  # all of them can be stored, or none is
+    check_facts(facts)
     time = max(time_ns(), after_ns + 1)
     journal = open_writer(store, directory, fsync=True)
     try:
@@ -74,6 +72,17 @@ def annotate(store: DirectoryStore, directory: str, facts: Iterable[tuple[str, s
         uid = os.path.basename(directory)
         raise NotStored(f"{lost} of {len(facts)} facts could not be added to run {uid}: the disk is full")
     return time
+
+
+def check_facts(facts: Iterable[tuple[str, str, Any]]) -> None:
+    """Refuse facts of which one cannot be stored, before any is.
+
+    Raises:
+        WrongType, InvalidArgument: a value is nothing that JSON has, or a key cannot be one.
+    """
+    for kind, key, value in facts:
+        check_key(key, kind if kind in EVENT_KINDS else "key")
+        to_bytes(value, f"{kind} {key!r}")
 
 
 def open_writer(store: DirectoryStore, directory: str, *, fsync: bool) -> JournalWriter:

@@ -264,16 +264,11 @@ class Store(ABC):
 
         Raises:
             ArtifactNotFound: the store has none of this digest.
-            InvalidArgument: it is no digest.
         """
 
     @abstractmethod
     def has_content(self, digest: str) -> bool:
-        """Whether the store has contents of this digest.
-
-        Raises:
-            InvalidArgument: it is no digest.
-        """
+        """Whether the store has contents of this digest."""
 
     @abstractmethod
     def content_path(self, digest: str) -> str:
@@ -283,7 +278,6 @@ class Store(ABC):
 
         Raises:
             ArtifactNotFound: the store has none of this digest.
-            InvalidArgument: it is no digest.
         """
 
     # -- cards --------------------------------------------------------------------------------------------------

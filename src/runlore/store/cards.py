@@ -197,7 +197,7 @@ def append(directory: str, uid: str, facts: Iterable[tuple[str, str, Any]], *, a
     facts = list(facts)
     for kind, key, value in facts:
         check_key(key, kind)
-        to_bytes(value, f"{kind} {key!r}")  # all of them can be stored, or none is
+        to_bytes(value, f"{kind} {key!r}")
     journals = os.path.join(directory, JOURNAL)
     time = max(time_ns(), after_ns + 1)
     try:

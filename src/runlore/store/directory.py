@@ -361,17 +361,19 @@ class DirectoryStore(Store):
 
         try:
             return open_binary(self.blob_path(digest))
-        except FileNotFoundError as error:
+        except (FileNotFoundError, InvalidArgument) as error:
             raise _missing(digest) from error
 
     def has_content(self, digest: str) -> bool:  # noqa: D102
         from runlore.files import is_regular
 
-        return is_regular(self.blob_path(digest))
+        return blobs.is_digest(digest) and is_regular(self.blob_path(digest))
 
     def content_path(self, digest: str) -> str:  # noqa: D102
         from runlore.files import is_regular, refuse_others
 
+        if not blobs.is_digest(digest):
+            raise _missing(digest)
         path = self.blob_path(digest)
         if not is_regular(path):
             refuse_others(path)
@@ -416,7 +418,7 @@ class DirectoryStore(Store):
 
 def _missing(digest: str) -> ArtifactNotFound:
     return ArtifactNotFound(
-        f"contents with the SHA-256 {digest} are not in the store. Either they were removed by a retention rule (the "
+        f"contents with the SHA-256 {digest!r} are not in the store. Either they were removed by a retention rule (the "
         "run's `removed` events say so), or `runlore doctor` lists the damage"
     )
 

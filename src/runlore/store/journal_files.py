@@ -6,6 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from runlore.files import open_binary
 from runlore.journal import format as fmt
 from runlore.journal.decode import CLOSED, read
 from runlore.journal.format import JOURNAL
@@ -40,7 +41,7 @@ def is_closed(path: str) -> bool:
 
 def header_of(path: str) -> dict[str, Any]:
     """What a journal says of its writer: host, boot, pid …; a damaged one, that a lock tells whether it lives."""
-    with open(path, "rb") as file:
+    with open_binary(path) as file:
         data = file.read(fmt.FRAME_BYTES)
     if len(data) < fmt.HEADER_BYTES or data[:8] != fmt.MAGIC:
         return {"lock": True}

@@ -14,8 +14,8 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runlore.errors import AlreadyExists, ArtifactNotFound, RunNotFound
-from runlore.names import check_digest, check_key
-from runlore.store.base import Store
+from runlore.index.opening import IndexedStore
+from runlore.names import check_key
 from runlore.testing.memory_run import MemoryRun
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class MemoryCard:
         self.facts: list[CardFact] = []
 
 
-class MemoryStore(Store):
+class MemoryStore(IndexedStore):
     """Keeps runs, contents and cards for as long as it exists. One process; threads may share it.
 
     Example:
@@ -100,14 +100,14 @@ class MemoryStore(Store):
         return run
 
     def points(  # noqa: D102
-        self, uids: Sequence[str], keys: Collection[str] | None = None
+        self, uids: Sequence[str], keys: Collection[str] | None = None, *, experiment: str | None = None  # noqa: ARG002
     ) -> Iterator[tuple[str, RunPoints]]:  # fmt: skip
         for uid in uids:
             if uid in self.recorded:
                 yield uid, self.recorded[uid].points(keys)
 
     def events(  # noqa: D102
-        self, uids: Sequence[str], kinds: Collection[str] | None = None
+        self, uids: Sequence[str], kinds: Collection[str] | None = None, *, experiment: str | None = None  # noqa: ARG002
     ) -> Iterator[tuple[str, list[StoredEvent]]]:  # fmt: skip
         for uid in uids:
             if uid in self.recorded:
@@ -160,12 +160,12 @@ class MemoryStore(Store):
             return self.put_bytes(file.read())
 
     def open_content(self, digest: str) -> BinaryIO:  # noqa: D102
-        if check_digest(digest) not in self.contents:
+        if digest not in self.contents:
             raise ArtifactNotFound(f"the store {self.location!r} has no contents with the sha256 {digest}")
         return BytesIO(self.contents[digest])
 
     def has_content(self, digest: str) -> bool:  # noqa: D102
-        return check_digest(digest) in self.contents
+        return digest in self.contents
 
     def content_path(self, digest: str) -> str:  # noqa: D102
         with self.open_content(digest) as content, self._lock:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runlore.catalog.search import SqliteFunctions, fetch_page, select_runs
 from runlore.catalog.search.front import fetch_front
 from runlore.catalog.search.selection import make_selection
 
@@ -40,11 +39,17 @@ ORDER = st.tuples(
 SETTINGS = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def selection(query, order_by, limit=3, experiment=None):
+def selection(connection, query, order_by, limit=3, experiment=None):
     return make_selection(
-        query, order_by, limit, None,
-        experiment=experiment, include_deleted=False, functions=SqliteFunctions(), clock=None,
-    )  # fmt: skip
+        connection, query, order_by, limit, None, experiment=experiment, include_deleted=False, clock=None
+    )
+
+
+def front(catalog, query, order_by, limit=3, experiment=None):
+    """Uids of the page that is found from the front; None where it is not looked for there."""
+    with catalog.database.reading() as connection:
+        rows = fetch_front(connection, selection(connection, query, order_by, limit, experiment), limit)
+        return None if rows is None else [row[1] for row in rows]
 
 
 @SETTINGS
@@ -52,16 +57,13 @@ def selection(query, order_by, limit=3, experiment=None):
     runs=RUNS, query=QUERY, order_by=ORDER, limit=st.integers(1, 5), experiment=st.sampled_from([None, "e", ["e", "f"]])
 )
 def test_the_page_is_the_beginning_of_the_sorted_list(make_catalog, runs, query, order_by, limit, experiment):
-    functions = SqliteFunctions()
-    statement = select_runs(query, order_by, None, experiment=experiment, functions=functions)
-    with make_catalog(runs).connect() as connection:
-        page = fetch_page(connection, query, order_by, limit, experiment=experiment, functions=functions)
-        only = fetch_page(connection, query, order_by, limit, experiment=experiment, functions=functions, last=True)
-        with functions.session(connection, 10):
-            listed = [row.uid for row in connection.execute(statement)]
-    assert [run.uid for run in page.runs] == listed[:limit]
+    catalog = make_catalog(runs)
+    page = catalog.page(query, order_by, limit, experiment=experiment)
+    only = catalog.page(query, order_by, limit, experiment=experiment, last=True)
+    listed = catalog.page(query, order_by, None, experiment=experiment).uids
+    assert page.uids == listed[:limit]
     assert (page.next_cursor is None) == (len(listed) <= limit)
-    assert (only.runs, only.next_cursor) == (page.runs, None)
+    assert (only.uids, only.next_cursor) == (page.uids, None)
 
 
 @pytest.mark.parametrize(
@@ -75,38 +77,35 @@ def test_the_page_is_the_beginning_of_the_sorted_list(make_catalog, runs, query,
     ],
 )
 @pytest.mark.parametrize("experiment", [None, "e"])
-def test_where_much_matches_an_index_is_walked(make_catalog, query, order_by, index, experiment):
+def test_where_much_matches_an_index_is_walked(make_catalog, query_plan, query, order_by, index, experiment):
     runs = [
         {"metrics": {"a": [(0, i)], "b": [(0, 1.0)]}, "params": {"a": i}, "tags": {"a": f"{i:02}"}} for i in range(40)
     ]
-    chosen = selection(query, order_by, experiment=experiment)
-    with make_catalog(runs).connect() as connection:
-        rows = fetch_front(connection, chosen, 3)
-        numbers = [int(row.uid, 16) - int(make_catalog.uid(0), 16) for row in rows]
-        first = [0, 1, 2] if order_by in ("metrics.a", "params.a") else [39, 38, 37]
-        assert numbers == first
-        last = "20" if order_by == "-tags.a" else 20
-        statement = chosen.near_front(chosen.order.front, last, 3)
-        text = str(statement.compile(connection, compile_kwargs={"literal_binds": True}))
-        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
+    catalog = make_catalog(runs)
+    numbers = [0, 1, 2] if order_by in ("metrics.a", "params.a") else [39, 38, 37]
+    assert front(catalog, query, order_by, experiment=experiment) == [catalog.uid(number) for number in numbers]
+    with catalog.database.reading() as connection:
+        chosen = selection(connection, query, order_by, experiment=experiment)
+        statement = chosen.near_front(chosen.order.front, "20" if order_by == "-tags.a" else 20, 3)
+    plan = query_plan(statement)
     assert index in plan[0]
     assert not any("FOR ORDER BY" in step for step in plan)  # at most for its right part
 
 
 def test_where_little_matches_it_is_listed(make_catalog):
-    runs = [{"metrics": {"a": [(0, i)], "b": [(0, i)]}, "params": {"b": i}, "tags": {"b": str(i)}} for i in range(40)]
-    with make_catalog(runs).connect() as connection:
-        for query in ("metrics.b > 34", "params.b = 3", "tags.b = '3'", "uid = '0'", "started > 36"):
-            assert fetch_front(connection, selection(query, "-metrics.a", 1), 1) is None, query
-        assert fetch_front(connection, selection(None, "-metrics.a", 11), 11) is None
-        assert fetch_front(connection, selection(None, "-metrics.missing"), 3) is None
-        assert fetch_front(connection, selection(None, "-max(metrics.a)"), 3) is None
-        assert fetch_front(connection, selection(None, "name"), 3) is None
+    catalog = make_catalog(
+        [{"metrics": {"a": [(0, i)], "b": [(0, i)]}, "params": {"b": i}, "tags": {"b": str(i)}} for i in range(40)]
+    )
+    for query in ("metrics.b > 34", "params.b = 3", "tags.b = '3'", "uid = '0'", "started > 36"):
+        assert front(catalog, query, "-metrics.a", 1) is None, query
+    assert front(catalog, None, "-metrics.a", 11) is None
+    assert front(catalog, None, "-metrics.missing") is None
+    assert front(catalog, None, "-max(metrics.a)") is None
+    assert front(catalog, None, "name") is None
 
 
 def test_where_what_matches_stands_behind_it_is_listed(make_catalog):
-    runs = [{"metrics": {"a": [(0, i)], "b": [(0, -i)]}} for i in range(40)]
-    with make_catalog(runs).connect() as connection:
-        assert fetch_front(connection, selection("metrics.b >= -20", "-metrics.a", 2), 2) is None
-        page = fetch_page(connection, "metrics.b >= -20", "-metrics.a", 2)
-    assert [run.uid for run in page.runs] == [make_catalog.uid(20), make_catalog.uid(19)]
+    catalog = make_catalog([{"metrics": {"a": [(0, i)], "b": [(0, -i)]}} for i in range(40)])
+    assert front(catalog, "metrics.b >= -20", "-metrics.a", 2) is None
+    page = catalog.page("metrics.b >= -20", "-metrics.a", 2)
+    assert page.uids == [catalog.uid(20), catalog.uid(19)]

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runlore.catalog.search import SqliteFunctions, fetch_page
 from runlore.query import (
     And,
     Attribute,
@@ -99,6 +98,7 @@ RUN = st.fixed_dictionaries(
         "updated_ns": st.just(NOW),
         "points": st.sampled_from([0, 1, 2, 2**53, 2**53 + 1]),
         "archived": st.sampled_from([0, 1]),
+        "state": st.sampled_from(["ended", "ended", "open"]),  # searched, or decided by what is packed
     }
 )
 RUNS = st.lists(RUN, min_size=1, max_size=6)
@@ -405,25 +405,24 @@ def test_pages_of_any_order_are_the_sorted_list(make_catalog, runs, order, limit
         return next((value for s, value in reversed(points) if s == step), None)
 
     index = {make_catalog.uid(number): number for number in range(len(runs))}
-    functions = SqliteFunctions(value_at=value_at)
-    engine = make_catalog(runs)
+    catalog = make_catalog(runs)
     found, cursor = [], None
-    with engine.connect() as connection:
-        while True:
-            page = fetch_page(connection, None, order, limit, cursor, functions=functions)
-            assert len(page.runs) <= limit
-            found += [index[run.uid] for run in page.runs]
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-            assert len(page.runs) == limit
+    while True:
+        page = catalog.page(None, order, limit, cursor, value_at=value_at)
+        assert len(page.uids) <= limit
+        found += [index[uid] for uid in page.uids]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+        assert len(page.uids) == limit
     assert found == expected_order(runs, order, make_catalog.uid)
 
 
+@pytest.mark.parametrize("state", ["ended", "open"])
 @pytest.mark.parametrize("literal", BIG)
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_integers_of_any_size_compare_exactly(find, literal, operator):
+def test_integers_of_any_size_compare_exactly(find, literal, operator, state):
     stored = [*BIG, 9007199254740992.0, 1e20, INF, -INF, 0.5]
-    runs = [{"params": {"k": value}} for value in stored]
+    runs = [{"params": {"k": value}, "state": state} for value in stored]
     expected = [i for i, value in enumerate(stored) if compare(operator, value, literal)]
     assert find(runs, Compare(Param("k"), operator, literal)) == expected

@@ -7,9 +7,9 @@ import math
 
 import pytest
 
-from runlore.catalog.search import compile_filter
 from runlore.errors import InvalidArgument
 from runlore.query import And, Attribute, Clock, Compare, In, Like, Metric, MetricAt, Not, Or, Param, Tag, parse
+from runlore.query.checks import check_expression
 
 S = 10**9
 NOW = 1_800_000_000 * S
@@ -49,6 +49,7 @@ RUNS = [
 ]
 
 
+@pytest.mark.parametrize("state", ["ended", "open"])
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -125,8 +126,8 @@ RUNS = [
         ("metric.loss < 0.1 AND param.optimizer LIKE 'ad%'", [0]),
     ],
 )
-def test_a_query_finds_its_runs(find, query, found):
-    runs = [{"updated_ns": run.get("ended_ns", NOW), **run} for run in RUNS]
+def test_a_query_finds_its_runs(find, query, found, state):
+    runs = [{"updated_ns": run.get("ended_ns", NOW), **run, "state": state} for run in RUNS]
     assert find(runs, query, clock=CLOCK) == found
 
 
@@ -183,7 +184,7 @@ def test_times_and_durations_may_be_objects(find):
 )
 def test_a_tree_that_is_no_query_is_refused(tree):
     with pytest.raises(InvalidArgument):
-        compile_filter(Not(And((tree,))))
+        check_expression(Not(And((tree,))), CLOCK)
 
 
 def test_now_and_the_zone_are_those_of_the_clock(find):
