@@ -46,7 +46,7 @@ class DirectoryMachine(StoreMachine):
 
     @rule(uid=StoreMachine.ended)
     def seal(self, uid):
-        seal_run(self.store, self.store.open_run(uid).path)
+        seal_run(self.store, self.store.open_run(uid).directory)
 
     @rule()
     def rebuild(self):
