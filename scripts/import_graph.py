@@ -69,7 +69,7 @@ HOMES = {
     "lark": ("query",),
     "rich": ("cli", "demo", "exec"),
     "re2": ("query.regex",),
-    "sqlalchemy": ("catalog", "reader", "registry"),
+    "sqlalchemy": ("catalog",),
     "typer": ("cli", "exec"),
     "click": ("cli",),
     "pytest": ("testing",),

@@ -20,20 +20,22 @@ from runlore.errors import InvalidArgument
 STORE_DIRECTORY = ".runlore"
 
 
-def store_path(store: str | os.PathLike[str] | None = None) -> str:
-    """The absolute path of the store to use.
+def store_address(store: str | os.PathLike[str] | None = None) -> str:
+    """The address of the store to use: `http://…` and the like as it was given, else the absolute path of a directory.
 
     In this order: the argument, `RUNLORE_STORE`, the nearest `.runlore` directory from the working directory
     upwards, `./.runlore`. Nothing is created.
 
     Raises:
-        InvalidArgument: the path is empty, contains NUL, or begins with the home of a user whom nobody knows.
+        InvalidArgument: it is empty, contains NUL, or begins with the home of a user whom nobody knows.
     """
     given = os.fspath(store) if store is not None else os.environ.get("RUNLORE_STORE")
     if given is not None:
         if not given or "\0" in given:
             name = "store" if store is not None else "RUNLORE_STORE"
             raise InvalidArgument(f"{name}={given!r} is not a path; name a directory, for example './.runlore'")
+        if isinstance(given, str) and "://" in given:
+            return given
         return os.path.abspath(expand_user(given, "store" if store is not None else "RUNLORE_STORE"))
     here = os.getcwd()
     directory = here

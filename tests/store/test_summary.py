@@ -60,10 +60,10 @@ def test_pieces_in_any_order_make_the_same_summary(pieces, random):
     ]
     names = {0: "a", 1: "b", 2: "c"}
     whole, parts = RunSummary(), RunSummary()
-    whole.add_points(as_points([row for piece in numbered for row in piece]), names)
+    whole.add_points("w", as_points([row for piece in numbered for row in piece]), names)
     random.shuffle(numbered)
     for piece in numbered:
-        parts.add_points(as_points(piece), names)
+        parts.add_points("w", as_points(piece), names)
     assert whole.series.keys == parts.series.keys
     for (_, expected), (_, got) in zip(whole.series.items(), parts.series.items(), strict=True):
         np.testing.assert_allclose(got.sum, expected.sum, rtol=1e-9)
@@ -109,7 +109,7 @@ def test_two_numbers_of_one_name_are_one_series():
 
 def test_a_summary_survives_json():
     summary = RunSummary()
-    summary.add_points(as_points([(0, None, 1, math.nan), (0, 2, 2, math.inf)]), {0: "a"})
+    summary.add_points("w", as_points([(0, None, 1, math.nan), (0, 2, 2, math.inf)]), {0: "a"})
     summary.params = {"n": (1, None), "gone": (2, UNSET), "big": (3, 2**70), "text": (4, "é\ud800")}
     copy = RunSummary.load(json.loads(json.dumps(summary.dump())))
     np.testing.assert_equal(dict(copy.series.items()), dict(summary.series.items()))

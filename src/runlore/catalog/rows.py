@@ -42,6 +42,7 @@ def run_row(gain: Gain) -> tuple[Any, ...]:
         _whole(started if started is not None else uid_time_ns(uid) or gain.mtime_ns),
         _whole(ended_ns),
         _whole(updated_ns),
+        _whole(detail.active_ns()),
         _text(detail.start.get("user")),
         _text(detail.start.get("host")),
         _text(detail.attribute("description")),

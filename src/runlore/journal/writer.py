@@ -22,6 +22,7 @@ from runlore.journal.file import NOTHING
 from runlore.journal.values import number_of, shown, step_of, time_ns_of, to_bytes
 from runlore.model import STOP
 from runlore.names import check_key
+from runlore.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +66,7 @@ def open_journal(directory: str, run_uid: str, mode: str = "auto", *, fsync: boo
     return JournalWriter(directory, run_uid)
 
 
-class JournalWriter(Appender):
+class JournalWriter(Appender, Recorder):
     """Appends records of one run, from one process, through a memory map.
 
     A returned call survives `kill -9` of the process. When the file cannot grow (full disk, quota), records are

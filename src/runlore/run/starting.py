@@ -11,12 +11,12 @@ from runlore import config, model
 from runlore._version import __version__
 from runlore.errors import AlreadyExists, InvalidName, NoActiveRun, RunNotFound, WrongType
 from runlore.journal import open_journal
+from runlore.journal.format import JOURNAL
 from runlore.journal.values import flatten, to_json
 from runlore.names import check_key, check_path_name, is_uid
 from runlore.run import ends
 from runlore.run.handle import Run, check_columns
 from runlore.store import DirectoryStore, open_store
-from runlore.store.directory import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -145,7 +145,7 @@ def resume(uid: str, *, store: str | os.PathLike[str] | DirectoryStore | None = 
     place.touch_run(path)
     from urllib.parse import unquote
 
-    from runlore.run.lookup import start_of
+    from runlore.store.start_event import start_of
 
     about = start_of(path)
     journal.event(model.RESUME, "resume", _process())

@@ -18,13 +18,18 @@ _PIECE_BYTES = 1024 * 1024
 _HEX = frozenset("0123456789abcdef")
 
 
+def is_digest(text: str) -> bool:
+    """Whether the text is a SHA-256 in hexadecimal."""
+    return len(text) == 64 and _HEX.issuperset(text)
+
+
 def path_of(root: str, digest: str) -> str:
     """Where contents with this SHA-256 (64 hex digits) are, or would be.
 
     Raises:
         InvalidArgument: it is no such digest.
     """
-    if len(digest) != 64 or not _HEX.issuperset(digest):
+    if not is_digest(digest):
         raise InvalidArgument(f"digest={digest!r} is no SHA-256 in hexadecimal")
     return os.path.join(root, digest[:2], digest)
 

@@ -92,19 +92,19 @@ class RunSummary:
         summary.points = values["points"]
         return summary
 
-    def add_points(self, points: Points, keys: Mapping[int, str]) -> None:
-        """Take points into account. `keys` gives the names of `points.key`."""
+    def add_points(self, writer: str, points: Points, keys: Mapping[int, str]) -> None:
+        """Take points of one writer into account. `keys` gives the names of `points.key`."""
         if not len(points.key):
             return
         self.points += len(points.key)
-        self.detail.saw(int(points.time_ns.min()), int(points.time_ns.max()))
+        self.detail.saw(writer, int(points.time_ns.min()), int(points.time_ns.max()))
         self.series = self.series.merge(summarise_points(points, keys))
 
     def add_events(self, writer: str, events: Iterable[Event]) -> None:
         """Take the events of one writer into account. Metric events (with columns of their own) count as points."""
         for event in events:
             if event.kind not in _SAID_LATER:
-                self.detail.saw(event.time_ns, event.time_ns)
+                self.detail.saw(writer, event.time_ns, event.time_ns)
             if event.kind == model.PARAM or (event.kind == model.UNSET and event.value == model.PARAM):
                 known = self.params.get(event.key)
                 if known is None or known[0] <= event.time_ns:

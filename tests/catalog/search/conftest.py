@@ -92,6 +92,8 @@ class Filled:
             "id": run_id,
             "uid": uid,
         }
+        end = row["updated_ns"] if row["ended_ns"] is None else row["ended_ns"]
+        row["active_ns"] = end - row["started_ns"]
         summary = _summary(run)
         values = (to_stored(value) if isinstance(value, str) else value for value in map(row.__getitem__, RUNS.names))
         connection.insert(RUNS, [tuple(values)])

@@ -80,6 +80,7 @@ RUNS = Table(
         Column("started_ns", INTEGER),
         Column("ended_ns", INTEGER, nullable=True, about="of the stop event, or of the last event of a crashed run"),
         Column("updated_ns", INTEGER, about="time of the last event"),
+        Column("active_ns", INTEGER, about="how long it was recorded for, without gaps before it was resumed"),
         Column("user_name", TEXT, nullable=True),
         Column("host", TEXT, nullable=True),
         Column("description", TEXT, nullable=True),

@@ -13,7 +13,7 @@ ATTRIBUTE_COLUMNS: dict[str, Sql] = {
     "started": sql("runs.started_ns"),
     "ended": sql("runs.ended_ns"),
     "updated": sql("runs.updated_ns"),
-    "duration": sql("(coalesce(runs.ended_ns, runs.updated_ns) - runs.started_ns)"),
+    "duration": sql("runs.active_ns"),
     "user": sql("runs.user_name"),
     "host": sql("runs.host"),
     "description": sql("runs.description"),

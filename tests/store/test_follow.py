@@ -3,8 +3,8 @@ from __future__ import annotations
 import threading
 
 import runlore
-from runlore.reader.follow import EventFollower
 from runlore.store import open_store
+from runlore.store.follow import EventFollower
 from runlore.store.sealed.sealing import seal_store
 
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from runlore.journal import format as fmt
 from runlore.journal.decode import Context, read
+from runlore.journal.format import JOURNAL
+from runlore.store.base import Follower
 from runlore.store.content import StoredEvent, read_events
-from runlore.store.directory import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 
-class EventFollower:
+class EventFollower(Follower):
     """Gives each event of a run once, also across sealing and writers that join later.
 
     Args:

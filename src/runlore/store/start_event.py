@@ -7,8 +7,8 @@ import os
 from typing import Any
 
 from runlore.journal import format as fmt
+from runlore.journal.format import JOURNAL
 from runlore.model import START
-from runlore.store.directory import JOURNAL
 
 _HEAD_BYTES = 8 * fmt.FRAME_BYTES
 
