@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runlore.catalog.changes import Directory, above
 from runlore.catalog.database.card_tables import CARD_DIRECTORIES, CARDS, HANGING
-from runlore.query.text import to_stored
 from runlore.store import cards as files
 from runlore.store.listing import change_time, directory_problem, list_entries, unreadable
+from runlore.stored_text import to_stored
 from runlore.versions import Version
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from runlore.catalog.cards import refresh_cards
 from runlore.catalog.database.location import places
 from runlore.catalog.database.sqlite import SqliteDatabase
 from runlore.catalog.refresh import refresh_runs
-from runlore.catalog.search import fetch_page
 from runlore.errors import RunNotFound
 from runlore.index.base import DEFAULT_TIME_LIMIT_S, Index
 from runlore.index.limits import check_time_limit
@@ -142,6 +141,8 @@ class Catalog(Index):
         facts: bool = False, clock: Clock | None = None, time_limit_s: float = DEFAULT_TIME_LIMIT_S,
         last: bool = False,
     ) -> Page:  # fmt: skip
+        from runlore.catalog.search import fetch_page
+
         check_time_limit(time_limit_s)
         with self.database.reading(time_limit_s, self._value_at) as connection:
             found = fetch_page(

@@ -11,7 +11,7 @@ import os
 from time import time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
-from runlore.catalog.rows import OPEN
+from runlore.catalog.database.tables import OPEN
 from runlore.names import is_uid
 from runlore.store.listing import change_time, check_directory, list_entries, unreadable
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from runlore.catalog.database.tables import OPEN
 from runlore.catalog.packed import KeysReader
-from runlore.catalog.rows import OPEN
 from runlore.index.records import RunRecord
-from runlore.query.text import from_stored
+from runlore.stored_text import from_stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

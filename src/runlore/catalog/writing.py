@@ -5,10 +5,10 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from runlore.catalog.database.tables import ARTIFACTS, FACTS, METRICS, PARAMS, RUNS, SEARCHED, TAGS
-from runlore.catalog.packed import Packed, pack
+from runlore.catalog.database.tables import ARTIFACTS, FACTS, METRICS, OPEN, PARAMS, RUNS, SEARCHED, TAGS
+from runlore.catalog.packing import Packed, pack
 from runlore.catalog.reading import MALFORMED, Known, unreadable
-from runlore.catalog.rows import OPEN, artifact_rows, metric_rows, param_rows, run_row, tag_rows
+from runlore.catalog.rows import artifact_rows, metric_rows, param_rows, run_row, tag_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -125,11 +125,3 @@ def _insert_what_hangs_on_them(connection: Connection, numbered: Sequence[tuple[
         (ARTIFACTS, attrgetter("artifacts")),
     ):
         connection.insert(table, ((run_id, *row) for run_id, change in numbered for row in rows_of(change)))
-
-
-def forget_runs(connection: Connection, ids: Sequence[int]) -> None:
-    """Remove runs that are gone."""
-    gone = list(ids)
-    for table in (*SEARCHED, ARTIFACTS, FACTS):
-        connection.run(f"DELETE FROM {table.name} WHERE run_id IN ??", gone)
-    connection.run("DELETE FROM runs WHERE id IN ??", gone)

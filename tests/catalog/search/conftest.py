@@ -11,13 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 from runlore.catalog.database.sqlite import SqliteDatabase
-from runlore.catalog.database.tables import ARTIFACTS, FACTS, METRICS, PARAMS, RUNS, TAGS
-from runlore.catalog.packed import pack
-from runlore.catalog.rows import OPEN, metric_rows, param_rows, tag_rows
+from runlore.catalog.database.tables import ARTIFACTS, FACTS, METRICS, OPEN, PARAMS, RUNS, TAGS
+from runlore.catalog.packing import pack
+from runlore.catalog.rows import metric_rows, param_rows, tag_rows
 from runlore.catalog.search import fetch_page
-from runlore.query.text import to_stored
 from runlore.store.series import MetricSummary, SeriesColumns
 from runlore.store.summary import RunSummary
+from runlore.stored_text import to_stored
 
 SECOND = 1_000_000_000
 

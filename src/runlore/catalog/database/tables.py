@@ -109,6 +109,9 @@ RUNS = Table(
     ),
 )
 
+OPEN, ENDED, SEALED = "open", "ended", "sealed"
+"""States of a run: it may still change by itself, or not; its files are sealed."""
+
 FACTS = Table(
     "facts",
     (
