@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from runlore.query import ATTRIBUTES, attribute, compile_filter, parse
-from runlore.query.checks import MAX_TIMES
+from runlore.catalog.search.page import MAX_LIVE
+from runlore.index.base import DEFAULT_TIME_LIMIT_S
+from runlore.query import ATTRIBUTES, Clock, attribute, parse
+from runlore.query.checks import MAX_TIMES, check_expression
 from runlore.query.expression import MAX_DEPTH, MAX_TERMS, MAX_VALUES
-from runlore.query.functions import SqliteFunctions
-from runlore.query.order import MAX_KEYS
-from runlore.query.page import DEFAULT_TIME_LIMIT_S, MAX_LIVE
-from runlore.query.parser import MAX_LENGTH
+from runlore.query.grammar import MAX_LENGTH
+from runlore.query.ordering import MAX_KEYS
 from runlore.query.regex import MAX_PATTERN_LENGTH
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -25,7 +25,7 @@ EXAMPLES = [
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_is_a_query(example):
-    compile_filter(parse(example), SqliteFunctions(value_at=lambda uid, key, step: None))
+    check_expression(parse(example), Clock())
 
 
 def test_there_are_examples():

@@ -24,6 +24,7 @@ from runlore.journal.leaves import shown
 from runlore.journal.values import event_bytes, number_of, step_of, time_ns_of, to_bytes
 from runlore.model import LOST, STOP
 from runlore.names import check_key
+from runlore.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,36 +39,7 @@ _now = time_ns
 _open: dict[int, JournalWriter] = {}
 
 
-def open_journal(directory: str, run_uid: str, mode: str = "auto", *, fsync: bool = False) -> JournalWriter:
-    """A new journal in the directory, written in the way that its file system allows.
-
-    Args:
-        directory: the run's `journal` directory, which exists.
-        run_uid: the run that it belongs to.
-        mode: `mmap`, `write`, or `auto` to let the file system decide.
-        fsync: make every call wait until the disk has it (implies `write`).
-
-    Raises:
-        OSError: the file cannot be created.
-
-    Example:
-        >>> import os
-        >>> os.mkdir("journal")
-        >>> journal = open_journal("journal", "0" * 32)
-        >>> journal.scalar("loss", 0.5, step=1)
-        >>> journal.close()
-        >>> from runlore.journal.decode import read
-        >>> read(journal.path).points.value
-        array([0.5])
-    """
-    if fsync or mode == "write" or (mode == "auto" and not liveness.can_map(directory)):
-        from runlore.journal.written import WrittenJournal
-
-        return WrittenJournal(directory, run_uid, fsync=fsync)
-    return JournalWriter(directory, run_uid)
-
-
-class JournalWriter(Appender):
+class JournalWriter(Appender, Recorder):
     """Appends records of one run, from one process, through a memory map.
 
     A returned call survives `kill -9` of the process. When the file cannot grow (full disk, quota), records are

@@ -106,7 +106,7 @@ class Run(ArtifactMethods, MediaMethods):
     def number(self) -> int:
         """Counted 1, 2, 3 … within the experiment; 0 in a process that joined before the run's owner had one."""
         if self._number is None:
-            from runlore.run.lookup import start_of
+            from runlore.store.start_event import start_of
 
             found = start_of(self.path).get("number")
             self._number = None if found is None else int(found)

@@ -11,6 +11,7 @@ from runlore import config, model
 from runlore._version import __version__
 from runlore.errors import AlreadyExists, InvalidName, NoActiveRun, RunNotFound, WrongType
 from runlore.journal import open_journal
+from runlore.journal.format import JOURNAL
 from runlore.journal.values import flatten, to_json
 from runlore.names import check_key, check_path_name, is_uid
 from runlore.run import ends
@@ -18,7 +19,6 @@ from runlore.run.arguments import check_columns, check_event
 from runlore.run.handle import Run
 from runlore.run.losses import Beginning
 from runlore.store import DirectoryStore, open_store
-from runlore.store.directory import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -171,7 +171,7 @@ def _reopen(place: DirectoryStore, uid: str) -> Run:
     """A handle that goes on with a run."""
     from urllib.parse import unquote
 
-    from runlore.run.lookup import start_of
+    from runlore.store.start_event import start_of
 
     path = place.find_run(uid)
     about = start_of(path)

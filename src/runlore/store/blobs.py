@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _PIECE_BYTES = 1024 * 1024
+_HEX = frozenset("0123456789abcdef")
 _MOST_UNSIZED_BYTES = 64 * _PIECE_BYTES
 """As much is read of a file that says that it is empty, as those in /proc and /sys do."""
-_HEX = frozenset("0123456789abcdef")
+
+
+def is_digest(text: str) -> bool:
+    """Whether the text is a SHA-256 in hexadecimal."""
+    return len(text) == 64 and _HEX.issuperset(text)
 
 
 def path_of(root: str, digest: str) -> str:
@@ -28,7 +33,7 @@ def path_of(root: str, digest: str) -> str:
     Raises:
         InvalidArgument: it is no such digest.
     """
-    if len(digest) != 64 or not _HEX.issuperset(digest):
+    if not is_digest(digest):
         raise InvalidArgument(f"digest={digest!r} is no SHA-256 in hexadecimal")
     return os.path.join(root, digest[:2], digest)
 
