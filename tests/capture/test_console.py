@@ -44,7 +44,7 @@ def stop():
     if waits:
         sys.stdout.flush()
         deadline = time.monotonic() + 0.5
-        while select.select([capture._token[0]], [], [], 0)[0] and time.monotonic() < deadline:
+        while capture._line and select.select([capture._line._token[0]], [], [], 0)[0] and time.monotonic() < deadline:
             time.sleep(0.005)
     capture.stop()
     import json

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 KEPT_SECONDS = 10.0
-"""How long a process is taken to stay in its group. Limits are read each time: they are changed more often."""
+"""How long a process is taken to stay in its group, and the limits to stay as they are."""
 NO_LIMIT = 1 << 60
 """Version 1 writes a number near 2^63 where there is no limit."""
 
@@ -40,7 +40,7 @@ class Processors(NamedTuple):
 
 
 class ControlGroups:
-    """The groups of this process.
+    """The groups of this process, and their limits as they are now.
 
     Args:
         root: where `/proc` and `/sys` are found.
@@ -60,18 +60,14 @@ class ControlGroups:
             for controller, path in paths.items()
             if controller in mounts
         }
+        self._memory_limit = self._smallest_of_memory()
+        self._processor_limit = self._smallest_of_processors()
 
     def memory(self) -> Memory | None:
-        """The smallest limit of memory on the way up, with what its group uses; None without one."""
-        limits = [
-            *_limits(self._groups.get("", ()), "memory.max", _number),
-            *_limits(self._groups.get("memory", ()), "memory.limit_in_bytes", _number),
-        ]
-        if not limits:
+        """The smallest limit of memory on the way up, with what its group uses now; None without one."""
+        if self._memory_limit is None:
             return None
-        limit, directory = min(limits)
-        if limit >= NO_LIMIT:
-            return None
+        limit, directory = self._memory_limit
         unified = os.path.exists(os.path.join(directory, "memory.current"))
         usage = _number(_read(os.path.join(directory, "memory.current" if unified else "memory.usage_in_bytes"))) or 0
         statistics = _fields(_read(os.path.join(directory, "memory.stat")))
@@ -79,17 +75,28 @@ class ControlGroups:
         return Memory(int(limit), max(0, int(usage) - cached), min(cached, int(usage)))
 
     def processors(self) -> Processors | None:
-        """The smallest limit of processor time on the way up; None without one."""
+        """The smallest limit of processor time on the way up, and what its group has used; None without one."""
+        if self._processor_limit is None:
+            return None
+        limit, directory = self._processor_limit
+        return Processors(limit, self._used_seconds(directory))
+
+    def _smallest_of_memory(self) -> tuple[float, str] | None:
+        limits = [
+            *_limits(self._groups.get("", ()), "memory.max", _number),
+            *_limits(self._groups.get("memory", ()), "memory.limit_in_bytes", _number),
+        ]
+        smallest = min(limits, default=None)
+        return None if smallest is None or smallest[0] >= NO_LIMIT else smallest
+
+    def _smallest_of_processors(self) -> tuple[float, str] | None:
         unified = _limits(self._groups.get("", ()), "cpu.max", _quota_of_period)
         divided = [
             (quota / period, directory)
             for quota, directory in _limits(self._groups.get("cpu", ()), "cpu.cfs_quota_us", _number)
             if quota > 0 and (period := _number(_read(os.path.join(directory, "cpu.cfs_period_us"))) or 0) > 0
         ]
-        if not unified and not divided:
-            return None
-        limit, directory = min([*unified, *divided])
-        return Processors(limit, self._used_seconds(directory))
+        return min([*unified, *divided], default=None)
 
     def _used_seconds(self, directory: str) -> float | None:
         microseconds = _fields(_read(os.path.join(directory, "cpu.stat"))).get("usage_usec")

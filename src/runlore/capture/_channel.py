@@ -60,6 +60,12 @@ class Channel:
         self._take(data)
         return True
 
+    def begin(self) -> None:
+        """A run begins: record from here on, up to the mark."""
+        self.marked = False
+        self.dropped = (0, 0)
+        self._recording = True
+
     def finish(self) -> None:
         """Record what is there and stop recording; passing on continues."""
         self._recording = False
