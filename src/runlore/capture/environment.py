@@ -11,13 +11,15 @@ import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from runlore.capture import _worker, report_failure, secrets
+from runlore.capture import secrets
 from runlore.capture._cgroups import control_groups
+from runlore.capture._job import Job
 
 if TYPE_CHECKING:
     from runlore.capture import Sink
 
 GRACE_SECONDS = 1.0
+STOP_SECONDS = 10.0
 
 ALLOWED_VARIABLES = frozenset(
     {
@@ -45,27 +47,23 @@ class EnvironmentCapture:
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._task: _worker.Task | None = None
-        self._done = False
+        self._packages = Job(sink, "environment", self._record_packages, "the list of packages")
         self._pid = os.getpid()
 
     def start(self) -> None:
         """Record the facts; arrange for the packages."""
+        self._packages.start(GRACE_SECONDS)
         self._sink.event("capture", "environment", facts())
-        self._task = _worker.call_after(GRACE_SECONDS, lambda: report_failure(self._sink, "environment", self._finish))
 
     def stop(self) -> None:
         """Record the packages, unless they are. Idempotent; nothing in a forked child."""
-        if self._task is not None and self._pid == os.getpid():
-            self._task.cancel()
-            self._finish()
+        if self._pid == os.getpid():
+            self._packages.finish(STOP_SECONDS)
 
-    def _finish(self) -> None:
-        if not self._done:
-            self._done = True
-            from runlore.capture._packages import installed_packages
+    def _record_packages(self) -> None:
+        from runlore.capture._packages import installed_packages
 
-            self._sink.event("capture", "environment", {"packages": installed_packages()})
+        self._sink.event("capture", "environment", {"packages": installed_packages()})
 
 
 def facts() -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from runlore.capture import _gitfiles, _worker, report_failure, secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from runlore.capture import Sink
     from runlore.capture._gitcommand import Question
@@ -75,7 +75,7 @@ class GitCapture:
         remote = repository.remote(branch)
         about = {"root": repository.root, "commit": commit, "branch": branch, "dirty": None}
         self._sink.event("capture", "git", {**about, "remote": secrets.redact_url(remote) if remote else None})
-        self._first = _worker.call_after(GRACE_SECONDS, self._look)
+        self._first = call_later(GRACE_SECONDS, self._look)
 
     def stop(self) -> None:
         """Wait at most two seconds for git, and record what it said. Idempotent; nothing in a forked child."""
@@ -114,7 +114,7 @@ class GitCapture:
 
         self._question = Question(examine(repository, self._exclude), self._answered, self._failed)
         self._question.go_on()
-        self._timer = _worker.call_after(TIMEOUT_SECONDS, lambda: self._finish(0, f"{TIMEOUT_SECONDS:g} s"))
+        self._timer = call_later(TIMEOUT_SECONDS, lambda: self._finish(0, f"{TIMEOUT_SECONDS:g} s"))
 
     def _key(self, repository: _gitfiles.Repository) -> tuple[object, ...]:
         """What a finding is about, besides the files."""
@@ -157,6 +157,14 @@ class GitCapture:
         return facts | ({"diff_cut": finding.cut} if finding.cut else {})
 
 
+def call_later(delay_s: float, function: Callable[[], None]) -> _worker.Task | None:
+    """As `call_after`; None where there is no thread to be had: then all is done at the end of the run."""
+    try:
+        return _worker.call_after(delay_s, function)
+    except (OSError, RuntimeError):
+        return None
+
+
 def recall(key: tuple[object, ...]) -> Finding | None:
     """What was found for the run before, if it was about the same and still holds."""
     if _known is None or _known[0] != key or not _known[1].holds():
@@ -180,7 +188,10 @@ def find_repository(directory: str | None = None) -> _gitfiles.Repository | None
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     home = _directory_of(script, sys.prefix, sys.base_prefix) if script else None
     found = _gitfiles.find(home) if home else None
-    return found or _gitfiles.find(os.getcwd())
+    try:
+        return found or _gitfiles.find(os.getcwd())
+    except FileNotFoundError:
+        return None  # the working directory was removed
 
 
 @lru_cache(4)
