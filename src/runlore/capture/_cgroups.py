@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,22 +21,36 @@ NO_LIMIT = 1 << 60
 _kept: tuple[int, float, ControlGroups] | None = None
 
 
-class Memory(NamedTuple):
-    """A limit of memory, and what the group uses of it."""
+class Memory:
+    """A limit of memory, and what the group uses of it.
 
-    limit_bytes: int
-    used_bytes: int
-    """Without the part of the file cache that the kernel would give back first, as for the machine as a whole."""
-    cached_bytes: int
+    Attributes:
+        limit_bytes: the limit.
+        used_bytes: without the part of the file cache that the kernel would give back first, as for the whole machine.
+        cached_bytes: that part.
+    """
+
+    __slots__ = ("cached_bytes", "limit_bytes", "used_bytes")
+
+    def __init__(self, limit_bytes: int, used_bytes: int, cached_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self.used_bytes = used_bytes
+        self.cached_bytes = cached_bytes
 
 
-class Processors(NamedTuple):
-    """A limit of processor time, and what the group has used."""
+class Processors:
+    """A limit of processor time, and what the group has used.
 
-    limit: float
-    """In processors: 1.5 are one and a half."""
-    used_seconds: float | None
-    """Since the group exists; None where nobody tells."""
+    Attributes:
+        limit: in processors: 1.5 are one and a half.
+        used_seconds: since the group exists; None where nobody tells.
+    """
+
+    __slots__ = ("limit", "used_seconds")
+
+    def __init__(self, limit: float, used_seconds: float | None) -> None:
+        self.limit = limit
+        self.used_seconds = used_seconds
 
 
 class ControlGroups:

@@ -139,7 +139,7 @@ class GitCapture:
             facts["sparse"] = True
         if finding.problems:
             known = "changes are unknown" if finding.dirty is None else "not all changes are known"
-            facts["error"] = f"{known}: {'; '.join(dict.fromkeys(finding.problems))}"
+            facts["error"] = secrets.redact_forms(f"{known}: {'; '.join(dict.fromkeys(finding.problems))}")
         if finding.patch:
             facts |= self._store_patch(finding)
         self._sink.event("capture", "git", facts)
