@@ -118,8 +118,11 @@ class Channel:
     def _begin_to_record(self) -> Recorder:
         from runlore.capture._record import Recorder  # with the first output: a silent run needs none of it
 
-        def record(text: str, time_ns: int, offsets_ms: list[int]) -> None:
-            self._record(self.key, text, time_ns, {"offsets_ms": offsets_ms} if any(offsets_ms) else {})
+        def record(text: str, time_ns: int, offsets_ms: list[int], goes_on: bool) -> None:
+            columns: dict[str, Any] = {"offsets_ms": offsets_ms} if any(offsets_ms) else {}
+            if goes_on:
+                columns["goes_on"] = True
+            self._record(self.key, text, time_ns, columns)
 
         return Recorder(record)
 

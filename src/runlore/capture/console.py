@@ -23,7 +23,7 @@ from runlore.capture._channel import Channel
 from runlore.capture._descriptors import flush_c, flush_python, place_of
 from runlore.capture._line import BUSY, DONE, OPEN, acquire, release
 from runlore.capture._logging import LoggingCapture
-from runlore.capture._streams import StreamTee, is_foreign
+from runlore.capture._streams import StreamTee, descriptor_of, is_foreign
 from runlore.config import journal_mode
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class ConsoleCapture:
         self._sink = sink
         self._line: Line | None = None
         self._tees: list[StreamTee] = []
-        self._logging = LoggingCapture(sink)
+        self._logging = LoggingCapture(sink, self._key_of)
         self._takeover: list[tuple[Channel, _worker.Task]] = []
         self._lock = threading.RLock()
         self._pid = os.getpid()
@@ -85,8 +85,8 @@ class ConsoleCapture:
             for stream in line.streams:
                 for descriptor in stream.descriptors:
                     os.dup2(stream.writer, descriptor)
-            writers = [stream.writer for stream in line.streams if not stream.descriptors]
-            self._tees = [StreamTee(stream, writer) for stream, writer in zip(foreign, writers, strict=True)]
+            targets = [stream for stream in line.streams if not stream.descriptors]
+            self._tees = [StreamTee(source, s.writer, s.key) for source, s in zip(foreign, targets, strict=True)]
             for tee in self._tees:
                 tee.install()
 
@@ -205,6 +205,17 @@ class ConsoleCapture:
                 return False
         line.process.retire()  # it waits for somebody who does not read: the next run needs another one
         return False
+
+    def _key_of(self, stream: Any) -> str | None:
+        """The key under which what is written to a Python stream is captured; None if it is not."""
+        if not self._running or stream is None:
+            return None
+        for tee in self._tees:
+            if tee.observes(stream):
+                return tee.key
+        descriptor = descriptor_of(stream)
+        captured = [one.key for one in self._line.streams if descriptor in one.descriptors] if self._line else []
+        return captured[0] if captured else None
 
     def _restore(self, line: Line) -> None:
         for tee in self._tees:
