@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from functools import lru_cache
 
 from runlore.capture._files import Remembered
 
@@ -54,23 +55,7 @@ class Repository:
 
     def remote(self, branch: str | None) -> str | None:
         """The address that the branch follows, else `origin`'s, else the first; as written, with credentials."""
-        urls: dict[str, str] = {}
-        followed = None
-        section = ""
-        for line in self.config.splitlines():
-            text = line.strip()
-            if text.startswith("["):
-                section = text.partition("]")[0][1:]
-            name, equals, value = text.partition("=")
-            if not equals:
-                continue
-            if section.startswith('remote "') and name.strip().lower() == "url":
-                urls.setdefault(section[8:-1], value.strip().strip('"'))
-            elif branch is not None and section == f'branch "{branch}"' and name.strip().lower() == "remote":
-                followed = value.strip()
-        if followed in urls:
-            return urls[followed]
-        return urls.get("origin") or (next(iter(urls.values())) if urls else None)
+        return _remote(self.config, branch)
 
     def _resolve(self, reference: str) -> str | None:
         for _ in range(_MAX_SYMBOLIC_DEPTH):
@@ -94,6 +79,27 @@ class Repository:
                 name = line.partition(" ")[0]
                 return name if _OBJECT_NAME(name) else None
         return None
+
+
+@lru_cache(4)
+def _remote(config: str, branch: str | None) -> str | None:
+    urls: dict[str, str] = {}
+    followed = None
+    section = ""
+    for line in config.splitlines():
+        text = line.strip()
+        if text.startswith("["):
+            section = text.partition("]")[0][1:]
+        name, equals, value = text.partition("=")
+        if not equals:
+            continue
+        if section.startswith('remote "') and name.strip().lower() == "url":
+            urls.setdefault(section[8:-1], value.strip().strip('"'))
+        elif branch is not None and section == f'branch "{branch}"' and name.strip().lower() == "remote":
+            followed = value.strip()
+    if followed in urls:
+        return urls[followed]
+    return urls.get("origin") or (next(iter(urls.values())) if urls else None)
 
 
 def find(directory: str) -> Repository | None:

@@ -164,7 +164,7 @@ def user_name() -> str:
 def allowed_variables() -> dict[str, str]:
     """The environment variables that may be recorded, with values that look like secrets masked."""
     names = [name for name in os.environ if name in ALLOWED_VARIABLES or name.startswith(ALLOWED_PREFIXES)]
-    return {name: secrets.redact_value(name, os.environ[name]) for name in sorted(names)}
+    return {name: _redacted_value(name, os.environ[name]) for name in sorted(names)}
 
 
 @lru_cache(1)
@@ -203,6 +203,11 @@ def _gpus() -> list[str]:
     except OSError:
         return models  # no driver, no device
     return models
+
+
+@lru_cache(256)
+def _redacted_value(name: str, value: str) -> str:
+    return secrets.redact_value(name, value)
 
 
 @lru_cache(4)
