@@ -10,6 +10,8 @@ import os
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from runlore.capture._files import is_shortage
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -202,9 +204,15 @@ def _fields(text: str) -> dict[str, int]:
 
 
 def _read(path: str) -> str:
-    """A file's text without the last newline; empty where there is none, or not for us to read."""
+    """A file's text without the last newline; empty where there is none, or not for us to read.
+
+    Raises:
+        OSError: there is no descriptor left.
+    """
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read().strip()
-    except OSError:
+    except OSError as error:
+        if is_shortage(error):
+            raise
         return ""

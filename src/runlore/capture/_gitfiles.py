@@ -11,7 +11,7 @@ import re
 import stat
 from functools import lru_cache
 
-from runlore.capture._files import Remembered
+from runlore.capture._files import Remembered, is_shortage
 
 _OBJECT_NAME = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?").fullmatch
 _REFERENCE = re.compile(r"refs/(?!.*\.\.)[^\x00-\x20~^:?*\[\\\x7f]+").fullmatch
@@ -127,16 +127,26 @@ def open_repository(root: str) -> Repository | None:
 
 
 def _read(path: str) -> str | None:
-    """A file's text, or None when there is no such file or it cannot be read: then that fact is simply unknown."""
+    """A file's text, or None when there is no such file or it cannot be read: then that fact is simply unknown.
+
+    Raises:
+        OSError: there is no descriptor left.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # of a pipe, nobody may ever write
-    except (OSError, ValueError):
+    except ValueError:
+        return None
+    except OSError as error:
+        if is_shortage(error):
+            raise
         return None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
         return _read_all(descriptor).decode("utf-8", "replace")
-    except OSError:
+    except OSError as error:
+        if is_shortage(error):
+            raise
         return None
     finally:
         os.close(descriptor)
@@ -146,5 +156,5 @@ def _read_all(descriptor: int) -> bytes:
     content = os.read(descriptor, _PAGE_BYTES)
     if len(content) < _PAGE_BYTES:
         return content
-    with os.fdopen(os.dup(descriptor), "rb") as file:
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
         return content + file.read(_MAX_FILE_BYTES - _PAGE_BYTES)

@@ -50,7 +50,7 @@ class Line:
         sound: whether another run may use it.
 
     Raises:
-        OSError, RuntimeError: there is no process, thread or descriptor to be had. Nothing is left open.
+        OSError: there is no interpreter, process or descriptor to be had. Nothing is left open.
     """
 
     def __init__(self, wanted: Sequence[Wanted]) -> None:
@@ -68,7 +68,7 @@ class Line:
             os.set_blocking(self._token[0], False)
             self.put(FREE)
             self.process = self._hand_over()
-        except (OSError, RuntimeError):
+        except OSError:
             self._close_all()
             raise
 
@@ -170,7 +170,7 @@ def acquire(wanted: Sequence[Wanted], plan: Mapping[str, Any]) -> Line:
     """A line for these streams on which the run is open: one that is free, or a new one.
 
     Raises:
-        OSError, RuntimeError: as `Line`.
+        OSError: as `Line`.
     """
     for process in list(_process.processes):
         for line in list(process.free):

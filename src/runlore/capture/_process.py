@@ -48,7 +48,7 @@ class ForwarderProcess:
         free: its lines on which no run is open.
 
     Raises:
-        OSError, RuntimeError: there is no interpreter, process, thread or descriptor to be had.
+        OSError: there is no interpreter, process or descriptor to be had.
     """
 
     def __init__(self) -> None:
@@ -58,18 +58,22 @@ class ForwarderProcess:
         self._numbers = 0
         self._idle_since = 0.0
         self._linger: _worker.Task | None = None
+        self._hearing = threading.RLock()
         self._socket, other = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         self._socket.setblocking(False)
         try:
             _unreaped.append(spawn(other.fileno()))
-            self._watch = _worker.Task(self.listen, fd=self._socket.fileno())
-            _worker.watch(self._watch)
-        except (OSError, RuntimeError):
+        except OSError:
             self._socket.close()
             raise
         finally:
             other.close()
         processes.append(self)
+        self._watch = _worker.Task(self.listen, fd=self._socket.fileno())
+        try:
+            _worker.watch(self._watch)
+        except (OSError, RuntimeError):
+            return  # no thread to be had, as when the interpreter ends: the end of the run listens
 
     def hand_over(self, line: Line, plan: Mapping[str, Any], fds: Sequence[int]) -> None:
         """Give it a line.
@@ -123,20 +127,25 @@ class ForwarderProcess:
             self._rest()
 
     def listen(self) -> None:
-        """Pass each message on to the line that it is about; called on the shared thread."""
-        try:
-            message = self._socket.recv(MESSAGE_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            message = b""
-        if message:
-            number, _, words = message.decode("utf-8", "replace").partition(" ")
-            word, _, text = words.partition(" ")
-            line = self._lines.get(int(number))
-            if line is not None:
-                line.hear(word, text)
-            return
+        """Pass all messages on to the lines that they are about: on the shared thread, and at the end of a run."""
+        with self._hearing:
+            while self in processes:
+                try:
+                    message = self._socket.recv(MESSAGE_BYTES)
+                except BlockingIOError:
+                    return
+                except OSError:
+                    message = b""
+                if not message:
+                    self._die()
+                    return
+                number, _, words = message.decode("utf-8", "replace").partition(" ")
+                word, _, text = words.partition(" ")
+                line = self._lines.get(int(number))
+                if line is not None:
+                    line.hear(word, text)
+
+    def _die(self) -> None:
         with lock:
             lines = list(self._lines.values())
             self.close()
@@ -200,7 +209,7 @@ def choose(targets: Iterable[Place]) -> ForwarderProcess:
     """A forwarder for a run whose output leads to these places: one that none of them leads through, or a new one.
 
     Raises:
-        OSError, RuntimeError: there is no process, thread or descriptor to be had.
+        OSError: there is no process or descriptor to be had.
     """
     through = set()
     for target in targets:
@@ -236,15 +245,16 @@ def spawn(connection: int) -> int:
         pidfd = os.pidfd_open(os.getpid())
     except (AttributeError, OSError):
         pidfd = -1  # an older kernel, or no descriptor left: the forwarder looks twice a second instead
-    free = max(connection, pidfd, 2) + 1  # numbers that collide with nothing
-    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [(os.POSIX_SPAWN_DUP2, connection, free)]
+    taken = (connection, pidfd)
+    ours, watch = [number for number in range(3, 7) if number not in taken][:2]  # low ones: a limit may forbid others
+    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [(os.POSIX_SPAWN_DUP2, connection, ours)]
     if pidfd >= 0:
-        actions.append((os.POSIX_SPAWN_DUP2, pidfd, free + 1))
+        actions.append((os.POSIX_SPAWN_DUP2, pidfd, watch))
     actions += [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     code = (
         f"import sys; sys.path.append({root!r}); from runlore.capture._forward import main; "
-        f"main({free}, {free + 1 if pidfd >= 0 else -1}, {os.getpid()})"
+        f"main({ours}, {watch if pidfd >= 0 else -1}, {os.getpid()})"
     )
     try:
         return os.posix_spawn(

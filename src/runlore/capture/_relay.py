@@ -208,6 +208,8 @@ class Relay:
         dropped = [sum(pair) for pair in zip(*(channel.dropped for channel in self._channels), strict=True)]
         if any(dropped):
             self._keep("capture", "console", {"dropped_bytes": dropped[0], "dropped_lines": dropped[1]}, None, None)
+        for problem in dict.fromkeys(channel.problem for channel in self._channels if channel.problem):
+            self._fail(problem)
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
@@ -226,8 +228,11 @@ class Relay:
                 self._writer = open_journal(self._run["directory"], self._run["uid"], self._run["mode"])
             self._writer.event(kind, key, value, time_ns=time_ns, extra=extra)
         except OSError as error:
-            self._failed = True
-            self._say(f"failed {error}")
+            self._fail(str(error))
+
+    def _fail(self, problem: str) -> None:
+        self._failed = True
+        self._say(f"failed {problem}")
 
     def _copy_window_size(self) -> None:
         """Give the program's terminal the size of the user's, and have the program look when it changed."""

@@ -67,8 +67,8 @@ class ConsoleCapture:
         """Put the forwarder between the program and its output. Waits for nothing.
 
         Raises:
-            OSError, RuntimeError: there is no interpreter, process, thread or descriptor to be had. Output is as it
-                was, and `logging` is recorded all the same.
+            OSError: there is no interpreter, process or descriptor to be had. Output is as it was, and `logging` is
+                recorded all the same.
         """
         self._logging.start()
         _process.reap()
@@ -107,14 +107,15 @@ class ConsoleCapture:
         flush_python()
         flush_c()
         self._restore(line)
-        with self._lock:
-            holds_token = False
-            try:
+        holds_token = False
+        try:
+            with self._lock:
                 holds_token = self._settle(line)
-            finally:
-                with _process.lock:
-                    release(line, holds_token=holds_token)
-                self._line = None
+            line.process.listen()  # what the forwarder said of this run
+        finally:
+            self._line = None
+            with _process.lock:
+                release(line, holds_token=holds_token)
         _process.reap()
 
     def _settle(self, line: Line) -> bool:
@@ -168,7 +169,7 @@ class ConsoleCapture:
             task.cancel()
             while not channel.ended and channel.pump():
                 pass
-            channel.finish()
+            self._finish(channel)
 
     def _channel(self, line: Line, stream: Stream) -> Channel:
         return Channel(stream.key, stream.source, stream.target, self._record, line.mark)
@@ -188,7 +189,16 @@ class ConsoleCapture:
                         os.write(stream.writer, line.mark)
                         marked = True
                     _poll.readable(stream.source, 0.1)
-            channel.finish()
+            self._finish(channel)
+
+    def _finish(self, channel: Channel) -> None:
+        """Record the rest of a channel that was passed on here, and what of it could not be."""
+        channel.finish()
+        if channel.problem is not None:
+            self._sink.event("capture", "console", {"error": f"output is not recorded: {channel.problem}"})
+        if any(channel.dropped):
+            dropped_bytes, dropped_lines = channel.dropped
+            self._sink.event("capture", "console", {"dropped_bytes": dropped_bytes, "dropped_lines": dropped_lines})
 
     def _wait_for_forwarder(self, line: Line) -> bool:
         """Wait until the forwarder is through with the run. Returns whether the token is ours."""

@@ -173,7 +173,7 @@ def cpu_model() -> str:
     try:
         with open("/proc/cpuinfo", "rb") as file:
             head = file.read(2048).decode("utf-8", "replace")
-    except OSError:
+    except (FileNotFoundError, PermissionError):
         return ""  # not Linux
     names = [line.partition(":")[2].strip() for line in head.splitlines() if line.startswith(("model name", "Model"))]
     return names[0] if names else ""
@@ -200,7 +200,7 @@ def _gpus() -> list[str]:
         for device in sorted(os.listdir(root)):
             with open(os.path.join(root, device, "information"), encoding="utf-8") as file:
                 models += [line.partition(":")[2].strip() for line in file if line.startswith("Model:")]
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return models  # no driver, no device
     return models
 

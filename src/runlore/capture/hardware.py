@@ -177,7 +177,7 @@ def quick_sample(disk_path: str = os.curdir) -> dict[str, float]:
         with open("/proc/self/statm", "rb", buffering=0) as file:
             resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         disk = os.statvfs(disk_path)
-    except OSError:
+    except (FileNotFoundError, PermissionError):
         return {}  # not Linux: the full sample follows after a second
     total, free = int(fields[b"MemTotal:"]) * 1024, int(fields[b"MemFree:"]) * 1024
     available = int(fields.get(b"MemAvailable:", fields[b"MemFree:"])) * 1024

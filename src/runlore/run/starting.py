@@ -207,9 +207,13 @@ def _begin(run: Run, params: dict[str, Any], tags: dict[str, Any], captures: dic
         run.log_param(key, value)
     run.set_tags(tags)
     if any(captures.values()):
-        from runlore.run.capturing import begin
+        try:
+            from runlore.run.capturing import begin
 
-        run._captures = begin(run, captures, joined=not run._owner)  # noqa: SLF001 - the handle stops what it holds
+            run._captures = begin(run, captures, joined=not run._owner)  # noqa: SLF001 - the handle stops what it holds
+        except OSError as error:  # no descriptor left to load the modules with
+            problem = f"nothing is recorded by itself: {error.strerror or error}"
+            run._journal.event("capture", "start", {"error": problem})  # noqa: SLF001 - one object in two halves
 
 
 def _checked(
