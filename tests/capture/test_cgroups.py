@@ -40,12 +40,20 @@ def tree(tmp_path):
 def told(limit):
     if limit is None:
         return None
-    names = ("limit_bytes", "used_bytes", "cached_bytes") if isinstance(limit, _cgroups.Memory) else ("limit", "used_seconds")
+    names = (
+        ("limit_bytes", "used_bytes", "cached_bytes")
+        if isinstance(limit, _cgroups.Memory)
+        else ("limit", "used_seconds")
+    )
     return tuple(getattr(limit, name) for name in names)
 
 
 def memory_v2(limit, current, inactive=0):
-    return {"memory.max": f"{limit}\n", "memory.current": f"{current}\n", "memory.stat": f"anon 5\ninactive_file {inactive}\n"}
+    return {
+        "memory.max": f"{limit}\n",
+        "memory.current": f"{current}\n",
+        "memory.stat": f"anon 5\ninactive_file {inactive}\n",
+    }
 
 
 def below(directory, files):
@@ -79,7 +87,9 @@ def test_the_smallest_limit_on_the_way_up_counts(tree, smallest):
 
 
 def test_no_limit_is_none(tree):
-    groups = tree("0::/a/b\n", V2, below("a/b", {"memory.max": "max\n", "memory.current": "5", "cpu.max": "max 100000\n"}))
+    groups = tree(
+        "0::/a/b\n", V2, below("a/b", {"memory.max": "max\n", "memory.current": "5", "cpu.max": "max 100000\n"})
+    )
     assert groups.memory() is None
     assert groups.processors() is None
 

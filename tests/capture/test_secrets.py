@@ -192,16 +192,16 @@ def test_hostile_text_takes_linear_time(text):
 # -- names ----------------------------------------------------------------------------------------------------------
 
 SECRET_OPTIONS = [
-    "--pass", "--pw", "--pwd", "--passwd", "--passphrase", "--password", "--key", "--wandb-key", "--wandb_key", "--bearer",
-    "--pat", "--github-pat", "--secret", "--client-secret", "--token", "--hf_token", "--auth-token", "--accessToken",
+    "--pass", "--pw", "--pwd", "--passwd", "--passphrase", "--password", "--key", "--wandb-key", "--wandb_key",
+    "--bearer", "--pat", "--github-pat", "--secret", "--client-secret", "--token", "--hf_token", "--auth-token", "--accessToken",
     "--credential", "--credentials", "--creds", "--auth", "--basic-auth", "--cookie", "--dsn", "--sentry-dsn",
     "--connection-string", "--conn-str", "--api-key", "--apikey", "--APIKey", "--api_key_2", "--private-key",
     "--trainer.logger.api_key", "--db.pass", "--token-value", "--ssh-key", "--session-token", "--sas-token", "--jwt",
     "-api_key", "/password",
 ]  # fmt: skip
 HARMLESS_OPTIONS = [
-    "--lr", "--key-dim", "--key-size", "--tokenizer", "--max-tokens", "--max_new_tokens", "--pad_token_id", "--pad-token",
-    "--eos-token", "--passes", "--num-passes", "--password-file", "--token-file", "--credentials-path", "--monkey",
+    "--lr", "--key-dim", "--key-size", "--tokenizer", "--max-tokens", "--max_new_tokens", "--pad_token_id",
+    "--pad-token", "--eos-token", "--passes", "--num-passes", "--password-file", "--token-file", "--credentials-path", "--monkey",
     "--keys-per-batch", "--primary_key", "--sort-key", "--metric-key", "--cache_key", "--keyboard", "--keypoints",
     "--num-keys", "--author", "--authors", "--patience", "--pattern", "--path", "--patch-size", "--compass", "--bypass",
     "--pass-through", "--forward-pass", "--token-dropout", "--cost-per-token", "--tokens-per-second", "--auth-type",
@@ -233,7 +233,7 @@ def test_the_value_of_a_harmless_option_stays(option):
     [
         ('{"api_key": "X1", "lr": 0.1}', '{"api_key": "***", "lr": 0.1}'),
         ('--config={"db": {"password": "X1"}}', '--config={"db": {"password": "***"}}'),
-        ("{\\\"token\\\": \\\"X1\\\"}", "{\\\"token\\\": \\\"***\\\"}"),
+        ('{\\"token\\": \\"X1\\"}', '{\\"token\\": \\"***\\"}'),
         ("lr=0.1,password=X1", "lr=0.1,password=***"),
         ("Authorization: Basic X1", "Authorization: ***"),
         ("X-Api-Key: X1", "X-Api-Key: ***"),
@@ -255,7 +255,12 @@ def test_secrets_inside_of_an_argument(argument, masked):
 
 
 def test_options_that_take_no_value_do_not_cost_the_next_argument():
-    for arguments in (["--no-password", "t.py"], ["--ask-pass", "host"], ["--token", "--lr", "0.1"], ["--auth", "-v", "x"]):
+    for arguments in (
+        ["--no-password", "t.py"],
+        ["--ask-pass", "host"],
+        ["--token", "--lr", "0.1"],
+        ["--auth", "-v", "x"],
+    ):
         assert redact_arguments(arguments) == arguments
     assert redact_arguments(["--use-token", "true", "x"]) == ["--use-token", "true", "x"]
     assert redact_arguments(["--token=none"]) == ["--token=none"]
@@ -265,11 +270,13 @@ def test_options_that_take_no_value_do_not_cost_the_next_argument():
 SERVICE_TOKENS = [
     "ASIAIOSFODNN7EXAMPLE", "gho_" + "a1B2" * 9, "glrt-" + "x" * 20, "xapp-1-A0-123-abc", "xoxp-123-abc-456",
     "sk-proj-" + "aB3_" * 10, "sk-ant-api03-" + "aB3-" * 20, "sk_test_" + "4eC39HqL" * 3, "sk_live_" + "4eC39HqL" * 3,
-    "rk_live_" + "4eC39HqL" * 3, "SG." + "aB3-_" * 4 + "." + "xY9_-" * 8, "npm_" + "aB3" * 12, "pypi-AgEIcHlwaS5vcmc" + "x" * 30,
+    "rk_live_" + "4eC39HqL" * 3, "SG." + "aB3-_" * 4 + "." + "xY9_-" * 8, "npm_" + "aB3" * 12,
+    "pypi-AgEIcHlwaS5vcmc" + "x" * 30,
     "dop_v1_" + "0af9" * 16, "GOCSPX-" + "aB3-" * 7, "ya29." + "aB3-" * 10, "AIzaSy" + "b" * 33, "SK" + "0a1b" * 8,
     "abc8Q~" + "xY9._" * 7, "dapi" + "0af9" * 8, "hvs." + "aB3" * 10, "dckr_pat_" + "aB3-" * 7, "shpat_" + "0af9" * 8,
     "key-" + "0af9" * 8, "123456789:AA" + "aB3-_" * 7, "whsec_" + "aB3+" * 8, "lin_api_" + "aB3" * 13,
-    "eyJhcGlfYWRkcmVzcyI6" + "aB3" * 12, "gsk_" + "aB3" * 17, "r8_" + "aB3" * 12, "xai-" + "aB3" * 26, "glsa_" + "aB3" * 10,
+    "eyJhcGlfYWRkcmVzcyI6" + "aB3" * 12, "gsk_" + "aB3" * 17, "r8_" + "aB3" * 12, "xai-" + "aB3" * 26,
+    "glsa_" + "aB3" * 10,
 ]  # fmt: skip
 
 
@@ -285,7 +292,8 @@ def test_tokens_of_services_never_stay(secret, around):
     "text",
     [
         "sk-learn-compatible-estimators", "task-based-scheduling-of-models", "https://medium.com/@ann/article",
-        "https://host:8080/@scope/package", "python:3.11@sha256:0123", "mail ann@example.org: hello", "git@github.com:ann/x.git",
+        "https://host:8080/@scope/package", "python:3.11@sha256:0123", "mail ann@example.org: hello",
+        "git@github.com:ann/x.git",
         "ssh://git@github.com/ann/x.git", "a@b", "key = 'train/loss'", "self.key = 'efficientnet_b0_ns_jft_in1k_320'",
         "for key in keys: print(key)", "data[key] = value", "d = {'key': 'value'}", "password = '${DB_PASSWORD}'",
         "token=$HF_TOKEN", "headers = {'Authorization': f'Bearer {token}'}", "PWD=/work/x", "@pytest.mark.parametrize",

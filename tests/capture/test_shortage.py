@@ -1,4 +1,4 @@
-"""Captures when the process has nothing left: no descriptor, no thread, no interpreter. They never raise, and say it."""
+"""Captures when the process has nothing left: no descriptor, thread or interpreter. They never raise, and say it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def run_program(program, tmp_path, *arguments):
     (tmp_path / "program.py").write_text(program)
     environment = {**os.environ, "RUNLORE_STORE": str(tmp_path / "store")}
     command = [sys.executable, "program.py", *arguments]
-    return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
 
 
 def errors_of(view):
@@ -51,7 +53,7 @@ def errors_of(view):
 
 
 @pytest.mark.parametrize("when", ["first run", "second run", "open"])
-@pytest.mark.parametrize("left", range(0, 20))
+@pytest.mark.parametrize("left", range(20))
 def test_with_few_descriptors_left_nothing_raises_and_what_is_missing_is_said(tmp_path, when, left):
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     done = run_program(FEW_DESCRIPTORS, tmp_path, when, str(left))

@@ -58,7 +58,11 @@ def test_the_traceback_of_a_module_begins_in_the_module(launch, tmp_path):
 
 @pytest.mark.parametrize(
     "source",
-    ["import nowhere_at_all\n", "def broken(:\n", "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    raise KeyError('x') from e\n"],
+    [
+        "import nowhere_at_all\n",
+        "def broken(:\n",
+        "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    raise KeyError('x') from e\n",
+    ],
 )
 def test_every_kind_of_failure_is_told_as_without_a_dialect(launch, tmp_path, source):
     plain, dialect = launch(source)

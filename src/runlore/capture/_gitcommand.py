@@ -122,6 +122,7 @@ class Command:
         """Read to the end in this thread, or end the process at the deadline (`time.monotonic()` seconds).
 
         Args:
+            deadline: in seconds of `time.monotonic()`.
             why: what is said of a process that was ended: `git status took longer than …`.
         """
         with self._lock:  # from here on, the shared thread finds nothing to do

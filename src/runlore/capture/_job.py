@@ -1,4 +1,4 @@
-"""Work that a capture does once, whoever comes first: the shared thread when its time has come, or the end of the run."""
+"""Work that a capture does once: the shared thread when its time has come, or the end of the run if that is earlier."""
 
 from __future__ import annotations
 

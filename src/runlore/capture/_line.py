@@ -5,8 +5,8 @@ passes output on. What is in it is taken by one of the two, never by both:
 
 | token | says | put by |
 | --- | --- | --- |
-| `A` and the plan | a run is open; whoever takes this passes on and records what it writes | the program, at a run's start |
-| `P` and the plan | the run has ended early, and the program passes on by itself | the program, which also takes it back |
+| `A` and the plan | a run is open; who takes this passes on and records what it writes | the program, at its start |
+| `P` and the plan | the run has ended early, and the program passes on by itself | the program, which takes it back |
 | `D` | the forwarder has passed on and recorded everything up to the run's end | the forwarder |
 | `F` | no run is open; what comes is passed on and not recorded | the program, or who took it for a moment |
 
@@ -189,6 +189,7 @@ def release(line: Line, *, holds_token: bool) -> None:
     """The run on the line has ended; another one may use it if nothing else can write to it.
 
     Args:
+        line: from `acquire`.
         holds_token: whether the program has taken the token; else the forwarder is still at it.
     """
     line.rest()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     Piece: TypeAlias = tuple[int, str, bool]
-    """A line, or a piece of one: when it last changed (ns), its text without line end, whether the next continues it."""
+    """A line, or a piece of one: when it last changed (ns), its text without line end, whether the next one goes on."""
 
 
 class LineAssembler:

@@ -92,7 +92,7 @@ class LoggingCapture:
 
 
 def observe(logging: Any) -> None:
-    """Have every logger's `callHandlers` tell the active captures, and handlers what they took, once for this process."""
+    """Have every logger tell the active captures of its records, and handlers which they took; once for this process."""
     call, handle = logging.Logger.callHandlers, logging.Handler.handle
     if getattr(call, "observed_by_runlore", False):
         return
@@ -101,7 +101,8 @@ def observe(logging: Any) -> None:
         if not _active or getattr(_inside, "recording", False):
             call(self, record)
             return
-        outer, taken = getattr(_inside, "taken", None), []
+        outer = getattr(_inside, "taken", None)
+        taken: list[Any] = []
         _inside.taken = taken
         try:
             call(self, record)

@@ -78,10 +78,12 @@ class ForwarderProcess:
     def hand_over(self, line: Line, plan: Mapping[str, Any], fds: Sequence[int]) -> None:
         """Give it a line.
 
-        It tells the line's `hear`, on the shared thread: `gone` (nobody reads the target of the stream of this index any
-        more), `failed` and why nothing is recorded, `refused` when it cannot take the line, and `dead` when it is gone.
+        It tells the line's `hear`, on the shared thread: `gone` (nobody reads the target of the stream of this index
+        any more), `failed` and why nothing is recorded, `refused` when it cannot take the line, and `dead` when it is
+        gone.
 
         Args:
+            line: what hears.
             plan: what `_relay.Relay` needs to know.
             fds: the descriptors that the plan counts.
 

@@ -88,11 +88,11 @@ class Recorder:
         texts: list[str] = []
         offsets: list[int] = []
         begins = True
-        for time_ns, text, goes_on in batch:
+        for changed_ns, piece, goes_on in batch:
             if begins:
                 texts.append("\n")
-                offsets.append((time_ns - first) // 1_000_000)
-            texts.append(text)
+                offsets.append((changed_ns - first) // 1_000_000)
+            texts.append(piece)
             begins = not goes_on
         text, self._inside_key = mask_private_keys("".join(texts[1:]), inside=self._inside_key)
         self._emit(redact_forms(text), first, offsets, not begins)
@@ -135,6 +135,12 @@ class Recorder:
         if left_out:
             self._add(self._assembler.flush())
             self._add(
-                [(time_ns(), f"[runlore: {left_out:,} bytes of output were not recorded here: too much at once]", False)]
+                [
+                    (
+                        time_ns(),
+                        f"[runlore: {left_out:,} bytes of output were not recorded here: too much at once]",
+                        False,
+                    )
+                ]
             )
         self._take(tail[cut:])

@@ -42,7 +42,10 @@ _SERVICES = (
     (("key-",), r"\bkey-[0-9a-f]{32}\b"),  # Mailgun
     (("AGE-SECRET-KEY-1",), r"\bAGE-SECRET-KEY-1[0-9A-Z]{20,255}"),
     ((":AA",), r"\b\d{8,10}:AA[\w-]{32,40}"),  # Telegram
-    (("eyJ",), r"(?<![\w.-])eyJ[\w-]{8,4000}\.[\w-]{8,4000}\.[\w-]{0,4000}|(?<![\w.-])eyJhcGlf[\w+/=-]{20,4000}"),  # JWT, Neptune
+    (
+        ("eyJ",),
+        r"(?<![\w.-])eyJ[\w-]{8,4000}\.[\w-]{8,4000}\.[\w-]{0,4000}|(?<![\w.-])eyJhcGlf[\w+/=-]{20,4000}",
+    ),  # JWT, Neptune
 )
 """Prefixes, one of which has to be in a line for the pattern beside it to be looked for, and the pattern."""
 
@@ -144,7 +147,9 @@ def _mask_key_line(line: str, inside: bool) -> tuple[str, bool]:
             inside = piece.startswith("-----BEGIN")
         elif inside and piece.strip(" +-\t"):
             body = re.fullmatch(_KEY_BODY, piece)
-            if body is not None and (len(body[2]) >= _SHORTEST_BODY or index + 1 < len(pieces) or not body[2].isalpha()):
+            if body is not None and (
+                len(body[2]) >= _SHORTEST_BODY or index + 1 < len(pieces) or not body[2].isalpha()
+            ):
                 pieces[index] = f"{body[1]}{MASK}{body[3]}"
             elif re.fullmatch(_KEY_HEADER, piece) is None:
                 inside = False  # it is not a key that goes on here, but a text that speaks of one

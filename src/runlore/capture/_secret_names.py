@@ -1,7 +1,7 @@
 """Names that say that a value is secret: of options, settings, variables and fields.
 
-A name is read word by word, whichever way it joins them: `WANDB_API_KEY`, `wandb.key`, `--wandbKey`. Three lists decide:
-words that tell wherever they stand (`password`), words that tell at the end (`token`, `key`), and the company in which
+A name is read word by word, whichever way it joins them: `WANDB_API_KEY`, `wandb.key`, `--wandbKey`. Three lists
+decide: words that tell wherever they stand (`password`), words that tell at the end (`token`, `key`), and the company in which
 they are harmless (`pad_token`, `primary_key`, `password_file`).
 """
 
@@ -43,11 +43,12 @@ _ABOUT = frozenset(
 """What a name may end with that is about the secret, and not the secret."""
 _THE_SAME = frozenset({"value", "val", "string", "str", "plain", "raw", "b64", "base64", "hex", "pem"})
 """What a name may end with without changing what it is."""
+_NOT_THE_SAME = frozenset({"connstr", "connectionstring"})
 _COMPANY = {
     "token": frozenset(
         {
-            "pad", "eos", "bos", "unk", "mask", "cls", "sep", "special", "image", "video", "audio", "text", "num", "max",
-            "min", "n", "new", "per", "next", "prev", "previous", "start", "end", "first", "last", "stop", "input",
+            "pad", "eos", "bos", "unk", "mask", "cls", "sep", "special", "image", "video", "audio", "text", "num",
+            "max", "min", "n", "new", "per", "next", "prev", "previous", "start", "end", "first", "last", "stop", "input",
             "output", "prompt", "target", "source", "begin", "boi", "eoi", "extra", "dummy", "sub", "word", "speech",
             "boundary", "separator", "newline", "class", "register", "fake", "latent", "visual", "query", "answer",
         }
@@ -88,9 +89,7 @@ def tells(name: str) -> int:
     if not any(mark in lower for mark in MARKS) or name in _WORKING_DIRECTORIES:
         return NO
     words = [word.lower() for word in re.findall(_WORD, name[-256:])]
-    while words and (words[-1].isdigit() or words[-1] in _THE_SAME) and "".join(words[-2:]) not in ("connstr",):
-        if "".join(words[-2:]) == "connectionstring":
-            break
+    while words and (words[-1].isdigit() or words[-1] in _THE_SAME) and "".join(words[-2:]) not in _NOT_THE_SAME:
         words.pop()
     if not words or words[-1] in _ABOUT:
         return NO

@@ -1,7 +1,7 @@
 """What the program prints, and the programs that it starts: stdout and stderr at the level of file descriptors.
 
-A small process passes output on to where it would have gone, and records it (`_line`, `_process`, `_forward`). On a terminal the
-program gets a terminal again, so `isatty`, colours, prompts and progress bars stay as they are. When stdout and stderr
+A small process passes output on to where it would have gone, and records it (`_line`, `_process`, `_forward`). On a
+terminal the program gets a terminal again, so `isatty`, colours, prompts and progress bars stay as they are. When stdout and stderr
 go to the same place, they share one channel, so that their order stays what it was; the lines are then recorded as
 `stdout`.
 
@@ -244,7 +244,7 @@ class ConsoleCapture:
 
 
 def wanted_streams() -> tuple[list[Wanted], list[Any]]:
-    """The streams that a run needs, one for each place that output goes to, and the Python streams that go elsewhere."""
+    """The streams that a run needs, one for each place that output goes to, and Python streams that go elsewhere."""
     wanted: list[Wanted] = []
     foreign: list[Any] = []
     for descriptor, key in KEYS.items():

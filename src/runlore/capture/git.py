@@ -41,9 +41,9 @@ class GitCapture:
     """Records the state of the repository that holds the script, or the working directory.
 
     Recorded as `capture` events with the key `git`, each adding to the one before: at the start `root`, `commit`,
-    `branch`, `remote` and `dirty` as None; then `dirty`, `staged`, `unstaged`, `untracked` (paths, at most 200 each, and
-    `*_count`), `sparse` if files were left out of the working tree, and the artifact `git/diff.patch` when tracked files
-    differ from the commit. Outside a repository nothing is recorded.
+    `branch`, `remote` and `dirty` as None; then `dirty`, `staged`, `unstaged`, `untracked` (paths, at most 200 each,
+    and `*_count`), `sparse` if files were left out of the working tree, and the artifact `git/diff.patch` when tracked
+    files differ from the commit. Outside a repository nothing is recorded.
 
     `dirty` is True where anything differs, in submodules too; False where nothing does; None where not everything could
     be looked at, because git is not installed, refuses or takes longer than a minute: `error` then says why.
@@ -148,7 +148,9 @@ class GitCapture:
     def _store_patch(self, finding: Finding) -> dict[str, Any]:
         if finding.cleaned is None:
             if finding.cut:
-                sys.stderr.write(f"runlore: the git diff was cut: {finding.cut}. Its beginning was kept as {DIFF_NAME}\n")
+                sys.stderr.write(
+                    f"runlore: the git diff was cut: {finding.cut}. Its beginning was kept as {DIFF_NAME}\n"
+                )
             text = finding.patch.decode("utf-8", "surrogateescape")
             finding.cleaned = secrets.redact_lines(text).encode("utf-8", "surrogateescape")
         about = {"truncated": finding.cut is not None, "redacted": finding.cleaned != finding.patch}

@@ -92,7 +92,9 @@ class HardwareSampler:
             return
         is_due = self._readers is not None and monotonic() - self._sampled >= GRACE_SECONDS
         if not task.cancel(STOP_SECONDS) or (is_due and not self._sample_in_time()):
-            self._say(f"reading the hardware took longer than {STOP_SECONDS:g} s at the end: the last sample is missing")
+            self._say(
+                f"reading the hardware took longer than {STOP_SECONDS:g} s at the end: the last sample is missing"
+            )
         elif self._readers is not None:
             self._readers[1].close()
 
@@ -214,4 +216,6 @@ def memory_metrics(machine: dict[str, int], group: Memory | None) -> dict[str, f
         }
     unavailable = memory["total_bytes"] - memory["available_bytes"]
     percent = 100.0 * (unavailable if memory is machine else memory["used_bytes"]) / memory["total_bytes"]
-    return {f"system/memory_{name}": float(value) for name, value in memory.items()} | {"system/memory_percent": percent}
+    return {f"system/memory_{name}": float(value) for name, value in memory.items()} | {
+        "system/memory_percent": percent
+    }

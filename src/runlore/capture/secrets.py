@@ -1,7 +1,7 @@
 """Keeping secrets out of what is stored: argument lists, environment values, addresses, output, diffs, source files.
 
-Two kinds of evidence count. *Forms* that nothing else has: an AWS key, a token of GitHub, Slack, OpenAI or Hugging Face, a
-JSON web token, a private key block, credentials in an address (`_secret_forms`). *Names* that say so: `password=`,
+Two kinds of evidence count. *Forms* that nothing else has: an AWS key, a token of GitHub, Slack, OpenAI or Hugging Face,
+a JSON web token, a private key block, credentials in an address (`_secret_forms`). *Names* that say so: `password=`,
 `api_key:`, `--token X` (`_secret_names`). A wrong alarm costs one value in a record; a miss puts a secret on a team's
 server. So wrong alarms are accepted, with one exception that machine learning needs: `tokenizer`, `max_tokens`,
 `sort_key` and the like are not secrets.
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
-    "MASK", "is_secret_name", "redact", "redact_arguments", "redact_forms", "redact_lines", "redact_url", "redact_value",
+    "MASK", "is_secret_name", "redact", "redact_arguments", "redact_forms", "redact_lines", "redact_url",
+    "redact_value",
 ]  # fmt: skip
 
 _SWITCHES = frozenset(
@@ -31,9 +32,7 @@ _SWITCHES = frozenset(
 _PLAIN_VALUE = r"(?i)(?:none|null|true|false|nil|undefined|[\d.,+-]+(?:e[+-]?\d+)?|\*+|str|int|bytes|float|bool)"
 _SWITCH_VALUE = r"(?i)(?:none|null|nil|true|false|yes|no|on|off|)"
 _CODE = r"(?:self|args|cfg|config|os|settings|opts?|options|params?|kwargs)\.[\w.]+"
-_REFERENCE = (
-    r"(?:(?i:bearer|basic|token)\s+)?(?:\$[A-Z_][A-Z0-9_]*|\$?\{\{?[^{}]*\}?\})"
-)
+_REFERENCE = r"(?:(?i:bearer|basic|token)\s+)?(?:\$[A-Z_][A-Z0-9_]*|\$?\{\{?[^{}]*\}?\})"
 """Where the value is named and not written: `$TOKEN`, `${token}`, `{token}`."""
 _RANDOM = (
     r"(?=[^\s]*\d)(?=[^\s]*[A-Za-z])(?:[^\s]*(?<![A-Za-z0-9])(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16}[^\s]*"

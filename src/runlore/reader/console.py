@@ -24,7 +24,7 @@ class ConsoleLine(NamedTuple):
 
 
 class ConsoleLines:
-    """Puts lines together: one that was too long for an event goes on in the next one of its stream and process.
+    r"""Puts lines together: one that was too long for an event goes on in the next one of its stream and process.
 
     Args:
         streams: only these: `stdout`, `stderr`, `logging`. Without any: all, but of `logging` only those records that
@@ -33,8 +33,8 @@ class ConsoleLines:
     Example:
         >>> import runlore
         >>> with runlore.start("iris", capture=False) as run:
-        ...     run.log_event("log", "stdout", "one\\nbegin", goes_on=True)
-        ...     run.log_event("log", "stdout", "ning\\nthree")
+        ...     run.log_event("log", "stdout", "one\nbegin", goes_on=True)
+        ...     run.log_event("log", "stdout", "ning\nthree")
         >>> lines = ConsoleLines()
         >>> [line.text for line in lines.of(runlore.get_run(run.uid).events("log"))]
         ['one', 'beginning', 'three']
