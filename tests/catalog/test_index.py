@@ -126,8 +126,7 @@ def test_a_store_that_cannot_be_written_to_is_read_through_the_cache(store, monk
     catalog = Catalog(open_store())
     assert catalog.path.startswith(os.environ["RUNLORE_CACHE"])
     catalog.refresh()
-    with catalog.connect() as connection:
-        assert connection.exec_driver_sql("SELECT uid FROM runs").scalar() == run.uid
+    assert [found.uid for found in catalog.page().runs] == [run.uid]
     assert not (store / "catalog.sqlite").exists()
 
 

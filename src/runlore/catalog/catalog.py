@@ -118,6 +118,13 @@ class Catalog(Index):
             fill(self.database)
         return looked_at
 
+    def misfiled_runs(self) -> list[str]:
+        """Uids of runs that a query may find, or not find, for something else than they are."""
+        from runlore.catalog.checking import misfiled_runs
+
+        with self.database.reading() as connection:
+            return misfiled_runs(connection)
+
     def strangers(self) -> list[Stranger]:
         """Entries of the store that are left out, because they are not what belongs there; of the last refresh."""
         found = []
