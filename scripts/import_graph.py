@@ -17,6 +17,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "runlore"
 
 LAYERS = {
     "errors": 0,
+    "failures": 0,
     "model": 0,
     "config": 0,
     "names": 0,
