@@ -80,7 +80,7 @@ def test_a_copied_run_is_found(store, tmp_path):
     assert runlore.get_run(run.uid, store=other).metrics == {"m": 1.0}
 
 
-@pytest.mark.parametrize("harm", ["delete", "garbage", "newer", "older_tables", "cut", "empty"])
+@pytest.mark.parametrize("harm", ["delete", "garbage", "newer", "older_tables", "older_columns", "cut", "empty"])
 def test_a_catalog_that_is_gone_damaged_or_foreign_is_rebuilt(store, harm):
     run = record()
     assert len(runlore.runs()) == 1
@@ -103,6 +103,9 @@ def test_a_catalog_that_is_gone_damaged_or_foreign_is_rebuilt(store, harm):
         connection = sqlite3.connect(path)
         if harm == "newer":
             connection.execute("UPDATE properties SET value = '999' WHERE name = 'version'")
+        elif harm == "older_columns":
+            connection.execute("UPDATE properties SET value = substr(value, 1, instr(value, '.')) || '00000000'")
+            connection.execute("ALTER TABLE runs DROP COLUMN active_ns")
         else:
             connection.execute("DROP TABLE metrics")
         connection.commit()

@@ -40,7 +40,7 @@ def _mark(path: str, look: Callable[[str], os.stat_result]) -> Mark:
 
 def are_settled(marks: Iterable[Mark], now_ns: int) -> bool:
     """Whether every change after `now_ns` will show in the marks that were taken then."""
-    return all(mark is None or _is_past(mark[0], now_ns) and _is_past(mark[1], now_ns) for mark in marks)
+    return all(mark is None or (_is_past(mark[0], now_ns) and _is_past(mark[1], now_ns)) for mark in marks)
 
 
 def _is_past(changed_ns: int, now_ns: int) -> bool:

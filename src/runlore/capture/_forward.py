@@ -21,6 +21,7 @@ import json
 import os
 import select
 import signal
+
 from runlore.capture._relay import ENDED, IDLE_SECONDS, Relay
 
 MESSAGE_BYTES = 65_536
