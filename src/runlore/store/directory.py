@@ -188,6 +188,11 @@ class DirectoryStore(Store):
         return os.path.join(self.root, "runs")
 
     @property
+    def cards_root(self) -> str:
+        """The directory under which cards are."""
+        return os.path.join(self.root, "cards")
+
+    @property
     def blobs_root(self) -> str:
         """The directory of artifact contents."""
         return os.path.join(self.root, "blobs")
