@@ -18,7 +18,6 @@ MAX_NAME_LENGTH = 4096
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.")
 _SAFE_COMPONENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*").fullmatch
 _UID = re.compile(r"[0-9a-f]{32}").fullmatch
-_ESCAPED = re.compile(r"\\u(d[89a-f][0-9a-f]{2})").sub
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
 _MAX_COMPONENT_BYTES = 200
 
@@ -136,23 +135,3 @@ def check_key(name: object, argument: str) -> str:
     if "\0" in name:
         raise InvalidName(f"{argument}={name!r} contains a NUL character at index {name.index(chr(0))}")
     return name
-
-
-def listed(name: str) -> str:
-    r"""The name as catalogs and screens can hold it: a lone surrogate, which is no character, as its escape.
-
-    Example:
-        >>> listed("loss"), listed("\ud800x")
-        ('loss', '\\ud800x')
-    """
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def recorded(name: str) -> str:
-    r"""The name as it was recorded, from how `listed` shows it.
-
-    Example:
-        >>> recorded(listed("\ud800x")) == "\ud800x"
-        True
-    """
-    return _ESCAPED(lambda match: chr(int(match[1], 16)), name)

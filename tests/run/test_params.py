@@ -150,7 +150,16 @@ def test_a_key_that_is_no_valid_unicode_is_kept_and_found():
     view = runlore.get_run("e#1")
     assert view.metric(key)["value"].tolist() == [1.0, 2.0]
     assert view.data(key=key, event="metric")["value"].tolist() == [1.0, 2.0]
-    assert list(view.metrics) == list(view.params) == ["\\ud800x"], "as all can print it"
-    assert view.metric("\\ud800x")["value"].tolist() == [1.0, 2.0]
-    assert [item.name for item in view.artifacts()] == ["\\ud800x"]
+    assert list(view.metrics) == list(view.params) == [key]
+    assert [item.name for item in view.artifacts()] == [key]
     assert view.artifact(key).read_text() == "x"
+    assert runlore.runs()[f"metrics.{key}"].tolist() == [2.0]
+    for command in (
+        ["show", "e#1"],
+        ["show", "e#1", "--json"],
+        ["data", "e"],
+        ["summary", "e"],
+        ["artifacts", "list", "e#1"],
+    ):
+        done = subprocess.run([sys.executable, "-m", "runlore", *command], capture_output=True, text=True, check=False)
+        assert "Traceback" not in done.stderr, done.stderr

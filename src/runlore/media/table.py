@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, RunloreError, WrongType
@@ -132,19 +133,18 @@ def _from_pandas(frame: Any) -> Any:
 
 
 def _from_polars(frame: Any) -> Any:
-    import polars as pl
-
-    if isinstance(frame, pl.Series):
+    library = sys.modules["polars"]  # it made the frame
+    if isinstance(frame, library.Series):
         frame = frame.to_frame()
-    if not isinstance(frame, pl.DataFrame):
+    if not isinstance(frame, library.DataFrame):
         raise WrongType(f"data is a polars {type(frame).__name__}; pass a DataFrame or a Series (collect() gives one)")
-    objects = [name for name, dtype in frame.schema.items() if dtype == pl.Object]
+    objects = [name for name, dtype in frame.schema.items() if dtype == library.Object]
     if objects:
         raise InvalidArgument(
             f"column {objects[0]!r} of polars holds Python objects, which no table can; convert them, for example to "
             "text"
         )
-    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return frame.to_arrow(compat_level=library.CompatLevel.oldest())
 
 
 _FRAMES = {"pandas": _from_pandas, "polars": _from_polars}
