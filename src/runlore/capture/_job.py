@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from runlore.capture import _worker, report_failure
+from runlore.capture import _worker
+from runlore.capture.reporting import report_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runlore.capture import Sink
+    from runlore.capture.reporting import Sink
 
 
 class Job:

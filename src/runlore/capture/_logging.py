@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-    from runlore.capture import Sink
+    from runlore.capture.reporting import Sink
 
 BURST_RECORDS = 20_000
 RECORDS_PER_SECOND = 200

@@ -18,18 +18,19 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from runlore.capture import _poll, _process, _worker, report_failure
+from runlore.capture import _poll, _process, _worker
 from runlore.capture._channel import Channel
 from runlore.capture._descriptors import flush_c, flush_python, place_of
 from runlore.capture._line import BUSY, DONE, OPEN, acquire, release
 from runlore.capture._logging import LoggingCapture
 from runlore.capture._streams import StreamTee, descriptor_of, is_foreign
+from runlore.capture.reporting import report_failure
 from runlore.config import journal_mode
 
 if TYPE_CHECKING:
-    from runlore.capture import Sink
     from runlore.capture._descriptors import Stream
     from runlore.capture._line import Line, Wanted
+    from runlore.capture.reporting import Sink
 
 STOP_SECONDS = 2.0
 CHECK_SECONDS = 0.1

@@ -19,7 +19,7 @@ from runlore.run.losses import Keeping
 from runlore.run.media import MediaMethods
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from types import TracebackType
 
@@ -54,7 +54,7 @@ class Run(ArtifactMethods, MediaMethods):
 
     def __init__(
         self, store: Store, run: RecordedRun, recorder: Recorder, number: int | None, experiment: str,
-        name: str | None, *, owner: bool,
+        name: str | None, *, owner: bool, start: Callable[..., Run],
     ) -> None:  # fmt: skip
         self.uid = run.uid
         self._run = run
@@ -65,6 +65,7 @@ class Run(ArtifactMethods, MediaMethods):
         self.params: dict[str, Any] = {}
         self._journal = recorder
         self._owner = owner
+        self._start = start
         self._pid = os.getpid()
         self._terminal: str | None = None
         self._ended = False
@@ -358,9 +359,9 @@ class Run(ArtifactMethods, MediaMethods):
             experiment: by default the one of this run.
             options: as for `runlore.start`.
         """
-        from runlore.run.starting import start
-
-        return start(experiment or self.experiment, name, parent=self.uid, store=self.store, join=False, **options)
+        return self._start(
+            experiment or self.experiment, name, parent=self.uid, store=self.store, join=False, **options
+        )
 
     # -- the end ------------------------------------------------------------------------------------------------
 
