@@ -79,10 +79,9 @@ def _print(line: ConsoleLine, *, timestamps: bool) -> None:
 
 
 def _follow(view: RunView, streams: frozenset[str], tail: int | None, *, timestamps: bool, json: bool) -> None:
-    from runlore.reader.follow import EventFollower
     from runlore.reader.plain import dump_json
 
-    follower = EventFollower(view.directory, [model.LOG])
+    follower = view.follow(model.LOG)
     lines = ConsoleLines(streams)
     first = True
     while True:
