@@ -9,8 +9,7 @@ import sys
 import pytest
 
 from runlore.capture import _cgroups
-from runlore.capture._cgroups import ControlGroups
-from runlore.capture._memory import memory_metrics
+from runlore.capture._cgroups import ControlGroups, memory_metrics
 from runlore.capture._psutil import Machine
 
 MIB = 1024 * 1024

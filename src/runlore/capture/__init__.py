@@ -16,18 +16,112 @@ A capture that fails never reaches the training script: it is an event too, `{"e
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from runlore.capture.reporting import report_failure
-from runlore.capture.settings import CAPTURES, check_interval, resolve
+from runlore.capture._failures import report_failure
+from runlore.capture._intervals import check_interval
+from runlore.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Protocol, TypeAlias
 
-    from runlore.capture.reporting import Capture, Sink
-    from runlore.capture.settings import Setting
+    Setting: TypeAlias = bool | float | str
 
-__all__ = ["CAPTURES", "Captures", "check_interval", "resolve"]
+    class Sink(Protocol):
+        """What captures record into: a run. Its methods may be called from another thread, and do not raise."""
+
+        uid: str
+        journal_directory: str
+
+        def event(
+            self, kind: str, key: str, value: object, *, step: float | None = None, time_ns: int | None = None,
+            **extra: object,
+        ) -> None:  # fmt: skip
+            """Record one fact."""
+
+        def metrics(self, values: Mapping[str, float], *, time_ns: int | None = None) -> None:
+            """Record one point each of several series, without a step."""
+
+        def artifact(
+            self, content: bytes | str, name: str, *, kind: str, media_type: str | None = None,
+            metadata: dict[str, Any] | None = None,
+        ) -> None:  # fmt: skip
+            """Record the bytes, or the file at this path, under a name."""
+
+    class Capture(Protocol):
+        """One capture of one run. `start` is quick; `stop` may be called twice."""
+
+        def start(self) -> None:
+            """Begin."""
+
+        def stop(self) -> None:
+            """Record what is still to be recorded."""
+
+
+CAPTURES = ("git", "environment", "console", "hardware", "code")
+"""The names, in the order in which captures start."""
+
+DEFAULTS: dict[str, Setting] = {"git": True, "environment": True, "console": True, "hardware": True, "code": False}
+
+
+def resolve(capture: bool | Mapping[str, Setting] | None = None) -> dict[str, Setting]:
+    """What to capture: one setting for each of the five names.
+
+    Args:
+        capture: False: nothing; True: the defaults; a mapping: the defaults with these changes. None: what
+            `RUNLORE_CAPTURE` says (`0`, `1`, or a list such as `git,environment`, which is then all that is captured).
+            The value for `hardware` may be a number of seconds between samples, the value for `code` a path.
+
+    Raises:
+        InvalidArgument: an unknown name, or a value that is none; `RUNLORE_CAPTURE` likewise.
+
+    Example:
+        >>> resolve({"console": False, "hardware": 30})
+        {'git': True, 'environment': True, 'console': False, 'hardware': 30.0, 'code': False}
+    """
+    base = _from_environment()
+    if capture is None:
+        return base
+    if isinstance(capture, bool):
+        return (DEFAULTS if not any(base.values()) else base) if capture else dict.fromkeys(CAPTURES, False)
+    try:
+        given = dict(capture)
+    except (TypeError, ValueError):
+        raise InvalidArgument(
+            f"capture={capture!r} must be True, False or a mapping of {', '.join(CAPTURES)}"
+        ) from None
+    return base | {name: _checked(name, value) for name, value in given.items()}
+
+
+def _checked(name: object, value: object) -> Setting:
+    if name not in CAPTURES:
+        raise InvalidArgument(f"capture={{{name!r}: …}}: there is no such capture; choose from {', '.join(CAPTURES)}")
+    if isinstance(value, bool) or value is None:
+        return bool(value)
+    if name == "hardware" and isinstance(value, (int, float)):
+        return check_interval(value)
+    if name == "code" and isinstance(value, (str, os.PathLike)):
+        path = os.path.abspath(os.fspath(value))
+        if not os.path.exists(path):
+            raise InvalidArgument(f"capture={{'code': {value!r}}}: there is nothing at {path}")
+        return path
+    raise InvalidArgument(f"capture={{{name!r}: {value!r}}}: use True or False")
+
+
+def _from_environment() -> dict[str, Setting]:
+    text = os.environ.get("RUNLORE_CAPTURE", "1").strip()
+    if text in ("", "1"):
+        return dict(DEFAULTS)
+    if text == "0":
+        return dict.fromkeys(CAPTURES, False)
+    names = [name.strip() for name in text.split(",")]
+    unknown = [name for name in names if name not in CAPTURES]
+    if unknown:
+        raise InvalidArgument(
+            f"RUNLORE_CAPTURE={text!r}: there is no capture {unknown[0]!r}; use 0, 1 or a list of {', '.join(CAPTURES)}"
+        )
+    return {name: name in names for name in CAPTURES}
 
 
 class Captures:

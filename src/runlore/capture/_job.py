@@ -6,12 +6,12 @@ import threading
 from typing import TYPE_CHECKING
 
 from runlore.capture import _worker
-from runlore.capture.reporting import report_failure
+from runlore.capture._failures import report_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runlore.capture.reporting import Sink
+    from runlore.capture import Sink
 
 
 class Job:

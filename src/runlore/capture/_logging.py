@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-    from runlore.capture.reporting import Sink
+    from runlore.capture import Sink
 
 BURST_RECORDS = 20_000
 RECORDS_PER_SECOND = 200
@@ -92,7 +92,7 @@ class LoggingCapture:
 
 
 def observe(logging: Any) -> None:
-    """Have every logger tell the active captures of its records, and handlers which they took; once for this process."""
+    """Have every logger tell the active captures of its records, and handlers which they took; once a process."""
     call, handle = logging.Logger.callHandlers, logging.Handler.handle
     if getattr(call, "observed_by_runlore", False):
         return

@@ -6,8 +6,7 @@ import os
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from runlore.capture._cgroups import control_groups
-from runlore.capture._memory import memory_metrics
+from runlore.capture._cgroups import control_groups, memory_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ from runlore.capture.environment import script
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from runlore.capture import Sink
     from runlore.capture._ignore import Ignored
-    from runlore.capture.reporting import Sink
 
 MAX_TOTAL_BYTES = 32 * 1024 * 1024
 MAX_FILE_BYTES = 2 * 1024 * 1024

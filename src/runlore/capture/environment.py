@@ -16,7 +16,7 @@ from runlore.capture._cgroups import control_groups
 from runlore.capture._job import Job
 
 if TYPE_CHECKING:
-    from runlore.capture.reporting import Sink
+    from runlore.capture import Sink
 
 GRACE_SECONDS = 1.0
 STOP_SECONDS = 10.0

@@ -16,15 +16,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from runlore.capture import _gitfiles, _worker, secrets
-from runlore.capture.reporting import report_failure
+from runlore.capture._failures import report_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from runlore.capture import Sink
     from runlore.capture._gitcommand import Question
     from runlore.capture._gitknown import Known
     from runlore.capture._gitstate import Finding
-    from runlore.capture.reporting import Sink
 
 DIFF_NAME = "git/diff.patch"
 MAX_LISTED_FILES = 200

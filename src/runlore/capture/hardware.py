@@ -13,16 +13,15 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from runlore.capture import _worker
-from runlore.capture._cgroups import control_groups
-from runlore.capture._memory import memory_metrics
-from runlore.capture.settings import check_interval
+from runlore.capture._cgroups import control_groups, memory_metrics
+from runlore.capture._intervals import check_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runlore.capture import Sink
     from runlore.capture._gpu import Gpus
     from runlore.capture._psutil import Machine
-    from runlore.capture.reporting import Sink
 
 DEFAULT_INTERVAL_S = 10.0
 GRACE_SECONDS = 1.0
