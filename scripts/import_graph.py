@@ -70,7 +70,7 @@ HOMES = {
     "lark": ("query",),
     "rich": ("cli", "demo", "exec"),
     "re2": ("query.regex",),
-    "sqlalchemy": ("catalog",),
+    "psycopg": ("catalog.database._psycopg",),
     "typer": ("cli", "exec"),
     "click": ("cli",),
     "pytest": ("testing",),

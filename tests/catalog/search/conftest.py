@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sqlite3
 import tempfile
 from types import SimpleNamespace
 
 import pytest
 
+from runlore.catalog.database._psycopg import PostgresDatabase
 from runlore.catalog.database.sqlite import SqliteDatabase
 from runlore.catalog.database.tables import ARTIFACTS, FACTS, METRICS, OPEN, PARAMS, RUNS, TAGS
 from runlore.catalog.packing import pack
@@ -121,30 +123,24 @@ class Filled:
         return SimpleNamespace(uids=[uids[run_id] for run_id in found.ids], next_cursor=found.next_cursor)
 
 
-@pytest.fixture(scope="session")
-def new_database():
-    """`new_database()`: an empty catalog, of the kind that the tests are run with."""
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def make_catalog(request):
+    """`make_catalog(list of run mappings)`: a catalog with these runs, in each kind of database; see `Filled`."""
     with tempfile.TemporaryDirectory() as folder:
-        made = []
-
-        def make():
-            made.append(SqliteDatabase(f"{folder}/{len(made)}.sqlite"))
-            return made[-1]
-
-        yield make
-        for database in made:
-            database.close()
-
-
-@pytest.fixture(scope="session")
-def make_catalog(new_database):
-    """`make_catalog(list of run mappings)`: a catalog with these runs; see `Filled`."""
-    return Filled(new_database())
+        if request.param == "sqlite":
+            database = SqliteDatabase(f"{folder}/catalog.sqlite")
+        else:
+            address = request.getfixturevalue("postgres_address")
+            database = PostgresDatabase(address, f"search_{os.getpid()}")
+        yield Filled(database)
+        database.close()
 
 
 @pytest.fixture
 def query_plan(make_catalog):
     """`query_plan(statement)`: how SQLite finds the rows, step by step."""
+    if not isinstance(make_catalog.database, SqliteDatabase):
+        pytest.skip("the steps are those of SQLite")
     raw = sqlite3.connect(make_catalog.database.address)
     yield lambda statement: [
         row[3]
