@@ -26,17 +26,19 @@ def differing_runs(session: Session) -> list[str]:
     Runs that are being recorded are left out: they change between one look and the next.
     """
     store = in_files(session.store, "comparing catalogs")
-    with TemporaryDirectory(prefix="runlore-") as folder:
-        with closing(Catalog(store, SqliteDatabase(os.path.join(folder, "catalog.sqlite")))) as fresh:
-            fresh.refresh()
-            session.refresh()
-            uids = sorted({*_uids(fresh), *_uids(session.index)})
-            differing = []
-            for start in range(0, len(uids), _AT_ONCE):
-                some = uids[start : start + _AT_ONCE]
-                known, anew = _answers(session.index, some), _answers(fresh, some)
-                differing += [uid for uid in some if known.get(uid) != anew.get(uid)]
-            is_open = {run.uid for index in (session.index, fresh) for run in index.runs(differing) if run.is_open}
+    with (
+        TemporaryDirectory(prefix="runlore-") as folder,
+        closing(Catalog(store, SqliteDatabase(os.path.join(folder, "catalog.sqlite")))) as fresh,
+    ):
+        fresh.refresh()
+        session.refresh()
+        uids = sorted({*_uids(fresh), *_uids(session.index)})
+        differing = []
+        for start in range(0, len(uids), _AT_ONCE):
+            some = uids[start : start + _AT_ONCE]
+            known, anew = _answers(session.index, some), _answers(fresh, some)
+            differing += [uid for uid in some if known.get(uid) != anew.get(uid)]
+        is_open = {run.uid for index in (session.index, fresh) for run in index.runs(differing) if run.is_open}
     return [uid for uid in differing if uid not in is_open]
 
 
