@@ -222,7 +222,7 @@ def test_the_registry(store, uids, tmp_path):
     assert registry.delete(model).deleted
     assert [card.uid for card in registry.list_cards(kind="model", store=store)] == [second.uid]
     assert data.artifact("rows.txt").read_bytes() == b"1,2"
-    assert os.listdir(os.path.dirname(data.download(tmp_path)[0])) == ["rows.txt"]
+    assert os.listdir(os.path.dirname(data.download(tmp_path / "out")[0])) == ["rows.txt"]
 
 
 @pytest.mark.parametrize("run", ["iris#9", "0123456789", "x#1"])

@@ -88,7 +88,7 @@ class Experiment:
         if wanted is None:
             return session.page(None, _OLDEST_FIRST, experiment=mine, last=True).runs
         numbers, references = _selected(wanted, self.path)
-        uids = {record.uid for record in session.index.each(references, facts=False)}
+        uids = {record.uid for record in session.index.each(references, facts=False)} if references else set()
         parts = [In(Attribute("number"), tuple(sorted(numbers)))] if numbers else []
         parts += [In(Attribute("uid"), tuple(sorted(uids)))] if uids else []
         query = Or(tuple(parts)) if len(wanted) <= _MOST_NAMED else None
