@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.reader.counting import CountingStore
@@ -14,6 +15,9 @@ from runlore import registry
 from runlore.reader.session import Session
 from runlore.store import open_store
 from runlore.testing import MemoryStore
+
+if TYPE_CHECKING:
+    from collections import Counter
 
 RUNS = 12
 
@@ -161,6 +165,8 @@ def test_walking_through_runs_costs_the_same_however_many_there_are(tmp_path, st
         store = open_store(tmp_path / name, create=True)
         for number in range(count):
             make_run(store, params={f"p{key}": number for key in range(5)}, metrics={"loss": [1.0]})
+        for directory in (store.runs_root, os.path.join(store.runs_root, "iris")):
+            os.utime(directory, (1e9, 1e9))  # not so young that it has to be looked at again
         session = Session(store).refresh()
         iris = runlore.experiment("iris", store=store)
         statements.clear()
