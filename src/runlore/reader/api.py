@@ -92,8 +92,7 @@ def runs(
     """
     from runlore.reader.tables import run_frame
 
-    page = Session(store).refresh().page(query, order_by, limit, experiment=experiment, facts=True, last=True)
-    return run_frame(page.runs)
+    return run_frame(Session(store).refresh().all_pages(query, order_by, limit, experiment=experiment))
 
 
 def get_run(uid: str, *, store: StoreLike | None = None) -> RunView:

@@ -121,11 +121,16 @@ def values(cells: Sequence[Any]) -> Any:
         return numbers(cells)
     if kinds == {bool}:
         return np.array(cells, dtype=bool) if complete else _flags(cells)
-    if kinds == {int} and all(value is None or -(1 << 63) <= value < 1 << 63 for value in cells):
+    if kinds == {int} and _are_within(cells, -(1 << 63), (1 << 63) - 1, complete=complete):
         return integers(cells)
     if kinds == {int, float} and all(value is None or type(value) is float or abs(value) <= EXACT for value in cells):
         return numbers(cells)
     return objects(cells)
+
+
+def _are_within(cells: Sequence[int | None], low: int, high: int, *, complete: bool) -> bool:
+    known: Any = cells if complete else [cell for cell in cells if cell is not None]
+    return bool(low <= min(known) and max(known) <= high)
 
 
 def _flags(cells: Sequence[bool | None]) -> Any:
