@@ -277,9 +277,7 @@ class _Index:
         self._repository = repository
         self._directory: str | None = None
         self.variables: dict[str, str] = {}
-        self._paths = [
-            path for letter, path in hidden if not (is_sparse and letter == "S" and self._is_absent(path))
-        ]
+        self._paths = [path for letter, path in hidden if not (is_sparse and letter == "S" and self._is_absent(path))]
         self.sparse = len(self._paths) < len(hidden)
 
     def _is_absent(self, path: str) -> bool:

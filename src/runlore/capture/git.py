@@ -148,7 +148,9 @@ class GitCapture:
     def _store_patch(self, finding: Finding) -> dict[str, Any]:
         if finding.cleaned is None:
             if finding.cut:
-                sys.stderr.write(f"runlore: the git diff was cut: {finding.cut}. Its beginning was kept as {DIFF_NAME}\n")
+                sys.stderr.write(
+                    f"runlore: the git diff was cut: {finding.cut}. Its beginning was kept as {DIFF_NAME}\n"
+                )
             text = finding.patch.decode("utf-8", "surrogateescape")
             finding.cleaned = secrets.redact_lines(text).encode("utf-8", "surrogateescape")
         about = {"truncated": finding.cut is not None, "redacted": finding.cleaned != finding.patch}

@@ -195,4 +195,6 @@ def memory_metrics(machine: dict[str, int], group: Memory | None) -> dict[str, f
         }
     unavailable = memory["total_bytes"] - memory["available_bytes"]
     percent = 100.0 * (unavailable if memory is machine else memory["used_bytes"]) / memory["total_bytes"]
-    return {f"system/memory_{name}": float(value) for name, value in memory.items()} | {"system/memory_percent": percent}
+    return {f"system/memory_{name}": float(value) for name, value in memory.items()} | {
+        "system/memory_percent": percent
+    }
