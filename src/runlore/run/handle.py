@@ -72,9 +72,37 @@ class Run(ArtifactMethods, MediaMethods):
         self._status = model.RUNNING
         self._extra: dict[str, Any] = {}
         self._captures: Any = None
+        self._origin = ""
+        """The journal of the process that this handle was copied from, if it was."""
         if type(self).log_metric is Run.log_metric:
             # One Python call a point: the bound method of the recorder is the method of the run.
             self.__dict__["log_metric"] = recorder.scalar
+
+    def __copy__(self) -> Run:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Run:
+        return self
+
+    def __reduce__(self) -> tuple[Any, tuple[type[Run], dict[str, Any]]]:
+        """As what names the run: in another process this becomes a handle that joins it; see `runlore.run.copies`."""
+        from runlore.run.copies import restore
+
+        about = {
+            "store": self.store, "uid": self.uid, "number": self.number or None, "experiment": self.experiment,
+            "path": self.path, "name": self.name, "params": self.params, "columns": self._extra,
+            "status": self._status, "ended": self._ended, "origin": self._origin or self._journal.path,
+        }  # fmt: skip
+        return restore, (type(self), about)
+
+    def _adopt(self, about: Mapping[str, Any], *, over: bool) -> None:
+        """Be what `__reduce__` told of: a handle in another process, or at a later time."""
+        self.params, self._status, self._origin = dict(about["params"]), about["status"], about["origin"]
+        if about["columns"]:
+            self.log_extra(**about["columns"])
+        if over:
+            self._ended = True
+            self._journal.close()
 
     def __repr__(self) -> str:
         return f"<Run {self.experiment}#{self.number} {self.status} uid={self.uid}>"
