@@ -24,6 +24,8 @@
 
 Each is also the standard error that a caller would expect, so `except ValueError` works.
 A message says what happened, the offending value, what was kept, and what to do next.
+
+`NothingMatches` is a warning: what a query names may be recorded later.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ __all__ = [
     "NoActiveRun",
     "NotFound",
     "NotStored",
+    "NothingMatches",
     "QuerySyntaxError",
     "QueryTimeout",
     "ReadOnlyStore",
@@ -116,9 +119,10 @@ class QuerySyntaxError(InvalidArgument):
         query: the text as it was given.
         column: 1-based column at which reading stopped.
         expected: what could have stood there, in words.
+        word: the word that names no field, where that is the reason.
     """
 
-    def __init__(self, message: str, *, query: str, column: int, expected: str = "") -> None:
+    def __init__(self, message: str, *, query: str, column: int, expected: str = "", word: str = "") -> None:
         begin = max(0, column - 60)
         shown = "".join(c if c.isprintable() else " " for c in query[begin : begin + 100])
         text = f"{message}\n  {shown}\n  {' ' * (column - 1 - begin)}^"
@@ -126,6 +130,7 @@ class QuerySyntaxError(InvalidArgument):
         self.query = query
         self.column = column
         self.expected = expected
+        self.word = word
 
 
 class QueryTimeout(RunloreError, TimeoutError):
@@ -159,3 +164,7 @@ class MissingDependency(RunloreError, ImportError):
         super().__init__(f"{purpose} needs {package}, which is not installed. Type: pip install 'runlore[{extra}]'")
         self.package = package
         self.extra = extra
+
+
+class NothingMatches(UserWarning):
+    """A query, an order or a pattern names something that no run of the store has: mistyped, or not yet recorded."""

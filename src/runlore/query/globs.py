@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 MAX_EXPERIMENTS = 1_000
 """Names and globs in one list."""
 
-_SPECIAL = frozenset("*?[")
+SPECIAL = frozenset("*?[")
+"""What makes a name a glob."""
 
 
 def experiment_condition(experiment: str | Sequence[str], functions: QueryFunctions) -> sa.ColumnElement[bool]:
@@ -43,8 +44,8 @@ def experiment_condition(experiment: str | Sequence[str], functions: QueryFuncti
         check_text(name)
         if len(name) > MAX_NAME_LENGTH:
             raise InvalidArgument(f"experiment={name[:40]!r}…: {len(name):,} characters; at most {MAX_NAME_LENGTH:,}")
-    names = sorted({name for name in given if not _SPECIAL & set(name)})
-    globs = sorted({name for name in given if _SPECIAL & set(name)})
+    names = sorted({name for name in given if not SPECIAL & set(name)})
+    globs = sorted({name for name in given if SPECIAL & set(name)})
     if len(globs) > 100:
         raise InvalidArgument(f"experiment: {len(globs)} globs; at most 100 are possible")
     alternatives = [_glob_condition(glob, functions) for glob in globs]
@@ -93,7 +94,7 @@ def _glob_condition(glob: str, functions: QueryFunctions) -> sa.ColumnElement[bo
 
 def _literal_prefix(glob: str) -> str:
     """What every match begins with, up to and with its last `/`."""
-    special = min(index for index, character in enumerate(glob) if character in _SPECIAL)
+    special = min(index for index, character in enumerate(glob) if character in SPECIAL)
     return glob[: glob.rfind("/", 0, special) + 1]
 
 

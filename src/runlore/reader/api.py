@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
@@ -10,6 +9,8 @@ from sqlalchemy import func, select
 from runlore.catalog import schema
 from runlore.errors import ExperimentNotFound, WrongType
 from runlore.names import check_path_name
+from runlore.query.hints import similar
+from runlore.reader.asking import find_runs
 from runlore.reader.experiment_view import Experiment
 from runlore.reader.run_view import RunView
 from runlore.reader.session import Session
@@ -42,12 +43,16 @@ def experiment(path: str, *, store: str | os.PathLike[str] | DirectoryStore | No
         1
     """
     check_path_name(path, "path")
-    session = Session(store).refresh()
+    return find_experiment(Session(store).refresh(), path)
+
+
+def find_experiment(session: Session, path: str) -> Experiment:
+    """As `experiment`, in a session that is open."""
     table = schema.runs
     with session.catalog.connect() as connection:
         if connection.execute(select(table.c.id).where(table.c.experiment == path).limit(1)).first() is None:
             names = [row[0] for row in connection.execute(select(table.c.experiment).distinct())]
-            close = difflib.get_close_matches(path, names, 3)
+            close = similar(path, names)
             hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "`runlore ls` lists what is there"
             raise ExperimentNotFound(f"no experiment {path!r} in the store {session.store.root!r}; {hint}")
     return Experiment(session, path)
@@ -89,6 +94,9 @@ def runs(
         limit: at most so many.
         store: as for `runlore.start`.
 
+    Warns:
+        NothingMatches: no run is found, or the order is in vain, for a name that no run of the store has.
+
     Example:
         >>> import runlore
         >>> with runlore.start("vision/cifar10") as run:
@@ -97,8 +105,9 @@ def runs(
         1
     """
     session = Session(store).refresh()
-    page = session.page(query, order_by, limit, experiment=experiment, last=True)
-    return run_frame(session, [key.id for key in page.runs])
+    found = find_runs(session, query, order_by, limit, experiment=experiment, last=True)
+    found.warn()
+    return run_frame(session, [key.id for key in found.page.runs])
 
 
 def get_run(uid: str, *, store: str | os.PathLike[str] | DirectoryStore | None = None) -> RunView:

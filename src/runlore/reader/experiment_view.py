@@ -11,6 +11,7 @@ from runlore import model
 from runlore.catalog import schema
 from runlore.errors import InvalidArgument, RunNotFound
 from runlore.reader import events as records
+from runlore.reader.asking import find_runs
 from runlore.reader.run_view import RunView
 from runlore.reader.tables import is_system, run_frame
 
@@ -128,10 +129,12 @@ class Experiment:
 
         data = self.data(event=model.METRIC)
         values = pd.to_numeric(data["value"], errors="coerce")
+        places: dict[str, int] = {}  # by number: pandas cannot group by every text that is a key
+        groups = values.groupby([places.setdefault(key, len(places)) for key in data["key"].tolist()])
         rows = [
-            {"event": model.METRIC, "key": key, **values[group.index].describe().to_dict()}
-            for key, group in data.groupby("key", sort=True)
-            if not is_system(str(key))
+            {"event": model.METRIC, "key": key, **groups.get_group(places[key]).describe().to_dict()}
+            for key in sorted(places)
+            if not is_system(key)
         ]
         spans = [(row["ended_ns"] - row["started_ns"]) / 1e9 for row in self._rows() if row["ended_ns"] is not None]
         rows.append({"event": "run", "key": "duration_s", **pd.Series(spans, dtype="float64").describe().to_dict()})
@@ -148,9 +151,13 @@ class Experiment:
 
         Raises:
             QuerySyntaxError: the query cannot be understood; the message points at the column.
+
+        Warns:
+            NothingMatches: no run is found, or the order is in vain, for a name that no run of the store has.
         """
-        page = self._session.refresh().page(query, order_by, limit, experiment=[_literal(self.path)])
-        return run_frame(self._session, [key.id for key in page.runs])
+        found = find_runs(self._session.refresh(), query, order_by, limit, experiment=[_literal(self.path)])
+        found.warn()
+        return run_frame(self._session, [key.id for key in found.page.runs])
 
     def metric(self, key: str, runs: Any = None) -> pd.DataFrame:
         """The points of a metric, of several runs: columns run, step, value, dt, in time order.

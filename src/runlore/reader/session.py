@@ -13,6 +13,7 @@ from runlore.catalog import Catalog, open_catalog, schema
 from runlore.errors import RunNotFound
 from runlore.names import is_uid
 from runlore.query import SqliteFunctions, fetch_page
+from runlore.reader.plain import load_json
 from runlore.store import DirectoryStore, open_store
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def as_parameter(ids: Sequence[int]) -> dict[str, str]:
 
 def json_or_none(text: str | None) -> Any:
     """The value of a JSON column."""
-    return None if text is None else json.loads(text)
+    return None if text is None else load_json(text)
 
 
 def nan_if_none(value: float | None) -> float:
