@@ -221,7 +221,7 @@ def sealing(store, results, points, rounds, jitter_s, *, one_by_one=False):
 
     from runlore.store import open_store
     from runlore.store.content import read_points
-    from runlore.store.seal import seal_run
+    from runlore.store.sealed.sealing import seal_run
 
     rng = np.random.default_rng(0)
     keys = [f"key{index}" for index in range(100)]

@@ -19,7 +19,8 @@ import time
 import sqlalchemy as sa
 
 from runlore.catalog import schema
-from runlore.query import SqliteFunctions, fetch_page, parse
+from runlore.catalog.search import SqliteFunctions, fetch_page
+from runlore.query import parse
 
 METRICS = 20
 REPEATS = 15

@@ -20,7 +20,7 @@ from runlore.journal import open_journal
 from runlore.model import START, new_uid
 from runlore.store import open_store
 from runlore.store.content import read_points
-from runlore.store.seal import seal_run
+from runlore.store.sealed.sealing import seal_run
 
 
 def record(directory: str, uid: str, points: int, keys: int, *, rows: bool) -> None:

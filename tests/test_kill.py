@@ -20,7 +20,7 @@ import pytest
 
 import runlore
 from runlore.store import open_store
-from runlore.store.seal import seal_run
+from runlore.store.sealed.sealing import seal_run
 
 WRITERS = 4
 WRITER = '''

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from import_graph import (
+    LAYERS,
     SOURCE,
     Tree,
+    documented_layers,
     eager_libraries,
     homeless_libraries,
     imitated_imports,
@@ -41,8 +43,29 @@ def test_dialects_server_integrations_and_importers_never_import_one_another(tre
     assert neighbour_violations(tree) == []
 
 
-def test_there_are_no_import_cycles(tree):
-    assert import_cycles(tree) == []
+KNOWN_CYCLES = [
+    {f"runlore.{name}" for name in names.split()}
+    for names in (
+        "capture capture.code capture.console capture.environment capture.git capture.hardware",
+        "dialects.opsml._registry dialects.opsml._run_card",
+        "journal.decode journal.frames journal.records",
+        "journal.writer journal.written",
+        "media._arrays media._torch",
+        "media._hash_pandas media._hash_values",
+        "run.handle run.starting",
+    )
+]
+"""Modules that still reach each other by deferred imports. This list only ever shrinks."""
+
+
+def test_there_are_no_import_cycles_but_those_known(tree):
+    assert [cycle for cycle in import_cycles(tree) if not any(known.issuperset(cycle) for known in KNOWN_CYCLES)] == []
+
+
+def test_the_documented_table_of_layers_is_the_one_enforced(tree):
+    documented = documented_layers((SOURCE.parents[1] / "docs/explanation/architecture.md").read_text("utf-8"))
+    rooms = {module.split(".")[1] for module in tree.modules if "." in module and not module.startswith("runlore._")}
+    assert documented == {room: LAYERS[room] for room in rooms}
 
 
 def test_no_imitated_library_is_imported(tree):
@@ -139,14 +162,19 @@ def test_a_private_module_of_a_family_may_be_shared(tmp_path):
     assert neighbour_violations(tree) == []
 
 
-def test_a_cycle_is_found_and_a_lazy_import_breaks_it(tmp_path):
-    files = {"store__a": "from runlore.store import b", "store__b": "from runlore.store.c import x"}
-    (tmp_path / "one").mkdir()
-    (tmp_path / "two").mkdir()
-    tree = make_tree(tmp_path / "one", **files, store__c="import runlore.store.a")
-    assert import_cycles(tree) == [["runlore.store.a", "runlore.store.b", "runlore.store.c"]]
-    tree = make_tree(tmp_path / "two", **files, store__c="def f():\n    import runlore.store.a")
-    assert import_cycles(tree) == []
+@pytest.mark.parametrize(
+    ("text", "is_cycle"),
+    [
+        ("import runlore.store.a", True),
+        ("def f():\n    import runlore.store.a", True),
+        ("from importlib import import_module\ndef f():\n    import_module('runlore.store.a')", True),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import runlore.store.a", False),
+    ],
+)
+def test_a_cycle_is_found_unless_it_is_one_of_types(tmp_path, text, is_cycle):
+    files = {"store__a": "from runlore.store import b", "store__b": "def f():\n    from runlore.store.c import x"}
+    tree = make_tree(tmp_path, **files, store__c=text)
+    assert import_cycles(tree) == ([["runlore.store.a", "runlore.store.b", "runlore.store.c"]] if is_cycle else [])
 
 
 def test_an_imitated_library_is_found(tmp_path):
@@ -166,7 +194,7 @@ def test_a_library_with_two_homes_or_a_public_one_is_found(tmp_path):
 
 def test_a_library_outside_its_named_home_is_found(tmp_path):
     tree = make_tree(tmp_path, store__layout="import sqlalchemy", catalog__schema="import sqlalchemy")
-    homes = "runlore.catalog, runlore.query, runlore.reader, runlore.registry"
+    homes = "runlore.catalog, runlore.reader, runlore.registry"
     assert homeless_libraries(tree) == [f"runlore.store.layout imports sqlalchemy, which lives in {homes}"]
 
 

@@ -19,7 +19,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 import runlore
 from runlore.catalog import open_catalog
 from runlore.store import open_store
-from runlore.store.seal import seal_run
+from runlore.store.sealed.sealing import seal_run
 
 keys = st.sampled_from(["loss", "train/acc", "größe", "a b", "`tick`"])
 values = st.floats(allow_nan=True, allow_infinity=True)

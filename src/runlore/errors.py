@@ -145,6 +145,10 @@ class NotStored(RunloreError, OSError):
     """Something that had to be kept could not be: the disk is full, or a quota is used up."""
 
 
+class NotReachable(RunloreError, ConnectionError):
+    """A server does not answer, or answers what cannot be understood. What was recorded is kept where it was."""
+
+
 class UnsupportedFormat(RunloreError, RuntimeError):
     """The bytes were written by a newer version of Runlore."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 import math
 import multiprocessing
 import os
@@ -13,18 +11,13 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import runlore
 from runlore.catalog import open_catalog
 from runlore.catalog.catalog import Catalog
-from runlore.catalog.summary import RunSummary, summarise_points
 from runlore.errors import UnsupportedFormat
 from runlore.journal import liveness
-from runlore.journal.decode import Points
 from runlore.store import open_store
 
 
@@ -210,73 +203,6 @@ def test_integers_beyond_a_floats_precision_are_kept(store):
     with runlore.start("e", params={"big": 2**70 + 1, "huge": 10**400}) as run:
         pass
     assert runlore.get_run(run.uid).params == {"big": 2**70 + 1, "huge": 10**400}
-
-
-finite_or_not = st.floats(allow_nan=True)
-point = st.tuples(st.integers(0, 2), st.none() | st.integers(-3, 3), st.integers(0, 5), finite_or_not)
-
-
-def as_points(rows):
-    return Points(
-        np.array([row[0] for row in rows], dtype="u4"),
-        np.array([math.nan if row[1] is None else row[1] for row in rows], dtype="f8"),
-        np.array([row[2] for row in rows], dtype="i8"),
-        np.array([row[3] for row in rows], dtype="f8"),
-        np.arange(len(rows), dtype="i8"),
-    )
-
-
-@settings(deadline=None)
-@given(st.lists(point, min_size=1, max_size=30))
-def test_a_summary_is_what_a_plain_loop_finds(rows):
-    found = summarise_points(as_points(rows), {0: "a", 1: "b", 2: "c"})
-    for number, name in enumerate("abc"):
-        mine = [row for row in rows if row[0] == number]
-        assert (name in found) == bool(mine)
-        if not mine:
-            continue
-        order = sorted(range(len(mine)), key=lambda i: (-math.inf if mine[i][1] is None else mine[i][1], mine[i][2], i))
-        good = [row[3] for row in mine if not math.isnan(row[3])]
-        summary = found[name]
-        assert summary.points == len(mine)
-        assert summary.finite == len(good)
-        np.testing.assert_array_equal(summary.first, mine[order[0]][3])
-        np.testing.assert_array_equal(summary.last, mine[order[-1]][3])
-        assert summary.last_step == mine[order[-1]][1]
-        np.testing.assert_array_equal(summary.min, min(good, default=math.nan))
-        np.testing.assert_array_equal(summary.max, max(good, default=math.nan))
-
-
-@settings(deadline=None)
-@given(st.lists(st.lists(point, max_size=8), min_size=1, max_size=5), st.randoms(use_true_random=False))
-def test_pieces_in_any_order_make_the_same_summary(pieces, random):
-    # Distinct times, so that "latest" is unambiguous whatever the order.
-    clock = itertools.count(1)
-    numbered = [
-        [(key, step, next(clock), 1.0 if math.isinf(value) else value) for key, step, _, value in piece]
-        for piece in pieces
-    ]
-    names = {0: "a", 1: "b", 2: "c"}
-    whole, parts = RunSummary(), RunSummary()
-    whole.add_points(as_points([row for piece in numbered for row in piece]), names)
-    random.shuffle(numbered)
-    for piece in numbered:
-        parts.add_points(as_points(piece), names)
-    assert set(whole.metrics) == set(parts.metrics)
-    for key, expected in whole.metrics.items():
-        got = parts.metrics[key]
-        np.testing.assert_allclose(got.sum, expected.sum, rtol=1e-9)
-        np.testing.assert_equal(
-            [got.points, got.finite, got.min, got.max, *got[7:]],
-            [expected.points, expected.finite, expected.min, expected.max, *expected[7:]],
-        )
-
-
-def test_a_summary_survives_json(store):
-    summary = RunSummary()
-    summary.add_points(as_points([(0, None, 1, math.nan), (0, 2, 2, math.inf)]), {0: "a"})
-    copy = RunSummary.load(json.loads(json.dumps(summary.dump())))
-    np.testing.assert_equal(list(copy.metrics["a"]), list(summary.metrics["a"]))
 
 
 def test_the_sign_of_zero_is_kept(store):

@@ -11,7 +11,7 @@ import pytest
 
 import runlore
 from runlore.store import claims, open_store
-from runlore.store.seal import seal_store
+from runlore.store.sealed.sealing import seal_store
 
 
 def test_another_store_is_merged(cli, runs, tmp_path):

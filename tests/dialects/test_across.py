@@ -18,7 +18,8 @@ import runlore
 from runlore import dialects
 from runlore.dialects import omegaml, opsml, polyaxon
 from runlore.dialects.luml.experiments.tracker import ExperimentTracker
-from runlore.store import open_store, seal
+from runlore.store import open_store
+from runlore.store.sealed.sealing import seal_run
 
 NAN, INF = math.nan, math.inf
 EXPERIMENT = "across/matrix"
@@ -424,7 +425,7 @@ def test_sealed_runs_read_the_same(recorded, reader):
     runs = [run for run in recorded.values() if run.end == "succeeded"]
     for run in runs:
         view = runlore.get_run(run.uid)
-        seal.seal_run(open_store(), view.directory)
+        seal_run(open_store(), view.directory)
         check(run, reader)
 
 

@@ -11,7 +11,7 @@ import runlore
 from runlore.errors import InvalidArgument
 from runlore.housekeeping import examine, export_archive, import_archive
 from runlore.store import open_store
-from runlore.store.seal import seal_store
+from runlore.store.sealed.sealing import seal_store
 
 
 class Pipe(io.RawIOBase):

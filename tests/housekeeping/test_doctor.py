@@ -16,7 +16,7 @@ from runlore.catalog import schema
 from runlore.errors import DamagedFile
 from runlore.housekeeping import examine
 from runlore.store import claims, open_store
-from runlore.store.seal import seal_store
+from runlore.store.sealed.sealing import seal_store
 
 
 def problems(root: str, **options) -> list[tuple[str, bool]]:

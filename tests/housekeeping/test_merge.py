@@ -12,7 +12,7 @@ import runlore
 from runlore.errors import InvalidArgument, StoreNotFound
 from runlore.housekeeping import collect, examine, keep_best, merge
 from runlore.store import open_store
-from runlore.store.seal import seal_store
+from runlore.store.sealed.sealing import seal_store
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def make_catalog():
 @pytest.fixture(scope="session")
 def find(make_catalog):
     """`find(runs, query, **options)`: indices of the runs that the query finds, in order."""
-    from runlore.query import SqliteFunctions, fetch_page
+    from runlore.catalog.search import SqliteFunctions, fetch_page
 
     def finder(runs, query, order_by="number", **options):
         def value_at(uid, key, step):

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runlore.catalog.search import fetch_page
 from runlore.errors import InvalidArgument, WrongType
-from runlore.query import cursor, fetch_page
+from runlore.query import cursor
 from runlore.query.cursor import Position, decode, encode, fingerprint
 
 UID = "0190000000007000800000000000000a"

@@ -7,23 +7,9 @@ import math
 
 import pytest
 
+from runlore.catalog.search import compile_filter
 from runlore.errors import InvalidArgument
-from runlore.query import (
-    And,
-    Attribute,
-    Clock,
-    Compare,
-    In,
-    Like,
-    Metric,
-    MetricAt,
-    Not,
-    Or,
-    Param,
-    Tag,
-    compile_filter,
-    parse,
-)
+from runlore.query import And, Attribute, Clock, Compare, In, Like, Metric, MetricAt, Not, Or, Param, Tag, parse
 
 S = 10**9
 NOW = 1_800_000_000 * S

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runlore.query import SqliteFunctions, fetch_page, select_runs
-from runlore.query.front import fetch_front
-from runlore.query.select import make_selection
+from runlore.catalog.search import SqliteFunctions, fetch_page, select_runs
+from runlore.catalog.search.front import fetch_front
+from runlore.catalog.search.selection import make_selection
 
 S = 10**9
 VALUES = st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, 2.0, 3.5])

@@ -8,24 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from runlore.catalog import schema
+from runlore.catalog.search import SqliteFunctions, compile_filter, fetch_page, select_runs
 from runlore.errors import InvalidArgument, QueryTimeout, RunloreError
-from runlore.query import (
-    And,
-    Attribute,
-    Compare,
-    In,
-    Like,
-    Matches,
-    Metric,
-    Not,
-    Or,
-    Param,
-    SqliteFunctions,
-    Tag,
-    compile_filter,
-    fetch_page,
-    select_runs,
-)
+from runlore.query import And, Attribute, Compare, In, Like, Matches, Metric, Not, Or, Param, Tag
 from runlore.query.expression import MAX_DEPTH, MAX_TERMS, MAX_VALUES, check_limits
 from runlore.query.regex import compile_pattern
 

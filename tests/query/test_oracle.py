@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runlore.catalog.search import SqliteFunctions, fetch_page
 from runlore.query import (
     And,
     Attribute,
@@ -27,10 +28,8 @@ from runlore.query import (
     Or,
     OrderKey,
     Param,
-    SqliteFunctions,
     Tag,
     Tags,
-    fetch_page,
 )
 
 NAN, INF = math.nan, math.inf

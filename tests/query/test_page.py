@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runlore.catalog import schema
+from runlore.catalog.search import fetch_page, iterate_pages
+from runlore.catalog.search.page import MAX_LIVE
 from runlore.errors import InvalidArgument, WrongType
-from runlore.query import Clock, fetch_page, iterate_pages
-from runlore.query.page import MAX_LIVE
+from runlore.query import Clock
 
 S = 10**9
 

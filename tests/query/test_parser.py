@@ -34,7 +34,7 @@ from runlore.query import (
     parse_order,
 )
 from runlore.query.expression import MAX_DEPTH, MAX_TERMS, check_limits
-from runlore.query.parser import MAX_LENGTH
+from runlore.query.grammar import MAX_LENGTH
 
 STATUS = Attribute("status")
 A, B, C = (Compare(STATUS, "=", letter) for letter in "abc")

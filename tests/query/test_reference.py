@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from runlore.query import ATTRIBUTES, attribute, compile_filter, parse
+from runlore.catalog.search import compile_filter
+from runlore.catalog.search.functions import SqliteFunctions
+from runlore.catalog.search.page import DEFAULT_TIME_LIMIT_S, MAX_LIVE
+from runlore.query import ATTRIBUTES, attribute, parse
 from runlore.query.checks import MAX_TIMES
 from runlore.query.expression import MAX_DEPTH, MAX_TERMS, MAX_VALUES
-from runlore.query.functions import SqliteFunctions
-from runlore.query.order import MAX_KEYS
-from runlore.query.page import DEFAULT_TIME_LIMIT_S, MAX_LIVE
-from runlore.query.parser import MAX_LENGTH
+from runlore.query.grammar import MAX_LENGTH
+from runlore.query.ordering import MAX_KEYS
 from runlore.query.regex import MAX_PATTERN_LENGTH
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql, sqlite
 
+from runlore.catalog.search import SqliteFunctions, fetch_page, select_runs
 from runlore.errors import InvalidArgument, QuerySyntaxError
 from runlore.query import (
     And,
@@ -27,11 +28,8 @@ from runlore.query import (
     Or,
     OrderKey,
     Param,
-    SqliteFunctions,
     Tag,
     Tags,
-    fetch_page,
-    select_runs,
 )
 
 HOSTILE = st.one_of(

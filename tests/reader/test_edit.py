@@ -8,7 +8,7 @@ import pytest
 import runlore
 from runlore.errors import WrongType
 from runlore.store import open_store
-from runlore.store.seal import seal_store
+from runlore.store.sealed.sealing import seal_store
 
 
 @pytest.fixture

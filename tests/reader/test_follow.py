@@ -5,7 +5,7 @@ import threading
 import runlore
 from runlore.reader.follow import EventFollower
 from runlore.store import open_store
-from runlore.store.seal import seal_store
+from runlore.store.sealed.sealing import seal_store
 
 
 def test_every_event_comes_once_from_every_writer_and_across_sealing(tmp_path, monkeypatch):

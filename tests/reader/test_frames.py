@@ -12,7 +12,7 @@ import pytest
 import runlore
 from runlore.errors import ExperimentNotFound, InvalidArgument, NotFound, RunNotFound, StoreNotFound
 from runlore.store import open_store
-from runlore.store.seal import seal_run
+from runlore.store.sealed.sealing import seal_run
 
 COLUMNS = ["experiment", "run", "step", "event", "key", "value", "dt", "node", "userid"]
 

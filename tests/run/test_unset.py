@@ -9,7 +9,7 @@ import pytest
 import runlore
 from runlore.errors import InvalidName, RunEnded, WrongType
 from runlore.store import open_store
-from runlore.store.seal import seal_run
+from runlore.store.sealed.sealing import seal_run
 
 
 @pytest.fixture

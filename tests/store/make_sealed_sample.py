@@ -18,12 +18,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from store_truth import new_journal, new_run
 
-from runlore.catalog.summary import RunSummary
 from runlore.model import START, STOP
 from runlore.store import open_store
 from runlore.store.content import read_events, read_points
-from runlore.store.seal import seal_run
-from runlore.store.sealed import read_summary
+from runlore.store.sealed.files import read_summary
+from runlore.store.sealed.sealing import seal_run
+from runlore.store.summary import RunSummary
 
 
 def record(directory: str, shift: int) -> None:

@@ -1,10 +1,12 @@
-"""A program that seals copies of a run, and at each step that touches a file does something about it.
+"""A program that gives copies of a run new sealed files, and at each step that touches a file does something about it.
 
-    python sealing_steps.py STORE RUN DIRECTORY [kill | fail | read | seal]
+    python sealing_steps.py STORE RUN DIRECTORY [kill | fail | read | seal] [seal | adopt | combine] OTHER
 
 `kill`: dies at that step. `fail`: that step fails, the disk being full. `read`: reads the run in between. `seal`: reads
-the run, and seals it at that step of the reading. The copies are left in DIRECTORY, named after the step. Each copy is
-handled by a forked child. The last line of the output is the number of steps; any fault ends the program.
+the run, and seals it at that step of the reading. The new files are made by sealing, by adopting those of OTHER, which
+is another copy of the run, or by combining both. The copies are left in DIRECTORY, named after the step; `warm` is one
+that nothing was done about. Each copy is handled by a forked child. The last line of the output is the number of steps;
+any fault ends the program.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import shutil
 import signal
 import sys
 import traceback
+from contextlib import closing
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -23,10 +26,11 @@ import numpy as np  # noqa: F401 - imported before the forks
 import pyarrow.parquet  # noqa: F401 - as above
 from store_truth import truth
 
-import runlore.catalog.summary
-import runlore.store.seal  # noqa: F401 - as above
 from runlore.store import open_store
-from runlore.store.seal import seal_run
+from runlore.store.seal_lock import sealing
+from runlore.store.sealed.combining import adopt_sealed, combine_sealed
+from runlore.store.sealed.files import open_sealed
+from runlore.store.sealed.sealing import seal_run
 
 STEPS = {"os.rename", "os.remove", "os.mkdir", "open", "os.listdir", "os.rmdir", "os.truncate"}
 
@@ -86,37 +90,51 @@ def in_child(function, expected: set[int]) -> int:
     return status
 
 
-def main(store_path: str, run: str, target: str, mode: str) -> None:
+def renew(store, directory: str, work: str, other: str) -> None:
+    """Give the run its new sealed files."""
+    if work == "seal":
+        seal_run(store, directory)
+        return
+    with sealing(directory) as lock, closing(open_sealed(other)) as theirs, closing(open_sealed(directory)) as ours:
+        if work == "adopt":
+            adopt_sealed(theirs, directory, lock)
+        else:
+            combine_sealed(
+                directory, {**dict.fromkeys(theirs.writers, theirs), **dict.fromkeys(ours.writers, ours)}, lock
+            )
+
+
+def main(store_path: str, run: str, target: str, mode: str, work: str = "seal", other: str = "") -> None:
     store = open_store(store_path)
     hook = Hook()
+    old = truth(run)
+    warm = shutil.copytree(run, os.path.join(target, "warm"))
+    renew(store, warm, work, other)
+    new = truth(warm)  # what is loaded when it is first used is loaded before the forks
 
     def handle(directory: str, step: int) -> int:
-        before = truth(directory)
         hook.directory, hook.step, hook.count = directory, step, 0
         if mode == "seal":
             hook.action = lambda: seal_run(store, directory)
             found = truth(directory)
         else:
             checks = []
-            hook.action = {"kill": die, "fail": fail, "read": lambda: checks.append(truth(directory) == before)}[mode]
+            hook.action = {"kill": die, "fail": fail, "read": lambda: checks.append(truth(directory))}[mode]
             try:
-                seal_run(store, directory)
+                renew(store, directory, work, other)
             except OSError:
                 if mode != "fail":
                     raise
                 hook.action = None
-                assert truth(directory) == before
+                assert truth(directory) in (old, new)
                 return 1
-            assert all(checks)
-            found = before
+            assert all(check in (old, new) for check in checks)
+            found = new
         hook.action = None
-        assert found == before
-        assert truth(directory) == before
+        assert found == new
+        assert truth(directory) == new
         return 0 if hook.count < step else 1
 
-    warm = shutil.copytree(run, os.path.join(target, "warm"))
-    seal_run(store, warm)
-    truth(warm)  # what is loaded when it is first used is loaded before the forks
     step = 1
     while True:
         directory = os.path.join(target, str(step))

@@ -12,9 +12,10 @@ from store_truth import new_journal, new_run, record, truth
 
 from runlore.errors import DamagedFile, RunNotFound, UnsupportedFormat
 from runlore.journal import format as fmt
-from runlore.store import journal_files, sealed
+from runlore.store import journal_files
 from runlore.store.content import journals, read_events, read_points
-from runlore.store.seal import seal_run
+from runlore.store.sealed.files import EVENTS, METRICS, read_summary
+from runlore.store.sealed.sealing import seal_run
 
 
 def test_points_and_events_of_several_writers_come_in_time_order(store):
@@ -159,20 +160,20 @@ def test_a_journal_in_many_pieces(store):
 def test_a_newer_format_is_refused_and_left_alone(store):
     directory = new_run(store)
     record(directory)
-    with patch("runlore.store.sealed_writer.VERSION", 3):
+    with patch("runlore.store.sealed.writer.VERSION", 3):
         seal_run(store, directory)
-    before = os.stat(os.path.join(directory, sealed.EVENTS))
-    for function in (read_points, read_events, journals, sealed.read_summary, lambda d: seal_run(store, d)):
+    before = os.stat(os.path.join(directory, EVENTS))
+    for function in (read_points, read_events, journals, read_summary, lambda d: seal_run(store, d)):
         with pytest.raises(UnsupportedFormat, match="version 3; this Runlore reads up to 2"):
             function(directory)
-    assert os.stat(os.path.join(directory, sealed.EVENTS)) == before
+    assert os.stat(os.path.join(directory, EVENTS)) == before
 
 
 def test_points_that_are_gone_are_said_to_be(store):
     directory = new_run(store)
     record(directory)
     seal_run(store, directory)
-    os.unlink(os.path.join(directory, sealed.METRICS))
+    os.unlink(os.path.join(directory, METRICS))
     with pytest.raises(DamagedFile, match="points of the run"):
         read_points(directory)
     assert len(read_events(directory)) == 4
@@ -183,12 +184,12 @@ def test_points_of_another_generation_are_refused(store):
     for run in (directory, other):
         record(run)
         seal_run(store, run)
-    shutil.copyfile(os.path.join(other, sealed.METRICS), os.path.join(directory, sealed.METRICS))
+    shutil.copyfile(os.path.join(other, METRICS), os.path.join(directory, METRICS))
     with pytest.raises(DamagedFile, match="generation"):
         read_points(directory)
 
 
-@pytest.mark.parametrize("name", [sealed.METRICS, sealed.EVENTS])
+@pytest.mark.parametrize("name", [METRICS, EVENTS])
 def test_a_cut_or_overwritten_sealed_file_is_said_to_be_damaged(store, name):
     directory = new_run(store)
     record(directory)
@@ -216,7 +217,7 @@ def test_a_parquet_file_of_somebody_else_is_refused(store):
     import pyarrow.parquet as pq
 
     directory = new_run(store)
-    pq.write_table(pa.table({"a": [1]}), os.path.join(directory, sealed.EVENTS))
+    pq.write_table(pa.table({"a": [1]}), os.path.join(directory, EVENTS))
     with pytest.raises(DamagedFile, match="did not write"):
         read_points(directory)
 

@@ -13,8 +13,8 @@ from store_truth import new_run, record, truth
 from runlore.journal import liveness
 from runlore.model import new_uid
 from runlore.store import seal_lock
-from runlore.store.seal import seal_run
 from runlore.store.seal_lock import NAME, sealing
+from runlore.store.sealed.sealing import seal_run
 
 HOLDER = """
 import sys

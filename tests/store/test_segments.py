@@ -17,8 +17,8 @@ from store_truth import new_journal, new_run, points_of, record, truth
 from runlore.journal import liveness
 from runlore.store import segments
 from runlore.store.content import read_events, read_points
-from runlore.store.seal import seal_run
 from runlore.store.seal_lock import sealing
+from runlore.store.sealed.sealing import seal_run
 
 
 @pytest.fixture(autouse=True)

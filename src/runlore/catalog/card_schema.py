@@ -33,7 +33,7 @@ cards = Table(
     Column("space", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("version", Text, nullable=False),
-    Column("version_key", Text, nullable=False, comment="sorts as versions do: runlore.store.versions"),
+    Column("version_key", Text, nullable=False, comment="sorts as versions do: runlore.versions"),
     Column("created_ns", BigInteger, nullable=False),
     Column("updated_ns", BigInteger, nullable=False, comment="time of the last event"),
     Column("user", Text),

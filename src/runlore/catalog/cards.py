@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, delete, func, select
 
 from runlore.catalog import card_schema as tables
 from runlore.store import cards as files
-from runlore.store.versions import Version
+from runlore.versions import Version
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -19,9 +19,10 @@ from runlore.catalog import schema
 from runlore.catalog.changes import Changes, find_changes
 from runlore.catalog.database import insert_rows
 from runlore.catalog.journals import JournalsReader, Mark
-from runlore.catalog.summary import Detail, MetricSummary, RunSummary
 from runlore.journal.decode import Context
 from runlore.model import uid_time_ns
+from runlore.store.detail import Detail
+from runlore.store.summary import MetricSummary, RunSummary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,7 +137,7 @@ def _read_run(root: str, path: str, mtime_ns: int, known: _Known | None) -> _Gai
     summary = RunSummary()
     marks: dict[str, Mark] = {}
     if sealed and replace:
-        from runlore.store.sealed import read_summary
+        from runlore.store.sealed.files import read_summary
 
         footer = read_summary(directory)
         summary = RunSummary.load(footer["summary"])

@@ -12,7 +12,7 @@ from runlore.journal.decode import CLOSED, Chunk, Context, read
 from runlore.store.directory import JOURNAL
 
 if TYPE_CHECKING:
-    from runlore.catalog.summary import RunSummary
+    from runlore.store.summary import RunSummary
 
 _PIECE_BYTES = 1 << 26
 _SMALL_BYTES = 1 << 20

@@ -76,7 +76,7 @@ runs = Table(
     Column("parent_uid", Text),
     Column("points", BigInteger, nullable=False, default=0, comment="metric points"),
     Column("lost", BigInteger, nullable=False, default=0, comment="records that could not be kept"),
-    Column("detail", Text, comment="JSON: see runlore.catalog.summary.Detail"),
+    Column("detail", Text, comment="JSON: see runlore.store.summary.Detail"),
     Column("liveness", Text, comment="how the writer was found alive or dead: lock, process, age"),
     Column("damage", Text, comment="JSON list of what could not be read; NULL when nothing"),
     Column("deleted", Integer, nullable=False, default=0, comment="1: in the trash"),

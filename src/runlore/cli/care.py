@@ -158,7 +158,7 @@ def seal(
     Examples:
       runlore seal
     """
-    from runlore.store.seal import seal_store
+    from runlore.store.sealed.sealing import seal_store
 
     session = open_session(store)
     with Bar("Sealing runs") as bar:

@@ -14,16 +14,17 @@ from runlore.errors import DamagedFile, NotStored, RunNotFound
 from runlore.journal import format as fmt
 from runlore.journal.decode import CLOSED, Context
 from runlore.model import new_uid
-from runlore.store import sealed
-from runlore.store.combine import adopt_sealed, combine_sealed
 from runlore.store.directory import JOURNAL
 from runlore.store.journal_files import chunks, journal_paths
 from runlore.store.seal_lock import sealing
+from runlore.store.sealed.combining import adopt_sealed, combine_sealed
+from runlore.store.sealed.files import EVENTS, METRICS, Sealed, Superseded, identity, open_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runlore.store import DirectoryStore
+    from runlore.store.seal_lock import Lock
 
 _PIECE_BYTES = 1 << 20
 _PATIENCE_S = 30.0
@@ -80,14 +81,14 @@ def copy_run(source: str, target: str, aside: str) -> None:
         RunNotFound: it was removed meanwhile.
     """
     while True:
-        before = sealed.identity(source)
+        before = identity(source)
         try:
             _copy_files(source, aside)
-        except (FileNotFoundError, sealed.Superseded):
+        except (FileNotFoundError, Superseded):
             if not os.path.isdir(source):
                 raise RunNotFound(f"the run {source!r} was removed while it was copied") from None
         else:
-            if sealed.identity(source) == before:
+            if identity(source) == before:
                 os.rename(aside, target)
                 return
         shutil.rmtree(aside)
@@ -97,26 +98,26 @@ def _copy_files(source: str, aside: str) -> None:
     os.makedirs(os.path.join(aside, JOURNAL))
     for writer, path in journal_paths(source):
         shutil.copyfile(path, os.path.join(aside, JOURNAL, writer + fmt.SUFFIX))
-    run = sealed.open_sealed(source)
+    run = open_sealed(source)
     if run is not None:
         try:
             with run.metrics() as metrics:
-                shutil.copyfile(metrics.path, os.path.join(aside, sealed.METRICS))
-            shutil.copyfile(os.path.join(source, sealed.EVENTS), os.path.join(aside, sealed.EVENTS))
+                shutil.copyfile(metrics.path, os.path.join(aside, METRICS))
+            shutil.copyfile(os.path.join(source, EVENTS), os.path.join(aside, EVENTS))
         finally:
             run.close()
     if os.path.isdir(os.path.join(source, _DAMAGED)):
         shutil.copytree(os.path.join(source, _DAMAGED), os.path.join(aside, _DAMAGED))
 
 
-def _sealed_extents(run: sealed.Sealed) -> dict[str, float]:
+def _sealed_extents(run: Sealed) -> dict[str, float]:
     return {
         writer: math.inf if about["state"] == CLOSED else float(Context.load(about["context"]).offset)
         for writer, about in run.writers.items()
     }
 
 
-def _extents(directory: str, run: sealed.Sealed | None) -> dict[str, float]:
+def _extents(directory: str, run: Sealed | None) -> dict[str, float]:
     """How far each writer's records go in this copy of the run, in journals or sealed files; infinite: to the end."""
     found = {} if run is None else _sealed_extents(run)
     for writer, path in journal_paths(directory):
@@ -135,32 +136,32 @@ def merge_run(store: DirectoryStore, source: str, target: str) -> bool:
     """Add what another copy of a run has. Returns whether there was anything.
 
     Raises:
-        NotStored: the run is being sealed for too long.
+        NotStored: the run is being sealed for too long, or another process took the lock for it over.
     """
-    theirs = sealed.open_sealed(source)
+    theirs = open_sealed(source)
     try:
-        with _locked(target):
-            return _merge(store, source, target, theirs)
+        with _locked(target) as lock:
+            return _merge(store, source, target, theirs, lock)
     finally:
         if theirs is not None:
             theirs.close()
 
 
 @contextmanager
-def _locked(target: str) -> Iterator[None]:
+def _locked(target: str) -> Iterator[Lock]:
     deadline = monotonic() + _PATIENCE_S
     while True:
         with sealing(target) as lock:
             if lock is not None:
-                yield
+                yield lock
                 return
         if monotonic() > deadline:
             raise NotStored(f"the run {target!r} is being sealed by somebody else; merge again later. It is as it was")
         sleep(0.05)
 
 
-def _merge(store: DirectoryStore, source: str, target: str, theirs: sealed.Sealed | None) -> bool:
-    ours = sealed.open_sealed(target)
+def _merge(store: DirectoryStore, source: str, target: str, theirs: Sealed | None, lock: Lock) -> bool:
+    ours = open_sealed(target)
     try:
         known = _extents(target, ours)
         changed = False
@@ -171,22 +172,22 @@ def _merge(store: DirectoryStore, source: str, target: str, theirs: sealed.Seale
                 known[writer] = extent
                 changed = True
         if theirs is not None:
-            changed = _merge_sealed(target, ours, theirs, known) or changed
+            changed = _merge_sealed(target, ours, theirs, known, lock) or changed
         return changed
     finally:
         if ours is not None:
             ours.close()
 
 
-def _merge_sealed(target: str, ours: sealed.Sealed | None, theirs: sealed.Sealed, known: dict[str, float]) -> bool:
+def _merge_sealed(target: str, ours: Sealed | None, theirs: Sealed, known: dict[str, float], lock: Lock) -> bool:
     """Take in sealed files: as they are where they have all that is sealed here, else combined with those."""
     further = _sealed_extents(theirs)
     if all(extent <= known.get(writer, -1) for writer, extent in further.items()):
         return False
     own = {} if ours is None else _sealed_extents(ours)
     if all(extent <= further.get(writer, -1) for writer, extent in own.items()):
-        adopt_sealed(theirs, target)
+        adopt_sealed(theirs, target, lock)
     elif ours is not None:
         chosen = {writer: theirs for writer in further if further[writer] > own.get(writer, -1)}
-        combine_sealed(target, {**dict.fromkeys(own, ours), **chosen})
+        combine_sealed(target, {**dict.fromkeys(own, ours), **chosen}, lock)
     return True

@@ -111,7 +111,7 @@ def collect(
 
 def _in_trash(session: Session, older_than_s: float) -> dict[str, str]:
     """Uid → directory of the runs that were deleted long enough ago and that nobody records any more."""
-    from runlore.catalog.summary import Detail
+    from runlore.store.detail import Detail
 
     before = time_ns() - int(older_than_s * 1e9)
     found = {}

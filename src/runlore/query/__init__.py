@@ -1,9 +1,9 @@
-"""The query language: text to tree, tree to SQL, pages of runs. See docs/reference/query-language.md.
+"""The query language: text to tree, orders, globs and values. See docs/reference/query-language.md.
 
-    parse(text) ─► Expression ─► compile_filter ─┐
-    parse_order(text) ─► OrderKey ─► compile_order ─┴─► select_runs ─► fetch_page ─► Page
+    parse(text) ─► Expression        parse_order(text) ─► OrderKey
 
-Other query syntaxes build the same tree from the classes of `runlore.query.expression`.
+Nothing here knows of a database: an index makes of a tree what it needs. Other query syntaxes build the same tree from
+the classes of `runlore.query.expression`.
 """
 
 from __future__ import annotations
@@ -34,12 +34,7 @@ from runlore.query.expression import (
     Value,
 )
 from runlore.query.fields import ATTRIBUTES, attribute
-from runlore.query.filters import compile_filter
-from runlore.query.functions import QueryFunctions, SqliteFunctions
-from runlore.query.order import Order, compile_order
-from runlore.query.page import Page, RunKey, fetch_page, iterate_pages
 from runlore.query.parser import parse, parse_order
-from runlore.query.select import select_runs
 from runlore.query.values import Clock
 
 __all__ = [
@@ -63,22 +58,12 @@ __all__ = [
     "Not",
     "Operator",
     "Or",
-    "Order",
     "OrderKey",
-    "Page",
     "Param",
-    "QueryFunctions",
-    "RunKey",
-    "SqliteFunctions",
     "Tag",
     "Tags",
     "Value",
     "attribute",
-    "compile_filter",
-    "compile_order",
-    "fetch_page",
-    "iterate_pages",
     "parse",
     "parse_order",
-    "select_runs",
 ]

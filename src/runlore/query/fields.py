@@ -6,11 +6,7 @@ import difflib
 import math
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
-import sqlalchemy as sa
-
-from runlore.catalog.schema import runs
 from runlore.errors import InvalidArgument
 from runlore.names import MAX_NAME_LENGTH
 from runlore.query.expression import Aggregate, Attribute, Field, Metric, MetricAt, Param, Tag, Tags
@@ -45,46 +41,38 @@ class Definition:
     """One run attribute.
 
     Attributes:
-        kind: type of its values; times and durations are ns in the catalog.
-        column: SQL expression over `runs`.
+        kind: type of its values; times and durations are compared in ns.
         aliases: other names, among them those of MLflow.
         fixed: it never changes after the start of the run, so that paging by it needs no memory.
         nullable: some runs have none.
     """
 
     kind: Kind
-    column: sa.ColumnElement[Any]
     aliases: tuple[str, ...] = ()
     fixed: bool = False
     nullable: bool = False
 
 
-_end = sa.func.coalesce(runs.c.ended_ns, runs.c.updated_ns)
-
 ATTRIBUTES: dict[str, Definition] = {
-    "uid": Definition(Kind.TEXT, runs.c.uid, ("run_id", "run_uid", "run_uuid", "id"), fixed=True),
-    "experiment": Definition(Kind.TEXT, runs.c.experiment, ("experiment_name", "experiment_id"), fixed=True),
-    "number": Definition(Kind.INTEGER, runs.c.number, ("run", "run_number"), nullable=True),
-    "name": Definition(Kind.TEXT, runs.c.name, ("run_name",), nullable=True),
-    "status": Definition(Kind.TEXT, runs.c.status),
-    "started": Definition(
-        Kind.TIME, runs.c.started_ns, ("start", "start_time", "started_at", "created", "created_at"), fixed=True
-    ),
-    "ended": Definition(
-        Kind.TIME, runs.c.ended_ns, ("end", "end_time", "ended_at", "finished", "finished_at"), nullable=True
-    ),
-    "updated": Definition(Kind.TIME, runs.c.updated_ns, ("updated_at", "last_update", "modified")),
-    "duration": Definition(Kind.DURATION, _end - runs.c.started_ns, ("run_time", "elapsed")),
-    "user": Definition(Kind.TEXT, runs.c.user, ("user_id", "username"), fixed=True, nullable=True),
-    "host": Definition(Kind.TEXT, runs.c.host, ("hostname", "node"), fixed=True, nullable=True),
-    "description": Definition(Kind.TEXT, runs.c.description, (), nullable=True),
-    "group": Definition(Kind.TEXT, runs.c.group_name, ("group_name",), fixed=True, nullable=True),
-    "parent": Definition(Kind.TEXT, runs.c.parent_uid, ("parent_uid", "parent_run_id"), fixed=True, nullable=True),
-    "points": Definition(Kind.INTEGER, runs.c.points),
-    "lost": Definition(Kind.INTEGER, runs.c.lost),
-    "archived": Definition(Kind.FLAG, runs.c.archived, ("is_archived",)),
-    "deleted": Definition(Kind.FLAG, runs.c.deleted, ("is_deleted", "trashed")),
-    "damaged": Definition(Kind.FLAG, sa.case((runs.c.damage.is_(None), 0), else_=1), ("is_damaged",)),
+    "uid": Definition(Kind.TEXT, ("run_id", "run_uid", "run_uuid", "id"), fixed=True),
+    "experiment": Definition(Kind.TEXT, ("experiment_name", "experiment_id"), fixed=True),
+    "number": Definition(Kind.INTEGER, ("run", "run_number"), nullable=True),
+    "name": Definition(Kind.TEXT, ("run_name",), nullable=True),
+    "status": Definition(Kind.TEXT),
+    "started": Definition(Kind.TIME, ("start", "start_time", "started_at", "created", "created_at"), fixed=True),
+    "ended": Definition(Kind.TIME, ("end", "end_time", "ended_at", "finished", "finished_at"), nullable=True),
+    "updated": Definition(Kind.TIME, ("updated_at", "last_update", "modified")),
+    "duration": Definition(Kind.DURATION, ("run_time", "elapsed")),
+    "user": Definition(Kind.TEXT, ("user_id", "username"), fixed=True, nullable=True),
+    "host": Definition(Kind.TEXT, ("hostname", "node"), fixed=True, nullable=True),
+    "description": Definition(Kind.TEXT, (), nullable=True),
+    "group": Definition(Kind.TEXT, ("group_name",), fixed=True, nullable=True),
+    "parent": Definition(Kind.TEXT, ("parent_uid", "parent_run_id"), fixed=True, nullable=True),
+    "points": Definition(Kind.INTEGER),
+    "lost": Definition(Kind.INTEGER),
+    "archived": Definition(Kind.FLAG, ("is_archived",)),
+    "deleted": Definition(Kind.FLAG, ("is_deleted", "trashed")),
+    "damaged": Definition(Kind.FLAG, ("is_damaged",)),
 }
 """Every attribute that a query can name."""
 

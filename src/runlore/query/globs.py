@@ -8,32 +8,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
-from runlore.catalog.schema import runs
 from runlore.errors import InvalidArgument, WrongType
 from runlore.names import MAX_NAME_LENGTH
 from runlore.query.fields import check_text
-from runlore.query.regex import MAX_PATTERN_LENGTH, compile_pattern, quote
+from runlore.query.regex import quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runlore.query.functions import QueryFunctions
-
 MAX_EXPERIMENTS = 1_000
 """Names and globs in one list."""
+
+MAX_GLOBS = 100
+"""Globs in one list."""
 
 SPECIAL = frozenset("*?[")
 """What makes a name a glob."""
 
 
-def experiment_condition(experiment: str | Sequence[str], functions: QueryFunctions) -> sa.ColumnElement[bool]:
-    """Runs of these experiments: a name, a glob, or a list of both.
+def split_experiments(experiment: str | Sequence[str]) -> tuple[list[str], list[str]]:
+    """The names and the globs among the experiments that somebody asks for, each sorted, without repetitions.
 
     Raises:
         WrongType: neither text nor a list of texts.
         InvalidArgument: too many or too long, or not storable as text.
+
+    Example:
+        >>> split_experiments(["iris", "vision/*"])
+        (['iris'], ['vision/*'])
     """
     given = [experiment] if isinstance(experiment, str) else experiment
     if not isinstance(given, (list, tuple)) or not all(isinstance(name, str) for name in given):
@@ -46,12 +48,25 @@ def experiment_condition(experiment: str | Sequence[str], functions: QueryFuncti
             raise InvalidArgument(f"experiment={name[:40]!r}…: {len(name):,} characters; at most {MAX_NAME_LENGTH:,}")
     names = sorted({name for name in given if not SPECIAL & set(name)})
     globs = sorted({name for name in given if SPECIAL & set(name)})
-    if len(globs) > 100:
-        raise InvalidArgument(f"experiment: {len(globs)} globs; at most 100 are possible")
-    alternatives = [_glob_condition(glob, functions) for glob in globs]
-    if names or not globs:
-        alternatives.append(runs.c.experiment.in_(names) if len(names) != 1 else runs.c.experiment == names[0])
-    return sa.or_(*alternatives)
+    if len(globs) > MAX_GLOBS:
+        raise InvalidArgument(f"experiment: {len(globs)} globs; at most {MAX_GLOBS} are possible")
+    return names, globs
+
+
+def literal_glob(name: str) -> str:
+    """The name as a glob that matches it alone.
+
+    Example:
+        >>> literal_glob("a*b")
+        'a[*]b'
+    """
+    return "".join(f"[{character}]" if character in SPECIAL else character for character in name)
+
+
+def literal_prefix(glob: str) -> str:
+    """What every match of a glob begins with, up to and with its last `/`."""
+    special = min(index for index, character in enumerate(glob) if character in SPECIAL)
+    return glob[: glob.rfind("/", 0, special) + 1]
 
 
 def glob_to_regex(pattern: str) -> str:
@@ -63,6 +78,7 @@ def glob_to_regex(pattern: str) -> str:
     Example:
         >>> glob_to_regex("vision/*")
         '(?s)^vision/[^/]*$'
+        >>> from runlore.query.regex import compile_pattern
         >>> bool(compile_pattern(glob_to_regex("vision/**")).search("vision/cifar10/resnet"))
         True
     """
@@ -76,26 +92,6 @@ def glob_to_regex(pattern: str) -> str:
         following_is_any = index == len(components) - 2 and components[-1] == "**"
         out += "" if last or following_is_any else "/"
     return f"(?s)^{out}$"
-
-
-def _glob_condition(glob: str, functions: QueryFunctions) -> sa.ColumnElement[bool]:
-    if glob == "**":
-        return sa.true()
-    prefix = _literal_prefix(glob)
-    below = functions.begins(runs.c.experiment, prefix) if prefix else sa.true()
-    if glob == prefix + "**":
-        return sa.or_(runs.c.experiment == prefix[:-1], below)
-    regex = glob_to_regex(glob)
-    if len(regex) > MAX_PATTERN_LENGTH:
-        raise InvalidArgument(f"experiment={glob[:40]!r}… is too long for a glob")
-    compile_pattern(regex)
-    return sa.and_(below, functions.matches(runs.c.experiment, regex))
-
-
-def _literal_prefix(glob: str) -> str:
-    """What every match begins with, up to and with its last `/`."""
-    special = min(index for index, character in enumerate(glob) if character in SPECIAL)
-    return glob[: glob.rfind("/", 0, special) + 1]
 
 
 def _component_to_regex(component: str) -> str:

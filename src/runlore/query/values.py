@@ -337,3 +337,8 @@ def _clamp(value: int) -> int:
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def is_nan(value: float) -> bool:
+    """Whether a number is NaN; big integers are not."""
+    return isinstance(value, float) and math.isnan(value)

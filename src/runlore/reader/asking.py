@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from runlore.query import Expression, OrderKey
-    from runlore.query.order import OrderBy
-    from runlore.query.page import Page
+    from runlore.query.ordering import OrderBy
+    from runlore.catalog.search import Page
     from runlore.reader.session import Session
 
 

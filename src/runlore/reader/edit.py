@@ -12,8 +12,8 @@ from runlore.store.annotate import annotate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runlore.catalog.summary import Detail
     from runlore.reader.session import Session
+    from runlore.store.detail import Detail
 
 
 class EditMethods:

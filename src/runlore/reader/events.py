@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runlore import model
-from runlore.catalog.summary import is_number
 from runlore.errors import InvalidArgument
+from runlore.store.summary import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from runlore.catalog import schema
+from runlore.catalog.search.experiments import experiment_condition
 from runlore.errors import RunNotFound
-from runlore.query.globs import experiment_condition
 from runlore.reader.run_view import RunView
 from runlore.reader.session import grouped, json_or_none, nan_if_none
 

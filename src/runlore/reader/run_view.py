@@ -9,12 +9,12 @@ from sqlalchemy import select
 
 from runlore import model
 from runlore.catalog import schema
-from runlore.catalog.summary import Detail
 from runlore.errors import ArtifactNotFound, NotFound
 from runlore.reader import events as records
 from runlore.reader.artifact import Artifact
 from runlore.reader.edit import EditMethods
 from runlore.reader.tables import is_system, settings
+from runlore.store.detail import Detail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, func, select
 
 from runlore.catalog import Catalog, open_catalog, schema
+from runlore.catalog.search import SqliteFunctions, fetch_page
 from runlore.errors import RunNotFound
 from runlore.names import is_uid
-from runlore.query import SqliteFunctions, fetch_page
 from runlore.reader.plain import load_json
 from runlore.store import DirectoryStore, open_store
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import RowMapping
 
-    from runlore.query.page import Page
+    from runlore.catalog.search.page import Page
 
 IDS = select(func.json_each(bindparam("ids", type_=Text)).table_valued("value").c.value)
 """Ids of runs as one parameter, however many they are: the database has no limit for them, and reads the SQL once."""

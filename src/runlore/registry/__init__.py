@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from runlore.registry.editing import alias, delete, note, remove_alias, restore, stage, tag, use
     from runlore.registry.finding import find, get, get_uid, list_cards, load
     from runlore.registry.registering import register
-    from runlore.store.versions import Version
+    from runlore.versions import Version
 
 _HOMES = {
     "Card": "runlore.registry.card",
     "Lineage": "runlore.registry.ancestry",
-    "Version": "runlore.store.versions",
+    "Version": "runlore.versions",
     "alias": "runlore.registry.editing",
     "check": "runlore.registry.checking",
     "delete": "runlore.registry.editing",

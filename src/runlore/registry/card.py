@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.errors import ArtifactNotFound, InvalidArgument
 from runlore.store.cards import CardName, cards_root
-from runlore.store.versions import Version
+from runlore.versions import Version
 
 if TYPE_CHECKING:
     from runlore.reader.artifact import Artifact

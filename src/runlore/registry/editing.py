@@ -13,7 +13,7 @@ from runlore.names import check_key, is_uid
 from runlore.registry.finding import get_uid, list_cards
 from runlore.registry.registering import check_tag, log_link
 from runlore.store import cards as files
-from runlore.store.versions import Version
+from runlore.versions import Version
 
 if TYPE_CHECKING:
     from runlore.registry.card import Card

@@ -14,7 +14,7 @@ from runlore.names import is_uid
 from runlore.registry.card import Card
 from runlore.store import open_store
 from runlore.store.cards import CardName
-from runlore.store.versions import Version, is_query, select_versions
+from runlore.versions import Version, is_query, select_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

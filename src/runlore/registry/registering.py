@@ -16,7 +16,7 @@ from runlore.names import check_key, check_path_name, encode, is_uid
 from runlore.registry.card import Card
 from runlore.store import DirectoryStore, open_store
 from runlore.store import cards as files
-from runlore.store.versions import MINOR, Version, check_bump, next_version
+from runlore.versions import MINOR, Version, check_bump, next_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -53,7 +53,7 @@ def register(
         space: who or what the name belongs to; may contain `/`.
         name: without `/`.
         version: this very version. Default: the one after the latest, by `bump`.
-        bump: `minor` (default), `major`, `patch`, `pre`, `build`; see `runlore.store.versions.next_version`. Or a
+        bump: `minor` (default), `major`, `patch`, `pre`, `build`; see `runlore.versions.next_version`. Or a
             function that gets all versions that are taken, and gives the next.
         pre_tag: makes the version a pre-release, such as `rc.1`; for `bump="pre"` the word that is counted.
         build_tag: likewise for builds.

@@ -23,7 +23,7 @@ def start_of(run_directory: str) -> dict[str, Any]:
                 if about:
                     return about
     if os.path.exists(os.path.join(run_directory, "events.parquet")):
-        from runlore.store.sealed import read_summary
+        from runlore.store.sealed.files import read_summary
 
         return dict(read_summary(run_directory)["start"])
     return {}

@@ -25,7 +25,7 @@ from runlore.journal import open_journal
 from runlore.model import new_uid
 from runlore.names import check_key, check_path_name, encode
 from runlore.store.directory import JOURNAL
-from runlore.store.versions import Version
+from runlore.versions import Version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from runlore.errors import RunNotFound
 from runlore.journal.decode import CLOSED, Context, Damage
-from runlore.store import points, sealed, segments
+from runlore.store import points, segments
 from runlore.store.journal_files import chunks, journal_paths
 from runlore.store.points import Part, RunPoints
+from runlore.store.sealed.files import Sealed, Superseded, identity, open_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -109,17 +110,17 @@ def journals(directory: str) -> list[JournalState]:
     return _consistently(directory, lambda run: _journal_states(directory, run))
 
 
-def _consistently(directory: str, function: Callable[[sealed.Sealed | None], Result]) -> Result:
+def _consistently(directory: str, function: Callable[[Sealed | None], Result]) -> Result:
     """The function's result, computed again where a sealing was committed meanwhile.
 
     A sealer removes journals only after it committed the files that hold them. So whoever looks at the sealed files
     first, then at the journals, and finds the sealed files unchanged afterwards, missed nothing.
     """
     while True:
-        found = sealed.open_sealed(directory)
+        found = open_sealed(directory)
         try:
             result = function(found)
-        except (FileNotFoundError, sealed.Superseded):
+        except (FileNotFoundError, Superseded):
             if not os.path.isdir(directory):
                 break
             continue  # a sealer removed what it had sealed
@@ -130,7 +131,7 @@ def _consistently(directory: str, function: Callable[[sealed.Sealed | None], Res
         finally:
             if found is not None:
                 found.close()
-        if sealed.identity(directory) == (None if found is None else found.identity):
+        if identity(directory) == (None if found is None else found.identity):
             if found is None and not os.path.isdir(directory):
                 break
             return result
@@ -140,7 +141,7 @@ def _consistently(directory: str, function: Callable[[sealed.Sealed | None], Res
 # -- journals -------------------------------------------------------------------------------------------------------
 
 
-def unsealed(directory: str, run: sealed.Sealed | None) -> list[UnsealedJournal]:
+def unsealed(directory: str, run: Sealed | None) -> list[UnsealedJournal]:
     """The journals that may have something that the sealed files have not."""
     found = []
     for writer, path in journal_paths(directory):
@@ -159,7 +160,7 @@ def damage_text(writer: str, damage: Damage) -> str:
     return f"{writer}: {damage.reason}, at {damage.offset:,} ({damage.length:,} bytes)"
 
 
-def _journal_states(directory: str, run: sealed.Sealed | None) -> list[JournalState]:
+def _journal_states(directory: str, run: Sealed | None) -> list[JournalState]:
     pending = {journal.writer for journal in unsealed(directory, run)}
     states = []
     for writer, path in journal_paths(directory):
@@ -174,7 +175,7 @@ def _journal_states(directory: str, run: sealed.Sealed | None) -> list[JournalSt
 # -- points ---------------------------------------------------------------------------------------------------------
 
 
-def _read_points(directory: str, run: sealed.Sealed | None, wanted: frozenset[str] | None) -> RunPoints:
+def _read_points(directory: str, run: Sealed | None, wanted: frozenset[str] | None) -> RunPoints:
     pending = unsealed(directory, run)
     known = set(run.writers) if run is not None else set()
     writers = sorted(known.union(journal.writer for journal in pending))
@@ -236,7 +237,7 @@ def _changes(extras: Sequence[tuple[Any, int, dict[str, Any]]]) -> list[tuple[An
 # -- events ---------------------------------------------------------------------------------------------------------
 
 
-def _read_events(directory: str, run: sealed.Sealed | None, wanted: frozenset[str] | None) -> list[StoredEvent]:
+def _read_events(directory: str, run: Sealed | None, wanted: frozenset[str] | None) -> list[StoredEvent]:
     found: list[StoredEvent] = []
     extras: list[tuple[str, int, dict[str, Any]]] = []
     if run is not None:

@@ -64,7 +64,7 @@ class Part(NamedTuple):
     ordered: bool = False
     """Whether it is known to be in the canonical order."""
     delay_ns: NDArray[np.int32] | None = None
-    """How long after the beginning of its burst each point was recorded; None: see `runlore.store.bursts`."""
+    """How long after the beginning of its burst each point was recorded; None: see `runlore.store.sealed.bursts`."""
 
 
 class Joined(NamedTuple):

@@ -758,7 +758,7 @@ def test_25_nan_and_infinities_come_back_and_break_no_list(tracker):
 
 
 def test_25_sorted_pages_visit_every_experiment_once(tracker):
-    from runlore.query import iterate_pages
+    from runlore.catalog.search import iterate_pages
     from runlore.reader.session import Session
 
     for index in range(11):

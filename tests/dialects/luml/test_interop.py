@@ -86,7 +86,8 @@ def test_what_is_captured_by_itself_is_no_attachment_and_no_metric(tracker):
 
 
 def test_a_sealed_run_reads_the_same_and_can_be_added_to(tracker):
-    from runlore.store import open_store, seal
+    from runlore.store import open_store
+    from runlore.store.sealed.sealing import seal_run
 
     tracker.start_experiment("x")
     tracker.log_dynamic("loss", 1)
@@ -94,7 +95,7 @@ def test_a_sealed_run_reads_the_same_and_can_be_added_to(tracker):
     tracker.end_experiment()
     before = tracker.get_experiment("x")
     view = runlore.experiment("default", store="experiments").run(1)
-    assert seal.seal_run(open_store("experiments"), view.directory)
+    assert seal_run(open_store("experiments"), view.directory)
     assert tracker.get_experiment("x") == before
     tracker.log_dynamic("loss", 2, experiment_id="x")
     assert [p["step"] for p in tracker.get_experiment("x")["dynamic_metrics"]["loss"]] == [0, 1]

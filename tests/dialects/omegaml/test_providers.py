@@ -15,7 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 import runlore
 import runlore.dialects.omegaml as om
 from runlore.dialects.omegaml.tracking import OmegaSimpleTracker
-from runlore.store.seal import seal_run
+from runlore.store.sealed.sealing import seal_run
 
 SCRIPT = """
 import omegaml as om

@@ -163,7 +163,7 @@ def test_unset_params_and_references_stay_away(seal, store, view):
     experiment.log_succeeded()
     if seal:
         from runlore.store import open_store
-        from runlore.store.seal import seal_run
+        from runlore.store.sealed.sealing import seal_run
 
         seal_run(open_store(store), view().directory)
     (store / "catalog.sqlite").unlink(missing_ok=True)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from runlore import model
 from runlore.catalog import schema
-from runlore.catalog.summary import is_number
 from runlore.dialects.luml._experiments import ID_TAG
 from runlore.reader.session import grouped
 from runlore.store.content import read_points
+from runlore.store.summary import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,7 +8,6 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runlore import model as words
-from runlore.catalog.summary import is_number
 from runlore.dialects.opsml._cards import Card
 from runlore.dialects.opsml._copies import copy_artifacts
 from runlore.dialects.opsml._errors import ValidationError
@@ -29,6 +28,7 @@ from runlore.names import check_path_name
 from runlore.registry import finding
 from runlore.registry.registering import register
 from runlore.run import start
+from runlore.store.summary import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

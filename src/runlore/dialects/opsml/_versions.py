@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runlore.dialects.opsml._errors import VersionError
 from runlore.errors import AlreadyExists, InvalidArgument
-from runlore.store.versions import (
+from runlore.versions import (
     BUILD,
     DEFAULT_BUILD_TAG,
     DEFAULT_PRE_TAG,

@@ -26,7 +26,7 @@ from runlore.journal.values import number_of, step_of
 from runlore.names import check_key, check_path_name
 from runlore.registry.registering import register
 from runlore.run import resume, start
-from runlore.store.versions import MINOR
+from runlore.versions import MINOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runlore.store.bursts import delays
+from runlore.store.sealed.bursts import delays
 
 NOW = 1_700_000_000_000_000_000
 moments = st.integers(-(2**63), 2**63 - 1) | st.integers(NOW, NOW + 10**10) | st.integers(NOW, NOW + 1000)

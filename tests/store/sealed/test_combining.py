@@ -8,10 +8,11 @@ import shutil
 import pytest
 
 import runlore
-from runlore.store.combine import adopt_sealed, combine_sealed
 from runlore.store.content import read_events, read_points
-from runlore.store.seal import seal_run
-from runlore.store.sealed import open_sealed
+from runlore.store.seal_lock import sealing
+from runlore.store.sealed.combining import adopt_sealed, combine_sealed
+from runlore.store.sealed.files import open_sealed
+from runlore.store.sealed.sealing import seal_run
 
 
 @pytest.fixture
@@ -32,7 +33,8 @@ def copies(store, tmp_path):
 
 def test_combined_files_have_every_writer(copies):
     here, there = (open_sealed(directory) for directory in copies)
-    combine_sealed(copies[0], {**dict.fromkeys(there.writers, there), **dict.fromkeys(here.writers, here)})
+    with sealing(copies[0]) as lock:
+        combine_sealed(copies[0], {**dict.fromkeys(there.writers, there), **dict.fromkeys(here.writers, here)}, lock)
     here.close()
     there.close()
     points = read_points(copies[0])
@@ -48,7 +50,8 @@ def test_combined_files_have_every_writer(copies):
 
 def test_adopted_files_are_those_of_the_other_copy(copies):
     there = open_sealed(copies[1])
-    adopt_sealed(there, copies[0])
+    with sealing(copies[0]) as lock:
+        adopt_sealed(there, copies[0], lock)
     there.close()
     assert read_points(copies[0]).names == ["loss", "there"]
     assert read_events(copies[0]) == read_events(copies[1])

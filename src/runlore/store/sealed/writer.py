@@ -1,14 +1,13 @@
-"""Writing the sealed files of a run: what `runlore.store.sealed` reads."""
+"""Writing the sealed files of a run: what `runlore.store.sealed.files` reads."""
 
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from runlore.store.sealed import CHECK, EVENT_COLUMNS, METADATA, METRIC_COLUMNS, VERSION, plain
-from runlore.store.sorting import Columns
+from runlore.store.sealed.files import CHECK, EVENT_COLUMNS, METADATA, METRIC_COLUMNS, VERSION, plain
+from runlore.store.sealed.sorting import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from runlore.journal.decode import Event
-    from runlore.store.sorting import PointSorter
+    from runlore.store.sealed.sorting import PointSorter
 
 _GROUP_ROWS = (1 << 17, 1 << 21)
 """The fewest rows that are worth a row group of points, and the most that fit into memory."""
@@ -47,7 +46,7 @@ def _compact() -> dict[str, Any]:
 
 
 class _ParquetFile:
-    """A Parquet file being written. It is on the disk when the block ends in order."""
+    """A Parquet file being written; whole when the block ends in order."""
 
     def __init__(self, path: str, schema: Any, encodings: Mapping[str, str]) -> None:
         import pyarrow.parquet as pq
@@ -69,13 +68,11 @@ class _ParquetFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
-        """Write what is left, and have it on the disk; after an error, only let go of the file."""
+        """Write what is left; after an error, only let go of the file."""
         try:
             if kind is None:
                 self._finish()
                 self._writer.close()
-                self._file.flush()
-                os.fsync(self._file.fileno())
         finally:
             self._writer.is_open = False  # else, after an error, its finaliser writes to the closed file
             self._file.close()

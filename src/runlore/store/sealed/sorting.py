@@ -14,8 +14,8 @@ from bisect import bisect_left
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runlore.store.bursts import delays
 from runlore.store.points import positions
+from runlore.store.sealed.bursts import delays
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

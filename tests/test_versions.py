@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runlore.errors import InvalidArgument, WrongType
-from runlore.store.versions import Version, next_version, select_versions
+from runlore.versions import Version, next_version, select_versions
 
 ORDERED = [
     "0.0.1", "0.1.0", "1.0.0-0", "1.0.0-2", "1.0.0-10", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta",

@@ -8,30 +8,22 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from runlore.catalog.schema import metrics, params, runs, tags
+from runlore.catalog.search.columns import ATTRIBUTE_COLUMNS
+from runlore.catalog.search.filters import aggregate_column, value_at_step
 from runlore.errors import InvalidArgument
-from runlore.query.expression import Attribute, Metric, MetricAt, OrderKey, Param, Tags
+from runlore.query.expression import Attribute, Metric, MetricAt, Param, Tags
 from runlore.query.fields import ATTRIBUTES, Kind, check_field, is_fixed
-from runlore.query.filters import aggregate_column, value_at_step
-from runlore.query.parser import parse_order
+from runlore.query.ordering import order_keys, tie_breakers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from runlore.query.expression import Field
-    from runlore.query.functions import QueryFunctions
-
-MAX_KEYS = 8
-"""Keys in one order."""
-
-DEFAULT = (OrderKey(Attribute("started"), descending=True),)
-"""The newest run first."""
-
-OrderBy: TypeAlias = "str | OrderKey | Sequence[str | OrderKey] | None"
+    from runlore.catalog.search.functions import QueryFunctions
+    from runlore.query.expression import Field, OrderKey
+    from runlore.query.ordering import OrderBy
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +89,16 @@ def compile_order(order_by: OrderBy, functions: QueryFunctions) -> Order:
         InvalidArgument: too many keys, or a key that has no order.
 
     Example:
-        >>> from runlore.query import SqliteFunctions
+        >>> from runlore.catalog.search import SqliteFunctions
         >>> order = compile_order("-metrics.acc", SqliteFunctions())
         >>> [(term.type.__name__, term.descending) for term in order.terms]
         [('int', False), ('float', True), ('int', True), ('str', True)]
     """
-    keys = parse_order(order_by) or DEFAULT
-    if len(keys) > MAX_KEYS:
-        raise InvalidArgument(f"order_by: {len(keys)} keys; at most {MAX_KEYS} are possible")
+    keys = order_keys(order_by)
     builder = _Builder(functions)
     builder.add(keys[0])
     indexed, of_first_key = builder.indexed, len(builder.terms)
-    last = keys[-1].descending
-    for key in (*keys[1:], OrderKey(Attribute("started"), last), OrderKey(Attribute("uid"), last)):
+    for key in (*keys[1:], *tie_breakers(keys)):
         builder.add(key)
     terms = tuple(builder.terms)
     front = None if indexed is None else Front(indexed[0], terms[of_first_key:], indexed[1])
@@ -176,7 +165,7 @@ class _Builder:
 
     def _attribute(self, field: Attribute, descending: bool) -> None:
         definition = ATTRIBUTES[field.name]
-        column = definition.column
+        column = ATTRIBUTE_COLUMNS[field.name]
         is_text = definition.kind is Kind.TEXT
         if definition.nullable:
             self._rank(sa.case((column.is_(None), 1), else_=0))

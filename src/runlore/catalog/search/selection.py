@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import Grouping
 
 from runlore.catalog.schema import runs
+from runlore.catalog.search.experiments import experiment_condition
+from runlore.catalog.search.filters import compile_filter, compile_listings
+from runlore.catalog.search.functions import QueryFunctions, SqliteFunctions
+from runlore.catalog.search.order import Front, Order, SortTerm, compile_order
 from runlore.errors import InvalidArgument, WrongType
 from runlore.query import cursor as cursors
 from runlore.query.checks import check_expression
 from runlore.query.expression import Expression, uses_attribute
-from runlore.query.filters import compile_filter, compile_listings
-from runlore.query.functions import QueryFunctions, SqliteFunctions
-from runlore.query.globs import experiment_condition
-from runlore.query.order import Front, Order, OrderBy, SortTerm, compile_order
 from runlore.query.parser import parse
 from runlore.query.values import Clock
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runlore.query.cursor import Position
+    from runlore.query.ordering import OrderBy
 
 MAX_LIMIT = 1_000_000
 """Runs in one page."""

@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import sqlalchemy as sa
 
+from runlore.catalog.search.conditions import COMPARISONS, PLAIN, on_text
 from runlore.errors import InvalidArgument
-from runlore.query.conditions import COMPARISONS, PLAIN, on_text
 from runlore.query.expression import Compare, Condition, In
-from runlore.query.functions import is_nan
-from runlore.query.values import as_float, number
+from runlore.query.values import as_float, is_nan, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from runlore.catalog.search.functions import QueryFunctions
     from runlore.query.expression import Operator, Value
-    from runlore.query.functions import QueryFunctions
 
 Truth: TypeAlias = "sa.ColumnElement[bool]"
 

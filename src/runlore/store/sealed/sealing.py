@@ -1,16 +1,9 @@
 """Sealing: rewriting the journals of an ended run as Parquet, then removing them.
 
-`events.parquet` is the commit mark. A sealing goes through these steps, and a crash after any of them loses nothing:
-
-1. write points and events to temporary files, and have them on the disk;
-2. rename the points to `metrics-<generation>.parquet`, which nobody reads yet;
-3. rename the events to `events.parquet`, which names that generation: from here on, this is the run;
-4. rename the points to `metrics.parquet`;
-5. remove the journals that were sealed; damaged ones are moved to `damaged/` instead.
-
-Whatever a crash leaves behind is finished or cleared away by the next sealing of the run. Journals that are recorded
-later lie beside the Parquet files, and the next sealing takes them in; it rewrites the points only if there are new
-ones.
+A sealing writes points and events to new files, commits them as `runlore.store.sealed.committing` says, and removes the
+journals that were sealed; damaged ones are moved to `damaged/` instead. A crash after any step of it loses nothing:
+what it leaves behind is finished or cleared away by the next sealing of the run. Journals that are recorded later lie
+beside the Parquet files, and the next sealing takes them in; it rewrites the points only if there are new ones.
 """
 
 from __future__ import annotations
@@ -25,18 +18,20 @@ from runlore.journal import format as fmt
 from runlore.journal import liveness
 from runlore.journal.decode import CLOSED, Context, Event, read
 from runlore.model import new_uid
-from runlore.store import content, sealed, segments
+from runlore.store import content, segments
 from runlore.store.journal_files import chunks, is_closed, journal_paths
 from runlore.store.listing import run_directories
 from runlore.store.points import Part, lookup
 from runlore.store.seal_lock import Lock, sealing
-from runlore.store.sealed_writer import EventsFile, MetricsFile
-from runlore.store.sorting import PointSorter
+from runlore.store.sealed.committing import LockLost, replacing, settle
+from runlore.store.sealed.files import EVENTS, METRICS, Sealed, open_sealed
+from runlore.store.sealed.sorting import PointSorter
+from runlore.store.sealed.writer import EventsFile, MetricsFile
+from runlore.store.summary import RunSummary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runlore.catalog.summary import RunSummary
     from runlore.store.content import UnsealedJournal
     from runlore.store.directory import DirectoryStore
 
@@ -51,7 +46,6 @@ FAILED = "failed"
 
 DAMAGED = "damaged"
 """The directory, within a run's, of journals that had damage when they were sealed."""
-_TEMPORARY = "sealing-"
 _SURELY_DEAD_NS = 7 * 24 * 3600 * 1_000_000_000
 _PIECE_ROWS = 1 << 21
 
@@ -106,9 +100,11 @@ def seal_run(store: DirectoryStore, directory: str, *, force: bool = False) -> S
     with sealing(directory) as lock:
         if lock is None:
             return SealResult(BUSY, "another process is sealing it")
-        run = sealed.open_sealed(directory)
+        run = open_sealed(directory)
         try:
-            _tidy(directory, run)
+            settle(directory, run)
+            if run is not None:
+                _clear_journals(directory, run.writers)
             pending = content.unsealed(directory, run)
             living = next(filter(None, (_living(journal, force=force) for journal in pending)), "")
             if living:
@@ -183,9 +179,7 @@ def _living(journal: UnsealedJournal, *, force: bool) -> str:
 class _Sealing:
     """One sealing of one run."""
 
-    def __init__(self, directory: str, run: sealed.Sealed | None, pending: list[UnsealedJournal]) -> None:
-        from runlore.catalog.summary import RunSummary
-
+    def __init__(self, directory: str, run: Sealed | None, pending: list[UnsealedJournal]) -> None:
         self.directory = directory
         self.run = run
         self.pending = pending
@@ -193,25 +187,20 @@ class _Sealing:
         self.writers: dict[str, Any] = dict(run.writers) if run is not None else {}
         names = sorted({*self.writers, *(journal.writer for journal in pending)})
         self.ids = {writer: index for index, writer in enumerate(names)}
-        self.summary: RunSummary = RunSummary.load(run.about["summary"]) if run is not None else RunSummary()
+        self.summary = RunSummary.load(run.about["summary"]) if run is not None else RunSummary()
         self.new_points = 0
 
     def seal(self, lock: Lock) -> SealResult:
-        metrics = os.path.join(self.directory, f"{_TEMPORARY}{self.generation}-metrics.tmp")
-        events = os.path.join(self.directory, f"{_TEMPORARY}{self.generation}-events.tmp")
-        try:
-            with closing(PointSorter(self.directory)) as points, EventsFile(events) as file:
+        with replacing(self.directory) as new:
+            with closing(PointSorter(self.directory)) as points, EventsFile(new.events) as file:
                 self._take_events(file)
                 self._take_journals(file, points)
-                about = self._write_points(metrics, points)
+                about = self._write_points(new.metrics, points)
                 file.describe(about)
-            if not lock.held():
-                return SealResult(BUSY, "another process took the sealing over")
-            self._commit(metrics, events)
-        finally:
-            for path in (metrics, events):
-                if os.path.exists(path):
-                    os.unlink(path)
+            try:
+                new.commit(self.generation, lock)
+            except LockLost as error:
+                return SealResult(BUSY, str(error))
         _clear_journals(self.directory, self.writers)
         segments.discard(self.directory)
         return SealResult(
@@ -279,51 +268,12 @@ class _Sealing:
             "writers": self.writers,
         }
 
-    def _commit(self, metrics: str, events: str) -> None:
-        if os.path.exists(metrics):
-            os.rename(metrics, sealed.generation_path(self.directory, self.generation))
-            _sync(self.directory)
-        os.rename(events, os.path.join(self.directory, sealed.EVENTS))
-        _sync(self.directory)
-        _settle_metrics(self.directory, self.generation)
-
-
-def _sync(directory: str) -> None:
-    """Have the names in the directory on the disk."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _settle_metrics(directory: str, generation: str) -> None:
-    """Give the committed points their usual name."""
-    path = sealed.generation_path(directory, generation)
-    if os.path.exists(path):
-        os.rename(path, os.path.join(directory, sealed.METRICS))
-        _sync(directory)
-
 
 def _sealed_bytes(directory: str) -> int:
-    return sum(os.stat(os.path.join(directory, name)).st_size for name in (sealed.METRICS, sealed.EVENTS))
+    return sum(os.stat(os.path.join(directory, name)).st_size for name in (METRICS, EVENTS))
 
 
 # -- clearing up ----------------------------------------------------------------------------------------------------
-
-
-def _tidy(directory: str, run: sealed.Sealed | None) -> None:
-    """Finish what a killed sealer had committed, and clear away what it had not."""
-    for name in os.listdir(directory):
-        if name.startswith(_TEMPORARY) and name.endswith(".tmp"):
-            os.unlink(os.path.join(directory, name))
-    if run is not None:
-        _settle_metrics(directory, run.about["generation"])
-    for name in os.listdir(directory):
-        if name.startswith("metrics-") and name.endswith(".parquet"):
-            os.unlink(os.path.join(directory, name))
-    if run is not None:
-        _clear_journals(directory, run.writers)
 
 
 def _clear_journals(directory: str, writers: dict[str, Any]) -> None:

@@ -19,17 +19,20 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from store_truth import new_journal, new_run, record, truth
 
-from runlore.catalog.summary import RunSummary
 from runlore.errors import ReadOnlyStore
 from runlore.journal import liveness
 from runlore.journal.decode import Context
-from runlore.store import open_store, sealed_writer, sorting
+from runlore.store import open_store
 from runlore.store.content import journals, read_events, read_points
 from runlore.store.journal_files import journal_paths
-from runlore.store.seal import seal_run, seal_store
-from runlore.store.sealed import METRICS, VERSION, read_summary
+from runlore.store.sealed import sorting
+from runlore.store.sealed import writer as sealed_writer
+from runlore.store.sealed.files import METRICS, VERSION, read_summary
+from runlore.store.sealed.sealing import seal_run, seal_store
+from runlore.store.summary import RunSummary
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
+"""Where the programs that these tests run are."""
 SEALED_FILES = ["events.parquet", "metrics.parquet"]
 
 
@@ -322,71 +325,6 @@ def test_journals_cut_anywhere_are_sealed_once(store):
         assert truth(directory) == expected
 
 
-# -- at every step --------------------------------------------------------------------------------------------------
-
-
-def steps(store, run, target, mode):
-    """Handle copies of the run, one for each step; see `sealing_steps`."""
-    target.mkdir(parents=True)
-    done = subprocess.run(
-        [sys.executable, HERE / "sealing_steps.py", store.root, run, target, mode],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
-    return int(done.stdout)
-
-
-@pytest.fixture(params=["journals", "sealed"])
-def run(request, store):
-    """A run with journals, one of them damaged; the same, of which a part is sealed, and there again."""
-    directory = new_run(store)
-    record(directory)
-    if request.param == "sealed":
-        shutil.copytree(os.path.join(directory, "journal"), directory + ".copy")
-        seal_run(store, directory)
-        shutil.copytree(directory + ".copy", os.path.join(directory, "journal"), dirs_exist_ok=True)
-    record(directory, base=5)
-    journal = new_journal(directory)
-    for at in range(1500):
-        journal.scalar("damaged", at)
-    journal.close()
-    with open(journal.path, "r+b") as file:
-        file.seek(18_000)
-        file.write(b"damage")
-    return directory
-
-
-def test_killed_at_any_step_nothing_is_lost(store, run, tmp_path):
-    expected = truth(run)
-    count = steps(store, run, tmp_path / "k", "kill")
-    assert count > 10
-    for step_number in range(1, count + 1):
-        directory = str(tmp_path / "k" / str(step_number))
-        assert truth(directory) == expected, step_number
-        assert seal_run(store, directory).outcome in ("sealed", "nothing")
-        assert truth(directory) == expected, step_number
-        assert [name for name in files(directory) if not name.startswith("damaged")] == SEALED_FILES, step_number
-
-
-def test_failing_at_any_step_leaves_the_old_or_the_new(store, run, tmp_path):
-    expected = truth(run)
-    count = steps(store, run, tmp_path / "f", "fail")
-    assert count > 10
-    for step_number in range(1, count + 1):
-        directory = str(tmp_path / "f" / str(step_number))
-        seal_run(store, directory)
-        assert truth(directory) == expected, step_number
-        assert [name for name in files(directory) if not name.startswith("damaged")] == SEALED_FILES, step_number
-
-
-def test_a_reader_at_any_step_of_the_sealing_sees_the_old_or_the_new(store, run, tmp_path):
-    assert steps(store, run, tmp_path / "r", "read") > 10
-
-
-def test_a_sealing_at_any_step_of_a_reader_goes_unnoticed(store, run, tmp_path):
-    assert steps(store, run, tmp_path / "s", "seal") > 3
-
-
 # -- several at once ------------------------------------------------------------------------------------------------
 
 READER = """
@@ -410,7 +348,7 @@ print(rounds)
 SEALER = """
 import sys
 from runlore.store import open_store
-from runlore.store.seal import seal_store
+from runlore.store.sealed.sealing import seal_store
 print(seal_store(open_store(sys.argv[1])).outcomes.get("sealed", 0))
 """
 
@@ -502,7 +440,7 @@ def test_a_store_that_cannot_be_written_to_stays_as_it_is(store):
     record(directory)
     expected = truth(directory)
     with (
-        patch("runlore.store.seal.os.access", lambda *_: False),
+        patch("runlore.store.sealed.sealing.os.access", lambda *_: False),
         pytest.raises(ReadOnlyStore, match="Nothing was changed"),
     ):
         seal_store(store)

@@ -13,7 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import Grouping
 
 from runlore.catalog.schema import metrics, params, runs, tags
-from runlore.query import conditions
+from runlore.catalog.search import conditions
+from runlore.catalog.search.columns import ATTRIBUTE_COLUMNS
+from runlore.catalog.search.functions import QueryFunctions, SqliteFunctions
+from runlore.catalog.search.params import equalities, param_condition
 from runlore.query.checks import check_expression
 from runlore.query.expression import (
     And,
@@ -33,9 +36,7 @@ from runlore.query.expression import (
     Tag,
     Tags,
 )
-from runlore.query.fields import ATTRIBUTES, Kind, kind_of
-from runlore.query.functions import QueryFunctions, SqliteFunctions
-from runlore.query.params import equalities, param_condition
+from runlore.query.fields import Kind, kind_of
 from runlore.query.parser import parse
 from runlore.query.values import Clock
 
@@ -168,14 +169,14 @@ class _Compiler:
         if isinstance(field, Tag):
             return [_ids(tags, field.key, self._on_column(node, tags.c.value))]
         if isinstance(field, Attribute) and field.name in _INDEXED:
-            return [sa.select(runs.c.id).where(self._on_column(node, ATTRIBUTES[field.name].column))]
+            return [sa.select(runs.c.id).where(self._on_column(node, ATTRIBUTE_COLUMNS[field.name]))]
         return []
 
     def _on_column(self, node: Condition, column: sa.ColumnElement[Any]) -> Truth:
         return conditions.on_column(node, kind_of(node.field), column, self._functions, self._clock)
 
     def _on_attribute(self, node: Condition, field: Attribute, *, wanted: bool) -> Truth:
-        column = ATTRIBUTES[field.name].column
+        column = ATTRIBUTE_COLUMNS[field.name]
         if isinstance(node, IsNull):
             return column.is_(None) if wanted else column.is_not(None)
         holds = self._on_column(node, column)

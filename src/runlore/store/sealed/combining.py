@@ -2,65 +2,64 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from runlore.journal.decode import Event
 from runlore.model import new_uid
-from runlore.store import sealed
-from runlore.store.sealed_writer import EventsFile, MetricsFile
-from runlore.store.sorting import PointSorter
+from runlore.store.sealed.committing import replacing
+from runlore.store.sealed.sorting import PointSorter
+from runlore.store.sealed.writer import EventsFile, MetricsFile
+from runlore.store.summary import RunSummary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from runlore.store.points import Part
-    from runlore.store.sealed import Sealed
+    from runlore.store.seal_lock import Lock
+    from runlore.store.sealed.files import Sealed
 
 _PIECE_ROWS = 1 << 21
 
 
-def adopt_sealed(source: Sealed, target: str) -> None:
-    """Make the sealed files of another copy of a run those of this one. The caller holds the run's lock for sealing.
+def adopt_sealed(source: Sealed, target: str, lock: Lock) -> None:
+    """Make the sealed files of another copy of a run those of this one. They are on the disk then.
 
     Args:
         source: has all that is sealed in the target, and more.
         target: the run's directory.
+        lock: its lock for sealing.
+
+    Raises:
+        LockLost: somebody else took the sealing over. The run is as it was.
     """
-    generation = source.about["generation"]
-    events, metrics = _temporary(target)
-    try:
-        with source.metrics() as file:
-            shutil.copyfile(file.path, metrics)
-        shutil.copyfile(os.path.join(source.directory, sealed.EVENTS), events)
-        _commit(target, generation, events, metrics)
-    finally:
-        _discard(events, metrics)
+    with replacing(target) as new:
+        new.copy(source)
+        new.commit(source.about["generation"], lock)
 
 
-def combine_sealed(target: str, chosen: Mapping[str, Sealed]) -> None:
-    """Seal a run anew, with the records of each writer from the copy that has most of them.
+def combine_sealed(target: str, chosen: Mapping[str, Sealed], lock: Lock) -> None:
+    """Seal a run anew, with the records of each writer from the copy that has most of them. On the disk then.
 
     Args:
-        target: the run's directory, whose lock for sealing the caller holds.
+        target: the run's directory.
         chosen: writer → the sealed files from which its records are taken.
-    """
-    from runlore.catalog.summary import RunSummary
+        lock: the run's lock for sealing.
 
+    Raises:
+        LockLost: somebody else took the sealing over. The run is as it was.
+    """
     generation = new_uid()
-    events, metrics = _temporary(target)
     ids = {writer: index for index, writer in enumerate(sorted(chosen))}
     summary = RunSummary()
     runs = list({id(run): run for run in chosen.values()}.values())
-    try:
-        with closing(PointSorter(target)) as points, EventsFile(events) as file:
+    with replacing(target) as new:
+        with closing(PointSorter(target)) as points, EventsFile(new.events) as file:
             count = 0
             for run in runs:
                 _take_events(run, chosen, file, summary)
                 count += _take_points(run, chosen, ids, points, summary)
-            with MetricsFile(metrics, generation, list(ids), points) as metrics_file:
+            with MetricsFile(new.metrics, generation, list(ids), points) as metrics_file:
                 metrics_file.write()
             file.describe(
                 {
@@ -71,31 +70,10 @@ def combine_sealed(target: str, chosen: Mapping[str, Sealed]) -> None:
                     "writers": {writer: run.writers[writer] for writer, run in chosen.items()},
                 }
             )
-        _commit(target, generation, events, metrics)
-    finally:
-        _discard(events, metrics)
+        new.commit(generation, lock)
 
 
-def _temporary(target: str) -> tuple[str, str]:
-    name = os.path.join(target, f"sealing-{new_uid()}")
-    return f"{name}-events.tmp", f"{name}-metrics.tmp"
-
-
-def _discard(*paths: str) -> None:
-    for path in paths:
-        if os.path.exists(path):
-            os.unlink(path)
-
-
-def _commit(target: str, generation: str, events: str, metrics: str) -> None:
-    """In the order in which sealing does it: a crash in between leaves the old state, or the new one."""
-    waiting = sealed.generation_path(target, generation)
-    os.rename(metrics, waiting)
-    os.rename(events, os.path.join(target, sealed.EVENTS))
-    os.rename(waiting, os.path.join(target, sealed.METRICS))
-
-
-def _take_events(run: Sealed, chosen: Mapping[str, Sealed], file: EventsFile, summary: Any) -> None:
+def _take_events(run: Sealed, chosen: Mapping[str, Sealed], file: EventsFile, summary: RunSummary) -> None:
     for writer, *values in run.events():
         if chosen[writer] is run:
             event = Event(*values)

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from runlore.catalog.schema import runs
+from runlore.catalog.search.front import fetch_front
+from runlore.catalog.search.selection import OPEN, Selection, make_selection
 from runlore.errors import InvalidArgument
 from runlore.query import cursor as cursors
 from runlore.query.cursor import Position
-from runlore.query.front import fetch_front
-from runlore.query.select import OPEN, Selection, make_selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from runlore.catalog.search.functions import QueryFunctions
     from runlore.query.expression import Expression
-    from runlore.query.functions import QueryFunctions
-    from runlore.query.order import OrderBy
+    from runlore.query.ordering import OrderBy
     from runlore.query.values import Clock
 
 MAX_LIVE = 2_000

@@ -8,7 +8,6 @@ use its operators and a lateral query over its series.
 from __future__ import annotations
 
 import contextlib
-import math
 import sqlite3
 import time
 from abc import ABC, abstractmethod
@@ -220,8 +219,3 @@ def _authorize(action: int, *_: str | None) -> int:
 
 def _allow(*_: object) -> int:
     return sqlite3.SQLITE_OK
-
-
-def is_nan(value: float) -> bool:
-    """Whether a number is NaN; big integers are not."""
-    return isinstance(value, float) and math.isnan(value)

@@ -18,7 +18,7 @@ from runlore.catalog.schema import runs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runlore.query.select import Selection
+    from runlore.catalog.search.selection import Selection
 
 _CONDITIONS = 4
 """Conditions whose matches are counted,"""

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from runlore.query import values
 from runlore.query.expression import Compare, Condition, Contains, In, Like, Matches
 from runlore.query.fields import Kind
-from runlore.query.functions import QueryFunctions, is_nan
+from runlore.query.values import is_nan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from runlore.catalog.search.functions import QueryFunctions
     from runlore.query.expression import Operator, Value
     from runlore.query.values import Clock
 

@@ -1,0 +1,204 @@
+"""The contract of an index: what readers ask of a store, whatever answers.
+
+A directory's index is the catalog (SQLite), a server's client asks the server, a store for tests keeps lists. Nothing
+above knows which one it has. `runlore.testing` has the suite that says what an index is, as tests.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from runlore.errors import RunNotFound
+from runlore.index.lineage import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from runlore.index.records import (
+        ArtifactRecord,
+        CardFilter,
+        CardRecord,
+        ExperimentRecord,
+        Lineage,
+        LinkRecord,
+        Page,
+        RunRecord,
+        SeriesRecord,
+    )
+    from runlore.index.reference import RunReference
+    from runlore.query.expression import Expression
+    from runlore.query.ordering import OrderBy
+    from runlore.query.values import Clock
+
+DEFAULT_TIME_LIMIT_S = 30.0
+"""For one page of a query."""
+
+
+class Index(ABC):
+    """What is known of the runs and cards of one store.
+
+    **Derived.** An index holds nothing that the store does not; it may be thrown away at any time.
+
+    **Fresh when told.** Answers are of the moment of the last `refresh`, or later. Before the first one they may be of
+    any earlier moment, or empty.
+
+    **Atomic.** Each call answers from one snapshot. Two calls may see different ones; a run that is gone meanwhile is
+    left out of what a batch returns.
+
+    **Threads.** All methods may be called from several threads at once, and after `fork` from the child.
+
+    **Ownership.** Records are frozen and belong to the caller. Mappings in them are not to be changed.
+
+    **Batches.** Whatever is asked of runs is asked of any number of them at once, by uid. No method needs more than one
+    round trip to wherever the index is.
+
+    **Errors.** `InvalidArgument` and `WrongType` before anything is asked; `QueryTimeout`; `NotReachable` where an
+    index is elsewhere and does not answer.
+
+    Attributes:
+        location: where the store is, for messages: a path or an address.
+    """
+
+    location: str
+
+    # -- keeping up ---------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def refresh(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Bring the index up to date with the store. Safe to call at once from threads and processes.
+
+        Args:
+            progress: called with (runs looked at, runs to look at), now and then.
+
+        Returns:
+            How many runs were looked at; 0 where an index keeps itself up to date.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of files and connections. The index opens them again when it is used."""
+
+    # -- runs ---------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def page(
+        self, query: str | Expression | None = None, order_by: OrderBy = None, limit: int | None = None,
+        cursor: str | None = None, *, experiment: str | Sequence[str] | None = None, include_deleted: bool = False,
+        facts: bool = False, clock: Clock | None = None, time_limit_s: float = DEFAULT_TIME_LIMIT_S,
+        last: bool = False,
+    ) -> Page:  # fmt: skip
+        """One page of the runs that a query finds.
+
+        Paging to the end visits every run that matches all the while exactly once, also when sort keys of running runs
+        change between two pages. A run that was started after the first page is visited at most once.
+
+        Args:
+            query: text or tree; None finds every run.
+            order_by: as `"-metrics.acc, started"`; None: the newest first. Missing values come last in either
+                direction; ties are broken by the start and then the uid, in the direction of the last key.
+            limit: at most so many runs; None: all of them.
+            cursor: `next_cursor` of the page before, with the same query, order and experiments.
+            experiment: name, glob (`vision/*`, `vision/**`) or list of those; None: all.
+            include_deleted: also runs in the trash. A query that names `deleted` decides for itself.
+            facts: whether the records have their facts.
+            clock: what `now` and local time are.
+            time_limit_s: seconds after which the search is given up.
+            last: no further page will be asked for; there is no cursor then.
+
+        Raises:
+            QuerySyntaxError, InvalidArgument, WrongType: query, order, limit or cursor cannot be understood.
+            QueryTimeout: the time is up.
+        """
+
+    @abstractmethod
+    def find(self, reference: RunReference, *, facts: bool = True) -> tuple[RunRecord, ...]:
+        """The runs that a reference could mean, at most three; none: no run. Deleted runs are among them.
+
+        A uid names one run; its beginning may name several. A number names a run of its experiment; several have it
+        only where stores were merged by hand, and then runs that are not deleted come first. A negative number counts
+        from the experiment's latest run back, without deleted ones.
+        """
+
+    @abstractmethod
+    def runs(self, uids: Sequence[str], *, facts: bool = True) -> list[RunRecord]:
+        """The runs with these uids, in this order, deleted ones included; those that are gone are left out."""
+
+    @abstractmethod
+    def series(self, uids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, dict[str, SeriesRecord]]:
+        """Each series of these runs in numbers: uid → key → record, keys sorted.
+
+        Args:
+            uids: of the runs.
+            keys: only these series; None: all.
+        """
+
+    @abstractmethod
+    def artifacts(self, uids: Sequence[str]) -> dict[str, list[ArtifactRecord]]:
+        """Every version of every artifact of these runs, in the order of name, step (none first) and time."""
+
+    @abstractmethod
+    def experiments(self, pattern: str | Sequence[str] | None = None) -> list[ExperimentRecord]:
+        """The experiments that have runs which are not deleted, by name.
+
+        Args:
+            pattern: a name, a glob, or a list of those; None: all.
+        """
+
+    @abstractmethod
+    def keys(self, kind: str, *, experiment: str | Sequence[str] | None = None) -> list[str]:
+        """All keys of `params`, `metrics` or `tags` that runs have which are not deleted, sorted.
+
+        Args:
+            kind: one of the three.
+            experiment: only of runs of these experiments: as for `page`.
+        """
+
+    # -- cards --------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def cards(self, wanted: CardFilter) -> list[CardRecord]:
+        """The cards that a filter asks for, in its order."""
+
+    @abstractmethod
+    def links(self, uids: Sequence[str]) -> list[LinkRecord]:
+        """Every link at these cards and runs, on either side, oldest card first."""
+
+    # -- made of the above --------------------------------------------------------------------------------------
+
+    def lineage(self, uid: str) -> Lineage:
+        """What a card or run came of, and what came of it, over any number of links."""
+        return walk(uid, self.links)
+
+    def pages(
+        self, query: str | Expression | None = None, order_by: OrderBy = None, limit: int = 1_000, *,
+        experiment: str | Sequence[str] | None = None, include_deleted: bool = False, facts: bool = False,
+        clock: Clock | None = None,
+    ) -> Iterator[Page]:  # fmt: skip
+        """All pages of a query, one after the other; arguments as of `page`. Nothing stays open between two pages."""
+        cursor: str | None = None
+        while True:
+            page = self.page(
+                query, order_by, limit, cursor, experiment=experiment, include_deleted=include_deleted, facts=facts,
+                clock=clock,
+            )  # fmt: skip
+            yield page
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def one(self, reference: RunReference, *, facts: bool = True) -> RunRecord:
+        """The run that a reference means.
+
+        Raises:
+            RunNotFound: there is none, or several could be meant.
+        """
+        found = self.find(reference, facts=facts)
+        if not found:
+            raise RunNotFound(
+                f"no run {reference.text!r} in the store {self.location!r}; `runlore ls` lists experiments, "
+                "`runlore runs` lists runs"
+            )
+        if len(found) > 1 and not reference.settles(found[0].deleted, found[1].deleted):
+            raise RunNotFound(reference.ambiguous(found[0].uid, found[1].uid))
+        return found[0]

@@ -1,0 +1,79 @@
+"""The contract of a recorder: what appends facts to one run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Recorder(ABC):
+    """Appends points and events to one run, with the times that it is given. It has no hooks, and captures nothing.
+
+    A `runlore.Run` is a recorder with hooks and captures. A server keeps one open for each run that others send to it
+    piecemeal. In a directory a recorder is a journal; for tests it is a list.
+
+    **Durable.** What a returned call recorded survives the death of the process, as far as the kind of store promises.
+
+    **Lossless or counted.** A call does not raise because of the disk, the network or a server: what could not be kept
+    is counted in `lost` and said once. Wrong arguments raise before anything is stored.
+
+    **Threads** may share a recorder. After `fork`, the child's first record opens a writer of its own.
+
+    **Ownership.** Whoever opened it closes it. Closing is not ending: the run's status stays.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def lost(self) -> int:
+        """Records that could not be kept so far."""
+
+    @abstractmethod
+    def scalar(self, key: str, value: Any, step: Any = None, time: Any = None) -> None:
+        """Record one point of a series.
+
+        Args:
+            key: name of the metric.
+            value: anything that is a number; kept as float64, NaN and infinities included.
+            step: kept as float64; None: no step.
+            time: seconds since 1970 UTC, or a datetime; None: now.
+
+        Raises:
+            WrongType, InvalidArgument: one of them cannot be stored. Nothing was recorded.
+            RunEnded: the recorder was closed.
+        """
+
+    @abstractmethod
+    def row(self, values: Mapping[str, Any], step: Any = None, time: Any = None) -> None:
+        """Record points of several series that share one step and one time: all of them, or none. See `scalar`."""
+
+    @abstractmethod
+    def event(
+        self, kind: str, key: str, value: Any = None, *, step: Any = None, time_ns: int | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Record a fact of any kind.
+
+        Args:
+            kind: see `runlore.model.EVENT_KINDS`.
+            key: its name.
+            value: anything that can be JSON.
+            step: as for `scalar`.
+            time_ns: ns since 1970 UTC; None: now.
+            extra: columns of this event alone.
+
+        Raises:
+            WrongType, InvalidArgument, RunEnded: as for `scalar`.
+        """
+
+    @abstractmethod
+    def columns(self, columns: Mapping[str, Any]) -> None:
+        """Give every later record these extra columns, in place of those before."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close it; a second call does nothing. Nothing can be recorded through it any more."""
