@@ -66,7 +66,6 @@ HOMES = {
     "rich": ("cli", "demo", "exec"),
     "re2": ("query.regex",),
     "sqlalchemy": ("catalog", "reader", "registry"),
-    "typer": ("cli", "exec"),
     "click": ("cli",),
     "sklearn": ("demo", "media._skops", "media._lightgbm"),
     "matplotlib": ("demo", "media._matplotlib"),

@@ -32,7 +32,7 @@ class Argument(click.Argument):
         super().__init__(declarations, **settings)
         self.text = help
 
-    def make_metavar(self, ctx: click.Context) -> str:
+    def make_metavar(self, ctx: click.Context) -> str:  # noqa: ARG002 - Click gives it
         """As in the usage line: `[NAME]...` where it may be left away or repeated."""
         name = self.metavar or (self.name or "").upper()
         shown = name if self.required else f"[{name}]"
@@ -113,11 +113,11 @@ class Group(click.Group):
         """All options, `--help` last."""
         return [*super().get_params(ctx), _HELP]
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as above
         """All names."""
         return list(self.entries)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
         """The command of this name; loads its module."""
         entry = self.entries.get(cmd_name)
         if entry is None:

@@ -29,10 +29,12 @@ def propose(what: str, params: Mapping[str, Any], incomplete: str) -> list[Compl
     """Names that begin as what was typed.
 
     Args:
-        what: a key of `SOURCES`, or `directories` or `files`, which the shell completes.
+        what: a key of `SOURCES`; `directories` or `files`, which the shell completes; or `get`, which is itself.
         params: what the command line has so far, by the names of the command's parameters.
         incomplete: what was typed of this one.
     """
+    if what == "get":
+        return [CompletionItem("get")]
     if what in ("directories", "files"):
         return [CompletionItem(incomplete, type="dir" if what == "directories" else "file")]
     source, before = SOURCES[what], ""

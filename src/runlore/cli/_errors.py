@@ -45,7 +45,7 @@ def report(error: BaseException) -> int:
         complain(f"error: {_usage(error)}")
         return USAGE
     if isinstance(error, (RunloreError, OSError)):
-        complain(_text(error))
+        complain(describe(error))
         return _code(error)
     raise error
 
@@ -63,7 +63,8 @@ def _usage(error: click.ClickException) -> str:
     return f"{text} (see {path} --help)"
 
 
-def _text(error: Exception) -> str:
+def describe(error: Exception) -> str:
+    """What went wrong, in one line; of a query in three."""
     if isinstance(error, QuerySyntaxError):
         return "\n".join(printable(line) for line in str(error).splitlines())
     if isinstance(error, OSError) and not isinstance(error, RunloreError) and error.strerror:

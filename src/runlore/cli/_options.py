@@ -31,21 +31,23 @@ def complete(
     return propose
 
 
-def argument(name: str, metavar: str, help: str, *, of: str | None = None, **settings: Any) -> Callable[[_F], _F]:  # noqa: A002 - as options have it
+def argument(
+    name: str, metavar: str, help: str, *, of: str | None = None, **settings: Any  # noqa: A002 - as Click calls it
+) -> Callable[[_F], _F]:  # fmt: skip
     """A positional argument; `of` says what completes it."""
     if of is not None:
         settings["shell_complete"] = complete(of)
     return click.argument(name, cls=Argument, metavar=metavar, help=help, **settings)
 
 
-def option(*names: str, help: str, metavar: str | None = None, of: str | None = None, **settings: Any) -> Callable[[_F], _F]:  # noqa: A002 - as Click calls it  # fmt: skip
+def option(*names: str, of: str | None = None, **settings: Any) -> Callable[[_F], _F]:
     """An option with a value; `of` says what completes it."""
     if of is not None:
         settings["shell_complete"] = complete(of)
-    return click.option(*names, help=help, metavar=metavar, **settings)
+    return click.option(*names, **settings)
 
 
-def flag(*names: str, help: str) -> Callable[[_F], _F]:  # noqa: A002 - as above
+def flag(*names: str, help: str) -> Callable[[_F], _F]:  # noqa: A002 - as Click calls it
     """An option without a value."""
     return click.option(*names, is_flag=True, help=help)
 
@@ -55,9 +57,7 @@ store_option = option(
     help="The store. By default RUNLORE_STORE, the nearest .runlore upwards, or ./.runlore.",
 )  # fmt: skip
 json_option = flag("--json", help="Print one JSON document instead of text.")
-columns_option = option(
-    "--columns", "-c", metavar="NAMES", help="Show these columns, with commas between their names."
-)
+columns_option = option("--columns", "-c", metavar="NAMES", help="Show these columns, with commas between their names.")
 wide_option = flag("--wide", "-w", help="Show every column, and cut nothing.")
 system_option = flag("--system", help="Hardware metrics (system/…) too.")
 run_argument = argument("run", metavar="RUN", help=RUN_HELP, of="runs")

@@ -22,7 +22,7 @@ _COLOURS = (12, 10, 9, 14, 13, 11, 208, 245)
 def sign_of(index: int, *, coloured: bool) -> tuple[str, str]:
     """What tells a line from others, for a legend: text, and its style."""
     if coloured:
-        return "━━", f"color({_COLOURS[index % len(_COLOURS)]})"
+        return "━━", str(_COLOURS[index % len(_COLOURS)])
     return _MARKERS[index % len(_MARKERS)], ""
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from runlore.reader.asking import Found
 
 ATTRIBUTES = (
-    "status", "name", "group", "started", "duration", "ended", "user", "host", "parent", "description", "points", "lost",
-    "archived", "deleted", "uid",
+    "status", "name", "group", "started", "duration", "ended", "user", "host", "parent", "description", "points",
+    "lost", "archived", "deleted", "uid",
 )  # fmt: skip
 """What every run has, beside its experiment and number."""
 

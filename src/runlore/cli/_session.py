@@ -27,7 +27,7 @@ def open_session(store: str | None, *, live: bool = False) -> Session:
 
     Args:
         store: the store, as the user named it.
-        live: bring it up to date again whenever something is asked, for commands that watch.
+        live: bring it up to date whenever something asks for that: for commands that watch, or that change the store.
 
     Raises:
         StoreNotFound: there is no store.
@@ -156,5 +156,10 @@ def name_of(record: dict[str, Any]) -> str:
 
 def title_of(view: RunView) -> str:
     """How a run is called, and its name if it has one."""
-    called = f"{view.experiment}#{view.number}" if view.number is not None else f"{view.experiment} {view.uid}"
-    return f"{called} ({view.name})" if view.name else called
+    return title_of_record(attributes_of(view))
+
+
+def title_of_record(record: dict[str, Any]) -> str:
+    """As `title_of`, from its record."""
+    called = name_of(record)
+    return f"{called} ({record['name']})" if record["name"] else called

@@ -21,6 +21,10 @@ _CLOSED = ((0, "stdin", os.O_WRONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", 
 """What takes the place of a closed descriptor: the null device, opened so that using it fails as it would have."""
 
 
+_missing: set[str] = set()
+"""Streams that the process was started without."""
+
+
 class StreamFailed(RunloreError, OSError):
     """Stdin or stdout is closed, or its device is full or broken."""
 
@@ -36,6 +40,7 @@ def prepare() -> None:
         except OSError:
             os.open(os.devnull, mode)  # the lowest number that is free, which is this one
         if getattr(sys, name) is None:
+            _missing.add(name)
             setattr(sys, name, open(os.open(os.devnull, mode), "r" if number == 0 else "w", encoding="utf-8"))  # noqa: SIM115 - lives as long as the process
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -107,10 +112,8 @@ def read_stdin() -> BinaryIO:
     Raises:
         StreamFailed: it is closed.
     """
-    try:
-        sys.stdin.buffer.peek(1)  # type: ignore[attr-defined] # a BufferedReader has it
-    except OSError as error:
-        raise StreamFailed(f"stdin: {_reason(error)}; name a file") from error
+    if "stdin" in _missing:
+        raise StreamFailed("stdin is closed; name a file")
     return sys.stdin.buffer
 
 

@@ -1,8 +1,8 @@
 """Tables: what fits where they go, and a word on what does not.
 
-On a terminal the columns are aligned, and below common headings where their names begin alike. Long texts are cut. Where
-there is no room for all columns, those that a reader needs stay, and the others are named in a note. In a pipe each row
-is one line with a tab between two cells, whole, below a line with the columns' names.
+On a terminal the columns are aligned, and below common headings where their names begin alike. Long texts are cut.
+Where there is no room for all columns, those that a reader needs stay, and the others are named in a note. In a pipe
+each row is one line with a tab between two cells, whole, below a line with the columns' names.
 """
 
 from __future__ import annotations
@@ -140,7 +140,9 @@ def _chosen(columns: Sequence[Column], cells: Sequence[Sequence[Cell]], view: Vi
             for place, column in enumerate(columns)
             if not column.hidden or (view.wide and any(row[place].text for row in cells))
         ]
-    at = {column.label: place for place, column in reversed(list(enumerate(columns)))}
+    at: dict[str, int] = {}
+    for place, column in enumerate(columns):
+        at.setdefault(column.label, place)
     found = [0]
     for name in split_names(view.columns):
         if name not in at:
@@ -169,31 +171,43 @@ def _widths(columns: Sequence[Column], cells: Sequence[Sequence[Cell]], limit: i
 def _fitting(columns: Sequence[Column], widths: list[int], needed: Sequence[bool], limit: float) -> list[int]:
     """The columns that fit: those that are needed, and the others as they come.
 
-    The first column of a group is made as wide as the heading of the group.
+    Columns of a group that are narrower than its heading are made wider.
     """
     room = limit + len(_GAP)
     before = ""
     for index, column in enumerate(columns):
         if needed[index]:
-            widths[index] = _below(column, widths[index], before)
-            room -= widths[index] + len(_GAP)
+            room -= _below(column, widths[index], before) + len(_GAP)
             before = column.group
     kept: list[int] = []
     for index, column in enumerate(columns):
-        width = widths[index] if needed[index] else _below(column, widths[index], columns[kept[-1]].group)
-        if needed[index] or width + len(_GAP) <= room:
-            room -= 0 if needed[index] else width + len(_GAP)
-            widths[index] = width
-            kept.append(index)
+        if not needed[index]:
+            taken = _below(column, widths[index], columns[kept[-1]].group) + len(_GAP)
+            if taken > room:
+                continue
+            room -= taken
+        kept.append(index)
+    for group, places in _groups(columns, kept):
+        widths[places[0]] += max(0, len(group) - _span(widths, places))
     return kept
 
 
 def _below(column: Column, width: int, before: str) -> int:
+    """How wide a column is that may be the first one below a heading."""
     return width if column.group == before else max(width, len(column.group))
 
 
+def _groups(columns: Sequence[Column], kept: Iterable[int]) -> list[tuple[str, list[int]]]:
+    """Neighbours that have a heading in common, with it."""
+    return [(group, list(places)) for group, places in groupby(kept, key=lambda index: columns[index].group)]
+
+
+def _span(widths: Sequence[int], places: Sequence[int]) -> int:
+    return sum(widths[place] for place in places) + len(_GAP) * (len(places) - 1)
+
+
 def _squeeze(columns: Sequence[Column], widths: list[int], kept: Sequence[int], limit: int) -> None:
-    """Narrow the widest texts until the columns fit, where they do not; below `LEAST_CELL` lines grow longer instead."""
+    """Narrow the widest texts until all columns fit; below `LEAST_CELL` lines grow longer instead."""
     excess = sum(widths[index] + len(_GAP) for index in kept) - len(_GAP) - limit
     soft = [index for index in kept if not (columns[index].whole or columns[index].right)]
     while excess > 0 and soft:
@@ -208,9 +222,8 @@ def _heads(columns: Sequence[Column], widths: Sequence[int]) -> Iterable[str]:
     """One line of names, below one of groups where there are any."""
     if any(column.group for column in columns):
         above = []
-        for group, members in groupby(range(len(columns)), key=lambda index: columns[index].group):
-            places = list(members)
-            span = sum(widths[place] for place in places) + len(_GAP) * (len(places) - 1)
+        for group, places in _groups(columns, range(len(columns))):
+            span = _span(widths, places)
             above.append(Cell(shorten(group, span).ljust(span), "dim"))
         yield _line(above)
     yield _row(columns, [Cell(shown(column.name), "bold") for column in columns], widths)

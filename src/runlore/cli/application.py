@@ -13,7 +13,7 @@ from runlore.cli._command import COMPLETION_VARIABLE, PROGRAM, Entry, Group, con
 from runlore.errors import RunloreError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 LOOK = "Look"
@@ -42,7 +42,7 @@ _COMMANDS = (
     Entry("delete", "edit:delete", "Put runs into the trash.", CHANGE),
     Entry("restore", "edit:restore", "Take runs out of the trash.", CHANGE),
     Entry("card", "card:card", "Show, register and change cards of the registry.", CHANGE),
-    Entry("gc", "care:gc", "Remove for good what was deleted long enough ago, and what nothing refers to.", KEEP),
+    Entry("gc", "care:gc", "Remove for good: runs that were deleted long enough ago, what nothing refers to.", KEEP),
     Entry("seal", "care:seal", "Rewrite the journals of runs that have ended as Parquet.", KEEP),
     Entry("doctor", "care:doctor", "Look for damage.", KEEP),
     Entry("merge", "transfer:merge", "Add everything that another store has to this one.", KEEP),
@@ -77,12 +77,14 @@ def _show_completion(ctx: click.Context, _: click.Parameter, shell: str | None) 
         ctx.exit()
 
 
-def _shell_option(name: str, callback: object, help: str) -> click.Option:  # noqa: A002 - as Click calls it
+def _shell_option(
+    name: str, callback: Callable[[click.Context, click.Parameter, str | None], None], text: str
+) -> click.Option:
     """An option with the name of a shell; without it, the shell that called us is meant."""
     return click.Option(
         [name], metavar="[SHELL]", is_flag=False, flag_value="", is_eager=True, expose_value=False,
-        callback=callback, help=help, show_default=False,
-    )  # type: ignore[arg-type] # fmt: skip
+        callback=callback, help=text, show_default=False,
+    )  # fmt: skip
 
 
 app = Group(

@@ -71,12 +71,12 @@ def _print(names: Sequence[str], rows: list[tuple[Any, ...]], *, everything: boo
     cells, before = [], ""
     for section, key, *values in rows:
         first = "" if section == before and limit is not None else section
-        cells.append([first, _tail(key, for_key), *(_side(section, key, value, share) for value in values)])
+        cells.append([first, _tail(key, for_key), *(_side(section, key, value) for value in values)])
         before = section
     print_table(columns, cells, View(None, wide), how="--wide and --json show all")
 
 
-def _side(section: str, key: str, value: Any, share: int | None) -> str:
+def _side(section: str, key: str, value: Any) -> str:
     if value is None:
         return "-"
     if section == "tags" and value == "":

@@ -13,7 +13,15 @@ import click
 from runlore.cli import _format as fmt
 from runlore.cli import _streams
 from runlore.cli._command import command
-from runlore.cli._options import argument, experiment_argument, flag, json_option, only_runs_option, option, store_option
+from runlore.cli._options import (
+    argument,
+    experiment_argument,
+    flag,
+    json_option,
+    only_runs_option,
+    option,
+    store_option,
+)
 from runlore.cli._output import is_coloured, layout_width, note, print_json, say, shorten, shown
 from runlore.cli._session import find_run, open_experiment, open_session, times_of, title_of
 from runlore.errors import NotFound
@@ -39,12 +47,13 @@ AXES = ("step", "time", "relative")
 @argument("key", metavar="KEY", help="The metric, such as loss.", of="metrics")
 @only_runs_option
 @option(
-    "--x", metavar="AXIS", type=click.Choice(AXES), default="step",
+    "--x",
+    metavar="AXIS",
+    type=click.Choice(AXES),
+    default="step",
     help="step, time (local), or relative: seconds since the run's start.",
 )
-@option(
-    "--limit", "-n", metavar="N", type=click.IntRange(min=1), default=DEFAULT_RUNS, help="The newest so many runs."
-)
+@option("--limit", "-n", metavar="N", type=click.IntRange(min=1), default=DEFAULT_RUNS, help="The newest so many runs.")
 @flag("--log-y", help="Logarithmic y axis.")
 @option("--height", metavar="LINES", type=click.IntRange(min=8), default=24, help="Lines of the chart.")
 @store_option

@@ -9,7 +9,15 @@ import click
 
 from runlore.cli import _format as fmt
 from runlore.cli._command import command
-from runlore.cli._options import argument, experiments_option, json_option, option, store_option, system_option, wide_option
+from runlore.cli._options import (
+    argument,
+    experiments_option,
+    json_option,
+    option,
+    store_option,
+    system_option,
+    wide_option,
+)
 from runlore.cli._output import note, print_json
 from runlore.cli._session import find_runs, list_experiments, open_session, run_records
 from runlore.errors import InvalidArgument, QuerySyntaxError
@@ -23,15 +31,11 @@ DEFAULT_LIMIT = 100
 @command("runs")
 @argument("query", metavar="QUERY", help="For example 'metrics.loss < 0.1'.", required=False)
 @experiments_option
-@option(
-    "--order-by", "-o", metavar="FIELDS", of="fields", help="'-metrics.acc', 'metrics.loss, started desc' …"
-)
+@option("--order-by", "-o", metavar="FIELDS", of="fields", help="'-metrics.acc', 'metrics.loss, started desc' …")
 @option(
     "--limit", "-n", metavar="N", type=click.IntRange(min=0), default=DEFAULT_LIMIT, help="At most so many; 0: all."
 )
-@option(
-    "--columns", "-c", metavar="FIELDS", of="fields", help="Show these, such as 'status,params.lr,metrics.acc'."
-)
+@option("--columns", "-c", metavar="FIELDS", of="fields", help="Show these, such as 'status,params.lr,metrics.acc'.")
 @wide_option
 @system_option
 @store_option
@@ -61,7 +65,9 @@ def runs(
     records = run_records(session, found)
     more = found.page.next_cursor is not None
     if json:
-        print_json({"store": session.store.root, "runs": [for_json(item, system=system) for item in records], "more": more})
+        print_json(
+            {"store": session.store.root, "runs": [for_json(item, system=system) for item in records], "more": more}
+        )
         return
     if records:
         from runlore.cli._runs_table import print_runs

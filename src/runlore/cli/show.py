@@ -194,11 +194,12 @@ def _show_metrics(title: str, series: Mapping[str, Mapping[str, Any]], view: Vie
     if not series:
         return
     say()
-    stepless = all(item["last_step"] is None for item in series.values())
+    no_steps = all(item["last_step"] is None for item in series.values())
     columns = [
-        Column(title, needed=True), Column("last", right=True, needed=True), Column("step", right=True, hidden=stepless),
-        Column("min", right=True), Column("min step", right=True, hidden=stepless),
-        Column("max", right=True), Column("max step", right=True, hidden=stepless),
+        Column(title, needed=True), Column("last", right=True, needed=True),
+        Column("step", right=True, hidden=no_steps),
+        Column("min", right=True), Column("min step", right=True, hidden=no_steps),
+        Column("max", right=True), Column("max step", right=True, hidden=no_steps),
         Column("mean", right=True, hidden=True), Column("points", right=True),
     ]  # fmt: skip
     rows = [
@@ -242,7 +243,7 @@ def _show_machine(facts: Mapping[str, Mapping[str, Any]]) -> None:
     found = facts.get("environment", {})
     cpu, memory, gpus = (found.get(name) or {} for name in ("cpu", "memory", "gpus"))
     parts = [
-        ("cpu", f"{cpu.get('model', '')} × {cpu.get('count', '?')}" if isinstance(cpu, dict) and cpu else ""),
+        ("cpu", f"{cpu.get('count', '?')} x {cpu.get('model', '')}" if isinstance(cpu, dict) and cpu else ""),
         ("memory", fmt.size(memory.get("total_bytes")) if isinstance(memory, dict) else ""),
         *(("gpu", fmt.value(gpu)) for gpu in (gpus if isinstance(gpus, list) else ())),
     ]

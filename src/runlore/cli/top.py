@@ -11,7 +11,15 @@ import click
 
 from runlore.cli import _format as fmt
 from runlore.cli._command import command
-from runlore.cli._options import columns_option, experiments_option, flag, json_option, option, store_option, wide_option
+from runlore.cli._options import (
+    columns_option,
+    experiments_option,
+    flag,
+    json_option,
+    option,
+    store_option,
+    wide_option,
+)
 from runlore.cli._output import Cell, layout_width, note, print_json
 from runlore.cli._output import status_cell as status_of
 from runlore.cli._session import find_runs, name_of, open_session, run_records
@@ -29,7 +37,11 @@ _HARDWARE = {"cpu": "system/process/cpu_percent", "memory": "system/process/memo
 @command("top")
 @flag("--once", help="Print the table once and end.")
 @option(
-    "--interval", "-i", metavar="SECONDS", type=click.FloatRange(min=0.2), default=2.0,
+    "--interval",
+    "-i",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.2),
+    default=2.0,
     help="How often the table is made anew.",
 )
 @experiments_option
@@ -76,13 +88,13 @@ def _titles(records: list[dict[str, Any]]) -> list[str]:
 
 
 def _table(records: list[dict[str, Any]]) -> tuple[list[Column], list[list[Cell | str]]]:
-    """Columns and rows. What a terminal has room for comes first: some metrics, the hardware, then the other metrics."""
+    """Columns and rows. What there is hardly ever room for comes last: all metrics but some that most runs have."""
     metrics = _titles(records)
     first, rest = metrics[:_FIRST_METRICS], metrics[_FIRST_METRICS:]
     columns = [
-        Column("run", tail=True), Column("name", needed=True), Column("status", needed=True), Column("for", needed=True),
-        Column("points", right=True), *map(_metric, first), *(Column(title, right=True) for title in _HARDWARE),
-        Column("host"), *map(_metric, rest),
+        Column("run", tail=True), Column("name", needed=True), Column("status", needed=True),
+        Column("for", needed=True), Column("points", right=True), *map(_metric, first),
+        *(Column(title, right=True) for title in _HARDWARE), Column("host"), *map(_metric, rest),
     ]  # fmt: skip
     return columns, [_row(record, first, rest) for record in records]
 

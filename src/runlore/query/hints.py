@@ -1,8 +1,8 @@
 """What a query names and a store does not have, and what was probably meant.
 
-A key, an experiment or a status that is not there is no error: a run may bring it later. But an answer that is empty for
-a slip of the pen looks like any other, so it is said. Where a word is no field at all, the error names fields of the
-store first: of `loss < 0.1` the metric `loss` is meant, and not the attribute `lost`.
+A key, an experiment or a status that is not there is no error: a run may bring it later. But an answer that is empty
+for a slip of the pen looks like any other, so it is said. Where a word is no field at all, the error names fields of
+the store first: by `loss < 0.1` the metric `loss` is meant, and not the attribute `lost`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from runlore.errors import ArtifactNotFound, InvalidName
+from runlore.errors import ArtifactNotFound
+from runlore.reader.saving import file_path, save
 
 if TYPE_CHECKING:
     from runlore.store import DirectoryStore
@@ -88,18 +89,21 @@ class Artifact:
     def download(self, directory: str | os.PathLike[str] = ".", *, overwrite: bool = False) -> str:
         """Copy the contents into a directory, under the artifact's name, and return the path of the copy.
 
+        A name that cannot be one of a file becomes one in the way that `runlore.reader.saving` describes: the copy is
+        always within the directory.
+
         Raises:
-            InvalidName: the name would leave the directory.
-            FileExistsError: the file exists and `overwrite` is false.
+            ArtifactNotFound: the artifact has no contents, or they are gone.
+            FileExistsError: something is there, and `overwrite` is false.
+            InvalidName: a link in the directory leads out of it.
         """
-        root = os.path.realpath(os.fspath(directory))
-        target = os.path.realpath(os.path.join(root, *self.name.split("/")))
-        if os.path.commonpath([root, target]) != root or target == root:
-            raise InvalidName(f"artifact name {self.name!r} would leave the directory {root!r}")
-        if os.path.exists(target) and not overwrite:
-            raise FileExistsError(f"{target!r} exists; pass overwrite=True to replace it")
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        temporary = f"{target}.{os.getpid()}.part"
-        shutil.copyfile(self.path, temporary)
-        os.replace(temporary, target)
-        return target
+        return self.save_as(directory, file_path(self.name), overwrite=overwrite)
+
+    def save_as(self, directory: str | os.PathLike[str], path: str, *, overwrite: bool = False) -> str:
+        """Copy the contents to a path below a directory, as `runlore.reader.saving.file_paths` gives it.
+
+        Raises:
+            ArtifactNotFound, FileExistsError, InvalidName: as `download`.
+        """
+        source = self.path
+        return save(lambda target: shutil.copyfile(source, target), directory, path, overwrite=overwrite)

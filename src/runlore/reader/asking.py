@@ -11,9 +11,9 @@ from runlore.errors import NothingMatches, QuerySyntaxError
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from runlore.catalog.search import Page
     from runlore.query import Expression, OrderKey
     from runlore.query.ordering import OrderBy
-    from runlore.catalog.search import Page
     from runlore.reader.session import Session
 
 

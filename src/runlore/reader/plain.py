@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_DEPTH = 100
-"""Levels of lists and mappings within one another that are shown. Many a program that reads JSON has such a limit too."""
+"""Levels of lists and mappings within one another that are shown. Many programs that read JSON have such a limit."""
 
 CUT = f"… (nested more than {MAX_DEPTH} levels deep)"
 """What stands for the rest."""
