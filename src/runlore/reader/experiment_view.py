@@ -138,8 +138,11 @@ class Experiment:
         ]
         spans = [(row["ended_ns"] - row["started_ns"]) / 1e9 for row in self._rows() if row["ended_ns"] is not None]
         rows.append({"event": "run", "key": "duration_s", **pd.Series(spans, dtype="float64").describe().to_dict()})
+        kinds = {"event": "object", "key": "object", "count": "int64"}
         columns = ["event", "key", "count", "mean", "std", "min", "25%", "50%", "75%", "max"]
-        return pd.DataFrame(rows, columns=columns).astype({"count": "int64"})
+        return pd.DataFrame(
+            {name: pd.Series([row[name] for row in rows], dtype=kinds.get(name, "float64")) for name in columns}
+        )
 
     def runs(self, query: str | None = None, order_by: Any = None, limit: int | None = None) -> pd.DataFrame:
         """The runs as a table: one row a run, with `params.*`, `metrics.*` (last values) and `tags.*`.
