@@ -24,6 +24,7 @@ LAYERS = {
     "versions": 0,
     "files": 0,
     "_version": 0,
+    "plain": 0,
     "journal": 1,
     "store": 2,
     "query": 2,

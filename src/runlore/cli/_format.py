@@ -32,11 +32,11 @@ def lines(text: str) -> str:
     return "\n".join(map(printable, text.replace("\r\n", "\n").removesuffix("\n").split("\n")))
 
 
-def json_text(text: str, *, ascii_only: bool) -> str:
+def printable_json(text: str, *, ascii_only: bool) -> str:
     """A JSON document whose strings cannot control a terminal either, with `\\u` escapes where needed.
 
     Example:
-        >>> print(json_text('{"a": "' + chr(0x9B) + '2J…"}', ascii_only=False))
+        >>> print(printable_json('{"a": "' + chr(0x9B) + '2J…"}', ascii_only=False))
         {"a": "\\u009b2J…"}
     """
     escaped = _IN_JSON.sub(_escape, text)
@@ -77,7 +77,7 @@ def value(item: Any) -> str:
         return str(item).lower()
     if isinstance(item, (int, float)):
         return number(item)
-    from runlore.reader.plain import to_json
+    from runlore.plain import to_json
 
     return printable(json.dumps(to_json(item), ensure_ascii=False))
 

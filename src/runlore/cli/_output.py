@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runlore.cli import _streams
-from runlore.cli._format import json_text, lines, printable
+from runlore.cli._format import lines, printable, printable_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,9 +41,9 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 def json_line(document: Mapping[str, Any], indent: int | None = None) -> str:
     """A JSON document, and the end of its line."""
-    from runlore.reader import plain
+    from runlore.plain import json_text
 
-    return json_text(plain.json_text(document, indent=indent), ascii_only=not _streams.is_utf8()) + "\n"
+    return printable_json(json_text(document, indent=indent), ascii_only=not _streams.is_utf8()) + "\n"
 
 
 def layout_width() -> int | None:

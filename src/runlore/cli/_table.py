@@ -124,8 +124,8 @@ def named(labels: Sequence[str]) -> str:
     """Some names, and how many more there are.
 
     Example:
-        >>> named(["a", "b"]), named([f"column {index}" for index in range(20)])[-15:]
-        ('a, b', '5 and 14 more')
+        >>> named(["a", "b"]), named([f"column {index}" for index in range(20)])[-20:]
+        ('a, b', 'column 5 and 14 more')
     """
     shown_ones = ", ".join(shorten(shown(label), 40) for label in labels[:NAMED])
     more = len(labels) - NAMED

@@ -13,7 +13,7 @@ from runlore.catalog import Catalog, open_catalog, schema
 from runlore.catalog.search import SqliteFunctions, fetch_page
 from runlore.errors import RunNotFound
 from runlore.names import is_uid
-from runlore.reader.plain import load_json
+from runlore.plain import load_json
 from runlore.store import DirectoryStore, open_store
 
 if TYPE_CHECKING:
