@@ -125,9 +125,8 @@ def attribute(name: str) -> Attribute:
     if canonical is not None:
         return Attribute(canonical)
     close = difflib.get_close_matches(name[:100].lower(), [*_NAMES, "tags"], n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"attributes are {', '.join(ATTRIBUTES)}"
-    if "." in name and not close:
-        hint = f"keys stand after metrics., params. or tags., attributes are {', '.join(ATTRIBUTES)}"
+    known = f"keys stand after metrics., params. or tags., attributes are {', '.join(ATTRIBUTES)}"
+    hint = f"did you mean {close[0]!r}?" if close else known
     raise UnknownField(f"there is no attribute {_short(name)}; {hint}", name)
 
 
