@@ -1,4 +1,4 @@
-"""What each command loads, counted as `tests/test_import_budget.py` does for recording. `bench/cli.py` measures times."""
+"""What each command loads, counted as `tests/test_import_budget.py` does for recording."""
 
 from __future__ import annotations
 

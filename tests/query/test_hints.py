@@ -145,8 +145,8 @@ def hints(query: str = "", order: str = "", experiment=None, *, found: bool = Fa
         ("tags.teem = 'a'", "no run has tags.teem; did you mean tags.team?"),
         ("metrics.`x y` < 1", "no run has metrics.`x y`"),
         ("experiment = 'digits/nlp'", "no experiment is called 'digits/nlp'; did you mean 'digits/mlp'?"),
-        ("status = 'training'", "no run has the status 'training'; statuses are running, succeeded, failed, stopped, "
-                                "crashed, and what runs logged"),
+        ("status = 'training'",
+         f"no run has the status 'training'; statuses are {', '.join(STATUSES)}, and what runs logged"),
     ],
 )  # fmt: skip
 def test_names_that_are_missing_are_said(query, said):

@@ -63,14 +63,14 @@ def file_paths(names: Iterable[str]) -> dict[str, str]:
 
     Example:
         >>> file_paths(["a", "a/b"])
-        {'a': 'a~ca978112ca1bbdca', 'a/b': 'a/b'}
+        {'a': 'a~022a6979e6dab7aa', 'a/b': 'a/b'}
     """
     found = {name: file_path(name) for name in names}
     directories = {path[:end] for path in found.values() for end in _slashes(path)}
     for name, path in found.items():
         if path in directories:
             head, slash, last = path.rpartition("/")
-            found[name] = f"{head}{slash}{_encode(last, of=name)}"
+            found[name] = f"{head}{slash}{_encode(last, of=chr(0) + name)}"  # a component may have the name's own digest
     return found
 
 
