@@ -43,7 +43,7 @@ def store(tmp_path, monkeypatch) -> str:
     return str(tmp_path / ".runlore")
 
 
-def call(*arguments: object, stdin: bytes = b"", encoding: str = "utf-8") -> Printed:
+def in_process(*arguments: object, stdin: bytes = b"", encoding: str = "utf-8") -> Printed:
     """Run a command in this process, with streams of its own."""
     streams = [io.TextIOWrapper(io.BytesIO(data), encoding, "backslashreplace") for data in (stdin, b"", b"")]
     with pytest.MonkeyPatch.context() as patch:
@@ -57,7 +57,12 @@ def call(*arguments: object, stdin: bytes = b"", encoding: str = "utf-8") -> Pri
 
 
 @pytest.fixture
-def cli(store):
+def call(store):
+    return in_process
+
+
+@pytest.fixture
+def cli(call):
     def checked(*arguments: object, code: int = 0, **options) -> Printed:
         printed = call(*arguments, **options)
         assert printed.code == code, printed.out + printed.err

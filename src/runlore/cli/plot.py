@@ -142,7 +142,7 @@ def _draw(series: list[tuple[RunView, Any, Any]], key: str, x: str, height: int,
             why = f"without a step, NaN or infinite{', or not above 0' if log_y else ''}"
             note(f"{title_of(view)}: {fmt.plural(int((~drawn).sum()), 'point')} cannot be drawn ({why})")
     if not lines:
-        raise NotFound(f"no point of {key!r} can be drawn: all are NaN or infinite; --json has them")
+        raise NotFound(f"no point of {key!r} can be drawn; --json has them")
     if sys.stdout.isatty():
         height = min(height, max(8, os.get_terminal_size(sys.stdout.fileno()).lines - 2))
     label = {"step": "step", "time": "time", "relative": "seconds since start"}[x]

@@ -70,7 +70,9 @@ def file_paths(names: Iterable[str]) -> dict[str, str]:
     for name, path in found.items():
         if path in directories:
             head, slash, last = path.rpartition("/")
-            found[name] = f"{head}{slash}{_encode(last, of=chr(0) + name)}"  # a component may have the name's own digest
+            found[name] = (
+                f"{head}{slash}{_encode(last, of=chr(0) + name)}"  # a component may have the name's own digest
+            )
     return found
 
 
