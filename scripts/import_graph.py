@@ -42,6 +42,7 @@ LAYERS = {
     "server": 4,
     "integrations": 4,
     "importers": 4,
+    "testing": 4,
     "cli": 5,
     "demo": 5,
     "exec": 5,
@@ -68,6 +69,8 @@ HOMES = {
     "re2": ("query.regex",),
     "sqlalchemy": ("catalog", "reader", "registry"),
     "click": ("cli",),
+    "pytest": ("testing",),
+    "hypothesis": ("testing",),
     "sklearn": ("demo", "media._skops", "media._lightgbm"),
     "matplotlib": ("demo", "media._matplotlib"),
 }

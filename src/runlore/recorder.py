@@ -55,7 +55,7 @@ class Recorder(ABC):
     def event(
         self, kind: str, key: str, value: Any = None, *, step: Any = None, time_ns: int | None = None,
         extra: Mapping[str, Any] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> bool:  # fmt: skip
         """Record a fact of any kind.
 
         Args:
@@ -66,8 +66,24 @@ class Recorder(ABC):
             time_ns: ns since 1970 UTC; None: now.
             extra: columns of this event alone.
 
+        Returns:
+            Whether it could be kept. What could not is counted in `lost`.
+
         Raises:
             WrongType, InvalidArgument, RunEnded: as for `scalar`.
+        """
+
+    @abstractmethod
+    def stop(self, status: str, about: Mapping[str, Any]) -> None:
+        """Record that the run ended with this status; where there is no room for more, the status alone.
+
+        Args:
+            status: one of `runlore.model.TERMINAL`.
+            about: what is known of the end: exit code, exception, message.
+
+        Raises:
+            WrongType, InvalidArgument: `about` cannot be stored. Nothing was.
+            RunEnded: the recorder was closed.
         """
 
     @abstractmethod

@@ -9,6 +9,7 @@ from runlore import model
 
 if TYPE_CHECKING:
     from runlore.journal.decode import Event
+    from runlore.store.content import StoredEvent
 
 
 class Detail:
@@ -53,7 +54,7 @@ class Detail:
         self.first_ns = first_ns if self.first_ns is None else min(self.first_ns, first_ns)
         self.last_ns = max(self.last_ns, last_ns)
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: Event | StoredEvent) -> None:
         """Take an event into account that is about the run itself."""
         if event.kind == model.START and (self.started_ns is None or event.time_ns < self.started_ns):
             self.start, self.started_ns = event.value, event.time_ns

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from runlore.catalog.schema import runs
 from runlore.catalog.search.front import fetch_front
 from runlore.catalog.search.selection import OPEN, Selection, make_selection
-from runlore.errors import InvalidArgument
+from runlore.index.limits import check_time_limit
 from runlore.query import cursor as cursors
 from runlore.query.cursor import Position
 
@@ -88,8 +88,7 @@ def fetch_page(
         ...     fetch_page(connection, "metrics.loss < 0.1", "-metrics.acc")
         Page(runs=(), next_cursor=None)
     """
-    if not isinstance(time_limit_s, (int, float)) or not time_limit_s > 0:
-        raise InvalidArgument(f"time_limit_s={time_limit_s!r} must be a number of seconds above 0")
+    check_time_limit(time_limit_s)
     selection = make_selection(
         query,
         order_by,

@@ -13,7 +13,7 @@ from runlore.catalog.search.experiments import experiment_condition
 from runlore.catalog.search.filters import compile_filter, compile_listings
 from runlore.catalog.search.functions import QueryFunctions, SqliteFunctions
 from runlore.catalog.search.order import Front, Order, SortTerm, compile_order
-from runlore.errors import InvalidArgument, WrongType
+from runlore.index.limits import check_limit
 from runlore.query import cursor as cursors
 from runlore.query.checks import check_expression
 from runlore.query.expression import Expression, uses_attribute
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from runlore.query.cursor import Position
     from runlore.query.ordering import OrderBy
-
-MAX_LIMIT = 1_000_000
-"""Runs in one page."""
 
 OPEN = "open"
 """`runs.state` of a run that may still change."""
@@ -151,10 +148,7 @@ def make_selection(
     clock: Clock | None,
 ) -> Selection:
     """Read and check everything; see `select_runs`."""
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
-        raise WrongType(f"limit={limit!r} must be an integer, not {type(limit).__name__}")
-    if limit is not None and not 1 <= limit <= MAX_LIMIT:
-        raise InvalidArgument(f"limit={limit} must be from 1 to {MAX_LIMIT:,}, or None for all runs")
+    check_limit(limit)
     functions = functions or SqliteFunctions()
     clock = clock or Clock()
     tree = parse(query) if query is None or isinstance(query, str) else query
