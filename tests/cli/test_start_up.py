@@ -62,21 +62,21 @@ def small(store) -> str:
 @pytest.mark.parametrize(
     ("arguments", "modules"),
     [
-        (["--version"], set()),
-        (["--help"], set()),
-        (["--show-completion", "bash"], set()),
-        (["version"], {"version"}),
-        (["version", "--json"], {"version"}),
-        (["runs", "--help"], {"runs"}),
-        (["card", "register", "--help"], {"card", "cards"}),
-        (["nonsense"], set()),
+        (["--version"], []),
+        (["--help"], []),
+        (["--show-completion", "bash"], []),
+        (["version"], ["version"]),
+        (["version", "--json"], ["version"]),
+        (["runs", "--help"], ["runs"]),
+        (["card", "register", "--help"], ["card", "cards"]),
+        (["nonsense"], []),
     ],
     ids=" ".join,
 )
 def test_what_reads_nothing_loads_no_reader(store, arguments, modules):
     loaded = loaded_by(*arguments)
     assert not packages(loaded) & (READING | PRINTING)
-    assert commands(loaded) == modules
+    assert commands(loaded) == set(modules)
     assert len(loaded) <= BUDGET, sorted(loaded)
 
 

@@ -58,8 +58,6 @@ def _known(fields: list[str]) -> list[str]:
 
 def _mentioned(tree: Expression, order: Sequence[OrderKey]) -> list[str]:
     """The columns of the fields that the query and the order name."""
-    if not order and tree.__class__.__name__ == "And" and not tree.operands:  # type: ignore[union-attr] # of every run
-        return []
     from runlore.query.expression import Attribute
     from runlore.query.hints import conditions, key_of
 
