@@ -41,7 +41,7 @@ def test_usage(cli, store):
     [
         (("rusn",), "did you mean runs?"),
         (("card", "shwo", "x"), "did you mean show?"),
-        (("runs", "--limt", "3"), "did you mean '--limit'?"),
+        (("runs", "--limt", "3"), "there is no option '--limt'; did you mean --limit?"),
         (("plot", "a", "b", "--x", "sideways"), "'step', 'time', 'relative'"),
     ],
 )

@@ -57,10 +57,13 @@ def complain(message: str) -> None:
 
 def _usage(error: click.ClickException) -> str:
     """What is wrong with the command line, and where help is."""
-    text = printable(" ".join(error.format_message().split()))
+    text = " ".join(error.format_message().split())
     text = text[:1].lower() + text[1:].removesuffix(".")
+    if isinstance(error, click.NoSuchOption):  # as errors here put it, and the same in all versions of Click
+        close = " or ".join(sorted(error.possibilities or ()))
+        text = f"there is no option {error.option_name!r}{f'; did you mean {close}?' if close else ''}"
     path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx is not None else "runlore"
-    return f"{text} (see {path} --help)"
+    return f"{printable(text)} (see {path} --help)"
 
 
 def describe(error: Exception) -> str:
