@@ -6,7 +6,7 @@ import pytest
 
 import runlore
 from runlore import registry
-from runlore.catalog import Catalog
+from runlore.catalog.catalog import Catalog
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from stores import contents, record, session
 
 import runlore
 from runlore import registry
-from runlore.catalog import schema
+from runlore.catalog import open_catalog, schema
 from runlore.errors import DamagedFile
 from runlore.housekeeping import examine
 from runlore.store import claims, open_store
@@ -189,7 +189,7 @@ def test_a_claim_that_cannot_be_read_frees_its_name(root):
 def test_a_catalog_that_lies_is_made_anew(root):
     uid = record(root, acc=0.5)
     here = session(root)
-    with here.catalog.engine.begin() as connection:
+    with open_catalog(here.store).engine.begin() as connection:
         connection.execute(update(schema.metrics).values(last=99.0))
     (finding,) = examine(here)
     assert (finding.what, finding.repaired) == ("catalog", False)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from runlore.capture import _worker, report_failure, secrets
+from runlore.capture._cgroups import control_groups
 
 if TYPE_CHECKING:
     from runlore.capture import Sink
@@ -82,8 +84,8 @@ def facts() -> dict[str, Any]:
             "executable": sys.executable,
             "prefix": sys.prefix,
         },
-        "argv": secrets.redact_arguments(sys.argv),
-        "command": secrets.redact_arguments(sys.orig_argv),
+        "argv": list(_redacted(tuple(sys.argv))),
+        "command": list(_redacted(tuple(sys.orig_argv))),
         **script(),
         "working_directory": _working_directory(),
         "user": user_name(),
@@ -97,8 +99,8 @@ def facts() -> dict[str, Any]:
             "machine": uname.machine,
             "processor": cpu_model(),
         },
-        "cpu": {"model": cpu_model(), "count": os.cpu_count(), "usable_count": _usable_cpus()},
-        "memory": {"total_bytes": memory_total_bytes()},
+        "cpu": _cpu(),
+        "memory": _memory(),
         "gpus": gpus(),
         "variables": allowed_variables(),
     }
@@ -158,23 +160,16 @@ def user_name() -> str:
         name = os.environ.get(variable)
         if name:
             return name
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())  # containers run with numbers that no database knows
+    return _name_of(os.getuid())
 
 
 def allowed_variables() -> dict[str, str]:
     """The environment variables that may be recorded, with values that look like secrets masked."""
-    return {
-        name: secrets.redact_value(name, value)
-        for name, value in sorted(os.environ.items())
-        if name in ALLOWED_VARIABLES or name.startswith(ALLOWED_PREFIXES)
-    }
+    names = [name for name in os.environ if name in ALLOWED_VARIABLES or name.startswith(ALLOWED_PREFIXES)]
+    return {name: secrets.redact_value(name, os.environ[name]) for name in sorted(names)}
 
 
+@lru_cache(1)
 def cpu_model() -> str:
     """The processor's name, from the first lines of `/proc/cpuinfo`, or empty."""
     try:
@@ -196,6 +191,11 @@ def memory_total_bytes() -> int | None:
 
 def gpus() -> list[str]:
     """The models of the NVIDIA GPUs, as their driver lists them in `/proc`, one per device."""
+    return list(_gpus())
+
+
+@lru_cache(1)
+def _gpus() -> list[str]:
     root = "/proc/driver/nvidia/gpus"
     models = []
     try:
@@ -205,6 +205,35 @@ def gpus() -> list[str]:
     except OSError:
         return models  # no driver, no device
     return models
+
+
+@lru_cache(4)
+def _redacted(arguments: tuple[str, ...]) -> list[str]:
+    return secrets.redact_arguments(arguments)
+
+
+@lru_cache(4)
+def _name_of(user: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)  # containers run with numbers that no database knows
+
+
+def _cpu() -> dict[str, Any]:
+    """`count` of the machine, `usable_count` of this process, and the `limit` of its control group if there is one."""
+    limited = control_groups().processors()
+    about = {"model": cpu_model(), "count": os.cpu_count(), "usable_count": _usable_cpus()}
+    return about if limited is None else {**about, "limit": limited.limit}
+
+
+def _memory() -> dict[str, Any]:
+    """`total_bytes` of the machine, and the `limit_bytes` of this process's control group if there is one."""
+    limited = control_groups().memory()
+    total = {"total_bytes": memory_total_bytes()}
+    return total if limited is None else {**total, "limit_bytes": limited.limit_bytes}
 
 
 def _implementation() -> str:

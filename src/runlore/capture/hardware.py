@@ -13,9 +13,11 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from runlore.capture import _worker, check_interval, report_failure
+from runlore.capture._cgroups import control_groups
 
 if TYPE_CHECKING:
     from runlore.capture import Sink
+    from runlore.capture._cgroups import Memory
     from runlore.capture._gpu import Gpus
     from runlore.capture._psutil import Machine
 
@@ -30,6 +32,9 @@ class HardwareSampler:
 
     Units are in the names: `_percent` (0 to 100; of a process tree up to 100 per core), `_bytes`, `_per_s`, `_celsius`,
     `_watts`, `_mhz`. Rates and CPU percentages are means since the sample before.
+
+    `system/memory_*`, `system/cpu_percent` and `system/cpu_count` are about what this process may use: where a control
+    group (a container, a batch job) limits memory or processors, or the affinity of the process does, about that limit.
 
     Args:
         sink: receives `metrics`.
@@ -148,19 +153,18 @@ def quick_sample(disk_path: str = os.curdir) -> dict[str, float]:
         True
     """
     try:
-        with open("/proc/meminfo", "rb") as file:
-            fields = {name: int(rest.split()[0]) * 1024 for name, _, rest in map(_split_line, file)}
-        with open("/proc/self/statm", "rb") as file:
+        with open("/proc/meminfo", "rb", buffering=0) as file:
+            fields = dict(line.split()[:2] for line in file.read(4096).split(b"\n", 3)[:3])
+        with open("/proc/self/statm", "rb", buffering=0) as file:
             resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         disk = os.statvfs(disk_path)
     except OSError:
         return {}  # not Linux: the full sample follows after a second
-    total, available = fields[b"MemTotal"], fields.get(b"MemAvailable", fields[b"MemFree"])
+    total, free = int(fields[b"MemTotal:"]) * 1024, int(fields[b"MemFree:"]) * 1024
+    available = int(fields.get(b"MemAvailable:", fields[b"MemFree:"])) * 1024
+    memory = {"total_bytes": total, "available_bytes": available, "free_bytes": free}
     return {
-        "system/memory_total_bytes": float(total),
-        "system/memory_available_bytes": float(available),
-        "system/memory_free_bytes": float(fields[b"MemFree"]),
-        "system/memory_percent": 100.0 * (total - available) / total,
+        **memory_metrics(memory, control_groups().memory()),
         "system/disk_total_bytes": float(disk.f_blocks * disk.f_frsize),
         "system/disk_free_bytes": float(disk.f_bavail * disk.f_frsize),
         "system/load_1min": os.getloadavg()[0],
@@ -168,5 +172,27 @@ def quick_sample(disk_path: str = os.curdir) -> dict[str, float]:
     }
 
 
-def _split_line(line: bytes) -> tuple[bytes, bytes, bytes]:
-    return line.partition(b":")
+def memory_metrics(machine: dict[str, int], group: Memory | None) -> dict[str, float]:
+    """The memory that this process can have: the machine's, or what its control group is allowed.
+
+    Args:
+        machine: `total_bytes`, `available_bytes`, `free_bytes` and, if known, `used_bytes`.
+        group: the limit of the control group, if there is one.
+
+    Example:
+        >>> machine = {"total_bytes": 1000, "available_bytes": 600, "free_bytes": 300}
+        >>> memory_metrics(machine, None)["system/memory_percent"]
+        40.0
+    """
+    memory = machine
+    if group is not None and group.limit_bytes < machine["total_bytes"]:
+        left = group.limit_bytes - group.used_bytes
+        memory = {
+            "total_bytes": group.limit_bytes,
+            "used_bytes": group.used_bytes,
+            "available_bytes": max(0, min(left, machine["available_bytes"])),
+            "free_bytes": max(0, min(left - group.cached_bytes, machine["free_bytes"])),
+        }
+    unavailable = memory["total_bytes"] - memory["available_bytes"]
+    percent = 100.0 * (unavailable if memory is machine else memory["used_bytes"]) / memory["total_bytes"]
+    return {f"system/memory_{name}": float(value) for name, value in memory.items()} | {"system/memory_percent": percent}

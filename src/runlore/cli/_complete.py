@@ -60,12 +60,9 @@ def _experiments(session: Session, _: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _runs(session: Session, params: Mapping[str, Any], experiment: str | None = None) -> Iterable[str]:
-    from runlore.reader.records import run_records
-
-    page = session.page(limit=RECENT, experiment=experiment)
-    records = run_records(session, [key.id for key in page.runs])
+    runs = session.page(limit=RECENT, experiment=experiment, last=True).runs
     chosen = set(params.get("runs") or ())
-    names = (f"{record['experiment']}#{record['number']}" for record in records if record["number"] is not None)
+    names = (f"{run.experiment}#{run.number}" for run in runs if run.number is not None)
     return (name for name in names if name not in chosen)
 
 

@@ -1,6 +1,6 @@
 """The store that a command works on, and all that commands ask of the reader.
 
-A command brings the catalog up to date once, with a bar where that takes long; whatever it asks after that is answered
+A command brings the index up to date once, with a bar where that takes long; whatever it asks after that is answered
 from there. What it changes itself it knows.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def open_session(store: str | None, *, live: bool = False) -> Session:
-    """The store's catalog, up to date.
+    """The store and its index, up to date.
 
     Args:
         store: the store, as the user named it.
@@ -111,15 +111,11 @@ def find_runs(
     return ask(session, query, order_by, limit, experiment=list(experiments) or None)
 
 
-def run_records(session: Session, found: Found) -> list[dict[str, Any]]:
+def run_records(found: Found) -> list[dict[str, Any]]:
     """The runs as records: attributes, params, last values of metrics, hardware metrics apart, tags."""
     from runlore.reader.records import run_records as records_of
 
-    records = records_of(session, [key.id for key in found.page.runs])
-    for record in records:
-        record["system"] = {key: value for key, value in record["metrics"].items() if is_system(key)}
-        record["metrics"] = {key: value for key, value in record["metrics"].items() if not is_system(key)}
-    return records
+    return records_of(found.runs, system=True)
 
 
 def is_system(key: str) -> bool:
@@ -131,19 +127,19 @@ def attributes_of(view: RunView) -> dict[str, Any]:
     """The attributes of a run as JSON has them."""
     from runlore.reader.records import attributes
 
-    return attributes(view._row)  # noqa: SLF001 - the row is the record
+    return attributes(view._record)  # noqa: SLF001 - it says all
 
 
 def series_of(view: RunView) -> dict[str, dict[str, Any]]:
-    """What the catalog says of each metric of a run: last value, least, greatest and so on."""
+    """What the index says of each metric of a run: last value, least, greatest and so on."""
     from runlore.reader.records import metric_records
 
-    return metric_records(view._session, view._row["id"])  # noqa: SLF001 - the catalog has more than the view shows
+    return metric_records(view._session, view.uid, system=True)  # noqa: SLF001 - the index has more than the view shows
 
 
 def times_of(frame: pd.DataFrame) -> list[int]:
     """When the records of a table were made, in ns."""
-    times: list[int] = frame["dt"].to_numpy().astype("datetime64[ns]").astype("int64").tolist()
+    times: list[int] = frame["time"].astype("int64").tolist()
     return times
 
 
@@ -156,10 +152,5 @@ def name_of(record: dict[str, Any]) -> str:
 
 def title_of(view: RunView) -> str:
     """How a run is called, and its name if it has one."""
-    return title_of_record(attributes_of(view))
-
-
-def title_of_record(record: dict[str, Any]) -> str:
-    """As `title_of`, from its record."""
-    called = name_of(record)
-    return f"{called} ({record['name']})" if record["name"] else called
+    called = name_of(attributes_of(view))
+    return f"{called} ({view.name})" if view.name else called

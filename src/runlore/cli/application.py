@@ -27,7 +27,9 @@ _COMMANDS = (
     Entry("show", "show:show", "Show what is known of a run.", LOOK),
     Entry("diff", "diff:diff", "Show what differs between runs: params, last metrics, tags, artifacts.", LOOK),
     Entry("data", "data:data", "Show everything that the runs of an experiment recorded, in time order.", LOOK),
-    Entry("summary", "summary:summary", "Show statistics of every metric, and of how long runs took.", LOOK),
+    Entry(
+        "summary", "summary:summary", "Show how the runs of an experiment turned out: statistics of each metric.", LOOK
+    ),
     Entry("plot", "plot:plot", "Draw a metric of the runs of an experiment, or of one run.", LOOK),
     Entry("logs", "logs:logs", "Print what a run wrote on its console.", LOOK),
     Entry("artifacts", "artifacts:artifacts", "List the artifacts of a run, or get them.", LOOK),

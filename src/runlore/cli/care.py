@@ -148,11 +148,13 @@ def seal(force: bool, store: str | None, json: bool) -> None:
     Examples:
       runlore seal
     """
+    from runlore.store.directory import in_files
     from runlore.store.sealed.sealing import seal_store
 
     session = open_session(store, live=True)
+    place = in_files(session.store, "sealing")
     with Bar("Sealing runs") as bar:
-        done = seal_store(session.store, progress=bar.update, force=force)
+        done = seal_store(place, progress=bar.update, force=force)
     session.refresh()
     if json:
         print_json({**done._asdict(), "failures": [{"path": path, "error": why} for path, why in done.failures]})
@@ -193,10 +195,10 @@ def doctor(repair: bool, quick: bool, store: str | None, json: bool) -> None:
     open_ones = [item for item in findings if not item.repaired]
     if json:
         print_json(
-            {"store": session.store.root, "ok": not open_ones, "findings": [item._asdict() for item in findings]}
+            {"store": session.store.location, "ok": not open_ones, "findings": [item._asdict() for item in findings]}
         )
     elif not findings:
-        say(f"all is well in {session.store.root}", "green")
+        say(f"all is well in {session.store.location}", "green")
     else:
         for item in findings:
             say(f"{'repaired' if item.repaired else 'wrong'}  {item.what}  {item.where}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -83,9 +82,9 @@ def data(
 
 
 def _print(frame: pd.DataFrame, view: View) -> None:
-    from runlore.reader.plain import values_of
+    from runlore.reader.plain import cells_of, values_of
 
-    names = [name for name in frame.columns if name != "dt"]
+    names = [name for name in frame.columns if name != "time"]
     columns = [
         Column("time", whole=True, hidden=False),
         *(
@@ -94,7 +93,7 @@ def _print(frame: pd.DataFrame, view: View) -> None:
         ),
     ]
     times = [fmt.local_time(time, fraction=True) for time in times_of(frame)]
-    values = {name: values_of(frame) if name == "value" else frame[name].tolist() for name in names}
+    values = {name: values_of(frame) if name == "value" else cells_of(frame[name]) for name in names}
     print_table(columns, list(zip(times, *([_cell(n, item) for item in values[n]] for n in names), strict=True)), view)
 
 
@@ -111,23 +110,19 @@ def _selector(session: Session, experiment: str, run: str) -> str:
 
 def _cell(name: str, item: Any) -> str:
     if name in ("step", "run"):
-        return fmt.step(float(item))
-    return "" if name != "value" and isinstance(item, float) and math.isnan(item) else fmt.value(item)
+        return "" if item is None else fmt.step(float(item))
+    return "" if name != "value" and item is None else fmt.value(item)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as JSON has them: times as ISO 8601; null where a record has no step or no such column."""
-    from runlore.reader.plain import values_of
+    from runlore.reader.plain import cells_of, values_of
     from runlore.reader.records import iso_time
 
     columns: dict[str, list[Any]] = {}
     for name in frame.columns:
-        values = frame[name].tolist()
-        if name == "dt":
-            values = [iso_time(time) for time in times_of(frame)]
-        elif name == "value":
-            values = values_of(frame)
+        if name == "time":
+            columns[name] = [iso_time(time) for time in times_of(frame)]
         else:
-            values = [None if isinstance(item, float) and math.isnan(item) else item for item in values]
-        columns[name] = values
+            columns[name] = values_of(frame) if name == "value" else cells_of(frame[name])
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

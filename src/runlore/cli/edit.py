@@ -7,41 +7,27 @@ from typing import TYPE_CHECKING, Any
 from runlore.cli._command import command
 from runlore.cli._options import argument, flag, json_option, option, run_argument, runs_argument, store_option
 from runlore.cli._output import print_fields, print_json, say
-from runlore.cli._session import attributes_of, find_run, open_run, open_session, title_of, title_of_record
+from runlore.cli._session import attributes_of, find_run, open_run, open_session, title_of
 from runlore.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from runlore.reader import RunView
 
 
 def _each(
-    store: str | None, runs: Sequence[str], change: Callable[[RunView], None], done: str, became: Mapping[str, Any], *,
-    json: bool,
+    store: str | None, runs: Sequence[str], change: Callable[[RunView], None], done: str, *, json: bool
 ) -> None:  # fmt: skip
-    """Change every run, once all of them were found; say or print what became of them.
-
-    Args:
-        store: the store.
-        runs: as the user named them.
-        change: records the change of a run.
-        done: in words.
-        became: the same as attributes of the run, or `tags` with None for those that were removed: what was recorded is
-            known, and need not be looked up again.
-        json: whether to print a document.
-    """
-    session = open_session(store)
+    """Change every run, once all of them were found; say or print what became of them."""
+    session = open_session(store, live=True)  # whoever changes a run looks whether the change holds
     views = list({view.uid: view for view in (find_run(session, name) for name in runs)}.values())
-    documents = []
     for view in views:
         change(view)
-        tags = {key: text for key, text in {**view.tags, **became.get("tags", {})}.items() if text is not None}
-        documents.append({**attributes_of(view), **became, "tags": dict(sorted(tags.items()))})
         if not json:
-            say(f"{title_of_record(documents[-1])}: {done}")
+            say(f"{title_of(view)}: {done}")
     if json:
-        print_json({"runs": documents})
+        print_json({"runs": [{**attributes_of(view), "tags": view.tags} for view in views]})
 
 
 @command("tag")
@@ -62,7 +48,7 @@ def tag(run: str, tags: tuple[str, ...], remove: tuple[str, ...], store: str | N
     wanted: dict[str, Any] = {key: text for key, _, text in (item.partition("=") for item in tags)}
     wanted.update(dict.fromkeys(remove))
     if wanted:
-        _each(store, [run], lambda view: view.set_tags(wanted), "tagged", {"tags": wanted}, json=json)
+        _each(store, [run], lambda view: view.set_tags(wanted), "tagged", json=json)
         return
     view = open_run(store, run)
     if json:
@@ -83,7 +69,7 @@ def rename(run: str, name: str, store: str | None, json: bool) -> None:
     Examples:
       runlore rename iris#3 'wide network, no dropout'
     """
-    _each(store, [run], lambda view: view.set_name(name), "renamed", {"name": name}, json=json)
+    _each(store, [run], lambda view: view.set_name(name), "renamed", json=json)
 
 
 @command("note")
@@ -105,10 +91,9 @@ def note(run: str, text: str | None, describe: bool, store: str | None, json: bo
         if describe:
             raise InvalidArgument("--describe needs a TEXT")
     elif describe:
-        became = {"description": text}
-        _each(store, [run], lambda view: view.set_description(text), "described", became, json=json)
+        _each(store, [run], lambda view: view.set_description(text), "described", json=json)
         return
-    view = open_run(store, run)
+    view = open_run(store, run, live=text is not None)
     if text is not None:
         view.set_note(text)
     if json:
@@ -134,7 +119,7 @@ def archive(runs: tuple[str, ...], undo: bool, store: str | None, json: bool) ->
       runlore archive iris#1 --undo
     """
     done = "taken out of the archive" if undo else "archived"
-    _each(store, runs, lambda view: view.archive(not undo), done, {"archived": not undo}, json=json)
+    _each(store, runs, lambda view: view.archive(not undo), done, json=json)
 
 
 @command("delete")
@@ -150,7 +135,7 @@ def delete(runs: tuple[str, ...], store: str | None, json: bool) -> None:
       runlore runs 'metrics.acc < 0.2' --json | jq -r '.runs[].uid' | xargs runlore delete
     """
     done = "in the trash; `runlore restore` takes it back"
-    _each(store, runs, lambda view: view.delete(), done, {"deleted": True}, json=json)
+    _each(store, runs, lambda view: view.delete(), done, json=json)
 
 
 @command("restore")
@@ -164,4 +149,4 @@ def restore(runs: tuple[str, ...], store: str | None, json: bool) -> None:
     Examples:
       runlore restore iris#1
     """
-    _each(store, runs, lambda view: view.restore(), "restored", {"deleted": False}, json=json)
+    _each(store, runs, lambda view: view.restore(), "restored", json=json)

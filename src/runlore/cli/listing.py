@@ -37,7 +37,7 @@ def ls(experiment: str | None, columns: str | None, wide: bool, store: str | Non
     session = open_session(store)
     found = list_experiments(session, experiment)
     if json:
-        print_json({"store": session.store.root, "experiments": found})
+        print_json({"store": session.store.location, "experiments": found})
         return
     if found:
         rows = [
@@ -45,7 +45,7 @@ def ls(experiment: str | None, columns: str | None, wide: bool, store: str | Non
             for item in found
         ]
         print_table(_COLUMNS, rows, View(columns, wide))
-    note(f"{fmt.plural(len(found), 'experiment')} in {session.store.root}")
+    note(f"{fmt.plural(len(found), 'experiment')} in {session.store.location}")
     if experiment is not None and not found:
         _tell_similar(session, experiment)
 

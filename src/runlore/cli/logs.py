@@ -96,9 +96,7 @@ def _print(line: Line, *, timestamps: bool) -> None:
 
 
 def _follow(view: RunView, streams: frozenset[str], tail: int | None, *, timestamps: bool, json: bool) -> None:
-    from runlore.reader.follow import EventFollower
-
-    follower = EventFollower(view.directory, [model.LOG])
+    follower = view.follow(model.LOG)
     first = True
     while True:
         running = view.refresh().ended_ns is None

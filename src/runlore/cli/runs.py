@@ -62,11 +62,11 @@ def runs(
     except QuerySyntaxError as error:
         _suggest_experiment(session, query, error)
         raise
-    records = run_records(session, found)
+    records = run_records(found)
     more = found.page.next_cursor is not None
     if json:
         print_json(
-            {"store": session.store.root, "runs": [for_json(item, system=system) for item in records], "more": more}
+            {"store": session.store.location, "runs": [for_json(item, system=system) for item in records], "more": more}
         )
         return
     if records:
@@ -74,7 +74,7 @@ def runs(
 
         print_runs(records, found, columns, wide=wide, system=system)
     else:
-        note("no run matches" if query or experiment else f"no runs in {session.store.root}")
+        note("no run matches" if query or experiment else f"no runs in {session.store.location}")
     for hint in found.hints:
         note(hint)
     if more:

@@ -19,7 +19,7 @@ _NEEDED = frozenset({"mean", "min", "max"})
 @store_option
 @json_option
 def summary(experiment: str, columns: str | None, wide: bool, store: str | None, json: bool) -> None:
-    """Show statistics of every metric, and of how long runs took: over all points of all runs.
+    """Show how the runs of an experiment turned out: statistics of each metric's last value, and of how long they took.
 
     \b
     Examples:

@@ -65,7 +65,7 @@ def top(
     """
     session = open_session(store, live=True)
     if json:
-        print_json({"store": session.store.root, "runs": _running(session, experiment)[0]})
+        print_json({"store": session.store.location, "runs": _running(session, experiment)[0]})
     elif once or not sys.stdout.isatty():
         _print(session, experiment, View(columns, wide))
     else:
@@ -75,7 +75,7 @@ def top(
 def _running(session: Session, experiments: tuple[str, ...]) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     """Records of the runs, the newest first, and what to say of experiments that there are not."""
     found = find_runs(session, "ended is null", "-started", None, experiments)
-    return run_records(session, found), found.hints
+    return run_records(found), found.hints
 
 
 def _titles(records: list[dict[str, Any]]) -> list[str]:

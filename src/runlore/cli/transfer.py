@@ -171,9 +171,9 @@ def _views(session: Session, experiment: str | None, runs: Sequence[str], query:
             raise InvalidArgument("--run names the runs; leave EXPERIMENT and --query away")
         return [find_run(session, name) for name in runs]
     found = find_runs(session, query, "started", None, [experiment] if experiment is not None else [])
-    if not found.page.runs:
+    if not found.runs:
         raise NotFound(f"no run matches; {'; '.join(found.hints) or '`runlore ls` lists what is there'}")
-    return [RunView(session, row) for row in session.rows([key.id for key in found.page.runs])]
+    return [RunView(session, record) for record in found.runs]
 
 
 @contextmanager
@@ -210,8 +210,11 @@ def _write(
 
     if chosen == "runlore":
         from runlore.housekeeping.archive import export_archive
+        from runlore.store.directory import in_files
 
-        export_archive(session.store, views, file, progress=bar.update, damaged=leave_out)
+        export_archive(
+            in_files(session.store, "packing an archive"), views, file, progress=bar.update, damaged=leave_out
+        )
         return None
     from runlore.housekeeping.export import export_table
 

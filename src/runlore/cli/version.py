@@ -19,9 +19,9 @@ def version(json: bool) -> None:
     import platform
 
     from runlore import __version__
-    from runlore.config import store_path
+    from runlore.config import store_address
 
     if json:
-        print_json({"runlore": __version__, "python": platform.python_version(), "store": store_path()})
+        print_json({"runlore": __version__, "python": platform.python_version(), "store": store_address()})
         return
-    say(f"runlore {__version__}, Python {platform.python_version()}, store {store_path()}")
+    say(f"runlore {__version__}, Python {platform.python_version()}, store {store_address()}")

@@ -10,7 +10,13 @@ from runlore.plain import dump_json, to_json
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["dump_json", "to_json", "values_of"]
+__all__ = ["cells_of", "dump_json", "to_json", "values_of"]
+
+
+def cells_of(column: pd.Series[Any]) -> list[Any]:
+    """The cells of a column as Python values, with None where one is missing, NaN included."""
+    cells, missing = column.tolist(), column.isna().tolist()
+    return [None if absent else cell for cell, absent in zip(cells, missing, strict=True)]
 
 
 def values_of(frame: pd.DataFrame) -> list[Any]:

@@ -76,7 +76,7 @@ def file_paths(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def save(copy: Callable[[bytes], object], directory: str | os.PathLike[str], path: str, *, overwrite: bool) -> str:
+def save(copy: Callable[[str], object], directory: str | os.PathLike[str], path: str, *, overwrite: bool) -> str:
     """Write a file below a directory, all of it or nothing.
 
     Args:
@@ -105,7 +105,7 @@ def save(copy: Callable[[bytes], object], directory: str | os.PathLike[str], pat
         raise InvalidName(f"{named!r} would be elsewhere: a link in {os.fsdecode(root)!r} leads out of it")
     temporary = os.path.join(parent, b".%s.part" % os.urandom(8).hex().encode())  # short, as the name need not be
     try:
-        copy(temporary)
+        copy(os.fsdecode(temporary))
         os.replace(temporary, target)
     finally:
         if os.path.lexists(temporary):

@@ -11,12 +11,14 @@ from runlore import config, model
 from runlore._version import __version__
 from runlore.errors import AlreadyExists, InvalidName, NoActiveRun, RunNotFound, WrongType
 from runlore.journal import open_journal
+from runlore.journal.format import JOURNAL
 from runlore.journal.values import flatten, to_json
 from runlore.names import check_key, check_path_name, is_uid
 from runlore.run import ends
-from runlore.run.handle import Run, check_columns
+from runlore.run.arguments import check_columns
+from runlore.run.handle import Run
+from runlore.run.losses import Beginning
 from runlore.store import DirectoryStore, open_store
-from runlore.store.directory import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,7 +66,9 @@ def start(
     Raises:
         AlreadyExists: the experiment has a run with this uid.
         InvalidArgument, WrongType: an argument cannot be stored. Nothing was created.
+        NotStored: there is no room, no descriptor left, or whatever else keeps the run from beginning.
         ReadOnlyStore: the store cannot be written to.
+        StoreNotFound: the working directory, from which the store would be found, was deleted.
         RunNotFound: the experiment has no run with the uid that `join` names.
 
     Example:
@@ -77,18 +81,36 @@ def start(
     check_path_name(experiment, "experiment")
     flat, tag_values = _checked(name, params, tags, description, group)
     parent_uid = _uid_of(parent)
-    captures = _captures(capture)
     if columns:
         check_columns(columns)
         to_json(dict(columns), "columns")
     if uid is not None and not is_uid(uid):
         raise InvalidName(f"uid={uid!r} is no uid: 32 hexadecimal digits, as runlore.model.new_uid() gives")
-    place = open_store(store, create=not isinstance(join, str))
-    joined, experiment = (None, experiment) if uid is not None else _joined(join, experiment, place)
-    new = uid
-    uid = new or joined or model.new_uid()
+    about = {"name": name, "description": description, "group": group, "parent": parent_uid}
+    with Beginning("the run cannot be started"):
+        captures = _captures(capture)
+        place = open_store(store, create=not isinstance(join, str))
+        joined, experiment = (None, experiment) if uid is not None else _joined(join, experiment, place)
+        run = _open(place, experiment, uid or joined or model.new_uid(), about, columns or {}, new=uid is not None)
+    _begin(run, flat, tag_values, captures)
+    return run
+
+
+def _open(
+    place: DirectoryStore, experiment: str, uid: str, about: dict[str, Any], columns: Mapping[str, Any], *, new: bool
+) -> Run:
+    """A run's handle, whose start is recorded, or that this process joined it.
+
+    Args:
+        place: where.
+        experiment: its experiment.
+        uid: its uid.
+        about: what else the start event says.
+        columns: extra columns of every record of this process.
+        new: there must be no such run yet.
+    """
     owner = place.create_run(experiment, uid)
-    if new is not None and not owner:
+    if new and not owner:
         raise AlreadyExists(f"experiment {experiment!r} has a run with the uid {uid!r}; to go on with it, resume it")
     path = place.run_directory(experiment, uid)
     journals = f"{path}/{JOURNAL}" if owner else place.journal_directory(path)
@@ -96,21 +118,19 @@ def start(
     try:
         journal = open_journal(journals, uid, config.journal_mode(), fsync=config.fsync())
         number = place.claim_number(experiment, uid) if owner else None
+        if not owner:
+            place.touch_run(path)
     except OSError:
-        if owner:
-            _abandon(path, journal)
+        _abandon(path, journal, whole=owner)
         raise
     if columns:
         journal.columns(columns)
-    if number is not None:
-        about = _about(experiment, number, name, description, group, parent_uid)
-        journal.event(model.START, "start", about)
+    if owner:
+        journal.event(model.START, "start", _about(experiment, number, about))
     else:
-        place.touch_run(path)
         journal.event(model.RESUME, "join", _process())
-    run = Run(place, journal, uid=uid, number=number, experiment=experiment, path=path, name=name, owner=owner)
-    run._extra = dict(columns or {})  # noqa: SLF001 - what `log_extra` adds to
-    _begin(run, flat, tag_values, captures)
+    run = Run(place, journal, uid=uid, number=number, experiment=experiment, path=path, name=about["name"], owner=owner)
+    run._extra = dict(columns)  # noqa: SLF001 - what `log_extra` adds to
     return run
 
 
@@ -125,6 +145,7 @@ def resume(uid: str, *, store: str | os.PathLike[str] | DirectoryStore | None = 
         capture: as for `start`.
 
     Raises:
+        NotStored: as for `start`.
         RunNotFound: the store has no such run.
 
     Example:
@@ -138,24 +159,34 @@ def resume(uid: str, *, store: str | os.PathLike[str] | DirectoryStore | None = 
     """
     if not isinstance(uid, str):
         raise WrongType(f"uid={uid!r} must be text: 32 hexadecimal digits")
-    captures = _captures(capture)
-    place = open_store(store)
-    path = place.find_run(uid)
-    journal = open_journal(place.journal_directory(path), uid, config.journal_mode(), fsync=config.fsync())
-    place.touch_run(path)
+    with Beginning(f"the run {uid!r} cannot be resumed"):
+        captures = _captures(capture)
+        place = open_store(store)
+        run = _reopen(place, uid)
+    _begin(run, {}, {}, captures)
+    return run
+
+
+def _reopen(place: DirectoryStore, uid: str) -> Run:
+    """A handle that goes on with a run."""
     from urllib.parse import unquote
 
-    from runlore.run.lookup import start_of
+    from runlore.store.start_event import start_of
 
+    path = place.find_run(uid)
     about = start_of(path)
+    journal = open_journal(place.journal_directory(path), uid, config.journal_mode(), fsync=config.fsync())
+    try:
+        place.touch_run(path)
+    except OSError:
+        _abandon(path, journal, whole=False)
+        raise
     journal.event(model.RESUME, "resume", _process())
-    run = Run(
+    return Run(
         place, journal, uid=uid, number=about.get("number"), path=path,
         experiment=about.get("experiment") or unquote(os.path.relpath(os.path.dirname(path), place.runs_root)),
         name=about.get("name"), owner=True,
     )  # fmt: skip
-    _begin(run, {}, {}, captures)
-    return run
 
 
 def active_run() -> Run:
@@ -191,14 +222,21 @@ def _joined(join: bool | str, experiment: str, place: DirectoryStore) -> tuple[s
     return joined, check_path_name(os.environ.get("RUNLORE_EXPERIMENT") or experiment, "RUNLORE_EXPERIMENT")
 
 
-def _abandon(path: str, journal: JournalWriter | None) -> None:
-    """Leave nothing of a run that could not begin, as on a full disk: it would look like one that crashed."""
+def _abandon(path: str, journal: JournalWriter | None, *, whole: bool) -> None:
+    """Leave nothing of a run that could not begin, as on a full disk: it would look like one that crashed.
+
+    Args:
+        path: its directory.
+        journal: what this process opened of it.
+        whole: the run itself is this process's.
+    """
     with suppress(OSError):  # somebody joined it meanwhile, or the disk does not even let go
         if journal is not None:
             journal.close()
             os.unlink(journal.path)
-        os.rmdir(f"{path}/{JOURNAL}")
-        os.rmdir(path)
+        if whole:
+            os.rmdir(f"{path}/{JOURNAL}")
+            os.rmdir(path)
 
 
 def _begin(run: Run, params: dict[str, Any], tags: dict[str, Any], captures: dict[str, Any]) -> None:
@@ -207,9 +245,10 @@ def _begin(run: Run, params: dict[str, Any], tags: dict[str, Any], captures: dic
         run.log_param(key, value)
     run.set_tags(tags)
     if any(captures.values()):
-        from runlore.run.capturing import begin
+        with run._keeping("what is captured:", "captures"):  # noqa: SLF001 - the run goes on without
+            from runlore.run.capturing import begin
 
-        run._captures = begin(run, captures, joined=not run._owner)  # noqa: SLF001 - the handle stops what it holds
+            run._captures = begin(run, captures, joined=not run._owner)  # noqa: SLF001 - the handle stops what it holds
 
 
 def _checked(
@@ -254,19 +293,8 @@ def _captures(capture: Any) -> dict[str, Any]:
     return resolve(capture)
 
 
-def _about(
-    experiment: str, number: int, name: str | None, description: str | None, group: str | None, parent: str | None
-) -> dict[str, Any]:
-    about: dict[str, Any] = {
-        "experiment": experiment,
-        "number": number,
-        "name": name,
-        "description": description,
-        "group": group,
-        "parent": parent,
-        "runlore": __version__,
-        **_process(),
-    }
+def _about(experiment: str, number: int | None, more: dict[str, Any]) -> dict[str, Any]:
+    about = {"experiment": experiment, "number": number, **more, "runlore": __version__, **_process()}
     return {key: value for key, value in about.items() if value is not None}
 
 

@@ -130,7 +130,7 @@ def _record(
 
 def _go_on(uid: str, code: str | None, *, log_hardware: bool) -> Experiment:
     card = load_experiment_card(uid)
-    run = resume(card.uid, store=card.native.store, capture=_capture(log_hardware))
+    run = resume(card.uid, store=card.native.store.location, capture=_capture(log_hardware))
     experiment = Experiment(run, card)
     if code is not None:
         experiment.log_code(code)
