@@ -23,6 +23,7 @@ LAYERS = {
     "recorder": 0,
     "versions": 0,
     "files": 0,
+    "json_files": 0,
     "notices": 0,
     "scratch": 0,
     "_version": 0,

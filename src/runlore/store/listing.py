@@ -64,7 +64,7 @@ def list_entries(path: str) -> Entries:
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue  # removed meanwhile
-            if not _is_text(entry.name):
+            if not is_text(entry.name):
                 found.strangers[_printable(entry.name)] = "has a name that is no text; rename it"
             elif stat.S_ISDIR(status.st_mode):
                 found.directories[entry.name] = _time(status)
@@ -90,7 +90,7 @@ def directory_problem(path: str) -> str | None:
     """What is wrong with what is at the path, where it is no directory, in words; None where it is, or nothing is."""
     try:
         mode = os.lstat(path).st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return None if stat.S_ISDIR(mode) else f"is {kind_of(mode)} where a directory should be"
 
@@ -103,6 +103,13 @@ def check_directory(path: str) -> None:
             f"{path!r} {problem}; no link within a store is followed. Put the directory there. A whole store may be "
             "somewhere else, and a link lead to it"
         )
+
+
+def check_path(root: str, path: str) -> None:
+    """As `check_directory`, for each directory of a path below the root."""
+    parts = path.split("/")
+    for count in range(1, len(parts) + 1):
+        check_directory(os.path.join(root, *parts[:count]))
 
 
 class Survey(NamedTuple):
@@ -191,7 +198,8 @@ def _time(status: os.stat_result) -> int:
     return status.st_mtime_ns if -_MOST_NS <= status.st_mtime_ns <= _MOST_NS else 0
 
 
-def _is_text(name: str) -> bool:
+def is_text(name: str) -> bool:
+    """Whether the name of a file is text, and no other bytes."""
     return name.isascii() or _printable(name) == name
 
 

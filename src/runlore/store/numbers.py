@@ -9,6 +9,12 @@ from __future__ import annotations
 
 import os
 
+from runlore.errors import DamagedFile
+from runlore.files import is_directory, read_bytes
+from runlore.model import new_uid
+from runlore.names import is_uid
+
+_MOST_BYTES = 4096
 _seen: dict[str, int] = {}
 """The number that this process claimed last in each directory."""
 
@@ -52,8 +58,13 @@ def claim_one(directory: str, number: int, uid: str) -> bool:
 
 
 def transfer(directory: str, number: int, uid: str) -> None:
-    """Give a claim to another run, because the one that held it has another number by now."""
+    """Give a claim to another run, because the one that held it has another number by now, or nobody did.
+
+    Whatever is in the claim's place is replaced, but for a directory, which is moved aside.
+    """
     path = os.path.join(directory, str(number))
+    if is_directory(path):
+        os.rename(path, f"{path}.damaged-{new_uid()}")
     temporary = f"{path}.{os.getpid()}.tmp"
     with open(temporary, "w", encoding="ascii") as file:
         file.write(uid)
@@ -83,10 +94,22 @@ def _first_free(directory: str, known: int = 0) -> int:
     return high
 
 
-def owner(directory: str, number: int) -> str | None:
-    """The uid of the run that holds the number, or None."""
+def owner(directory: str, number: int | str) -> str | None:
+    """The uid of the run that holds the number; None where nobody does, or is about to.
+
+    Raises:
+        DamagedFile: the claim says no uid, or is no file. No link is followed, nothing is waited for.
+        OSError: it cannot be read.
+    """
+    path = os.path.join(directory, str(number))
     try:
-        with open(os.path.join(directory, str(number)), encoding="ascii") as file:
-            return file.read(32) or None
-    except FileNotFoundError:
+        content = read_bytes(path, _MOST_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    uid = content[:32].decode("ascii", "replace")
+    if uid and not is_uid(uid):
+        raise DamagedFile(
+            f"the claim {path!r} holds {uid!r}, which is no uid. No run has lost anything by that; "
+            "`runlore doctor --repair` puts it right"
+        )
+    return uid or None
