@@ -15,9 +15,17 @@ from __future__ import annotations
 import errno
 import os
 from time import time_ns
+from typing import BinaryIO
 
 from runlore.config import store_path
-from runlore.errors import InvalidArgument, ReadOnlyStore, RunNotFound, StoreNotFound, UnsupportedFormat
+from runlore.errors import (
+    ArtifactNotFound,
+    InvalidArgument,
+    ReadOnlyStore,
+    RunNotFound,
+    StoreNotFound,
+    UnsupportedFormat,
+)
 from runlore.names import encode_path, is_uid
 from runlore.store import blobs, numbers
 
@@ -220,6 +228,31 @@ class DirectoryStore:
     def blob_path(self, digest: str) -> str:
         """Where contents with this SHA-256 are, or would be."""
         return blobs.path_of(self.blobs_root, digest)
+
+    def open_content(self, digest: str) -> BinaryIO:
+        """Contents by their SHA-256, as a binary file for reading, which can be sought.
+
+        Raises:
+            ArtifactNotFound: the store has none of this digest.
+            DamagedFile: something else is in their place: a link, which is not followed, or no file.
+        """
+        try:
+            return blobs.open_blob(self.blobs_root, digest)
+        except FileNotFoundError as error:
+            raise ArtifactNotFound(f"the store {self.root!r} has no contents with the SHA-256 {digest}") from error
+
+    def has_content(self, digest: str) -> bool:
+        """Whether the store has contents of this digest, or something in their place."""
+        return os.path.lexists(self.blob_path(digest))
+
+    def content_path(self, digest: str) -> str:
+        """A file that holds the contents. It belongs to the store: read it, do not change it.
+
+        Raises:
+            ArtifactNotFound, DamagedFile: as for `open_content`.
+        """
+        self.open_content(digest).close()
+        return self.blob_path(digest)
 
 
 def _write_once(path: str, text: str) -> None:

@@ -101,7 +101,7 @@ def _reading(path: str) -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError, IndexError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise _damaged(path, f"cannot be read as Parquet: {error}") from error
@@ -213,7 +213,7 @@ class Sealed:
             if kinds is None or true_kind in kinds:
                 writer, sequence, time_ns, step = start
                 own = json.loads(extra) if extra else {}
-                yield writer, sequence, time_ns, step, true_kind, true_key, json.loads(value), own
+                yield writer, sequence, time_ns, step, true_kind, true_key, _value(value), own
 
     def _rows(self, index: int, kinds: Any, columns: list[str]) -> Iterator[tuple[Any, ...]]:
         """Rows of a row group: of these kinds, of any kind (True), or without one (None)."""
@@ -291,6 +291,17 @@ class SealedMetrics:
         self._delays = self.about["version"] >= 2
         if self._delays and "delay_ns" not in parquet.schema_arrow.names:
             raise _damaged(path, "has no column delay_ns")
+        groups = range(parquet.metadata.num_row_groups)
+        rows, counted = sum(parquet.metadata.row_group(index).num_rows for index in groups), self._counted()
+        if rows != counted:
+            raise _damaged(path, f"has {rows:,} rows, and {counted:,} by its metadata")
+
+    def _counted(self) -> int:
+        """How many points the metadata name."""
+        try:
+            return sum(int(count) for _, count in self.about["keys"])
+        except (TypeError, ValueError, LookupError) as error:
+            raise _damaged(self.path, f"has metadata that Runlore did not write: {error!r}") from error
 
     def part(self, ids: Mapping[str, int], keys: Collection[str] | None = None) -> Part | None:
         """The points of these series, or of all; None where there are none."""
@@ -384,6 +395,14 @@ class SealedMetrics:
             else:
                 start, index = end, index + 1
         return groups, places
+
+
+def _value(text: str) -> Any:
+    """The value of an event. One that is nested too deeply to be read is given as the text that it is stored as."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        return text
 
 
 def plain(text: str) -> str:
