@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, delete, func, select
 
 from runlore.catalog import card_schema as tables
 from runlore.catalog.changes import Directory, above
+from runlore.catalog.database import sql_text
 from runlore.store import cards as files
 from runlore.store.listing import change_time, directory_problem, list_entries, unreadable
 from runlore.versions import Version
@@ -48,12 +49,14 @@ def refresh(engine: Engine, root: str) -> int:
     scan = _scan(engine, root)
     for start in range(0, len(scan.changed), _BATCH_CARDS):
         batch = scan.changed[start : start + _BATCH_CARDS]
-        rows = [_read(root, path, mtime) for path, mtime in batch]
-        _replace(engine, [row for row in rows if row is not None])
-        for (path, _), row in zip(batch, rows, strict=True):
-            if row is None:  # claimed, not registered: look again, also when its process dies before it says so
-                name = path.rpartition("/")[0]
-                scan.directories[name] = scan.directories.get(name, Directory(0, {}))._replace(mtime_ns=0)
+        rows = [(path, _read(root, path, mtime)) for path, mtime in batch]
+        _replace(engine, [row for _, row in rows if isinstance(row, _Row)])
+        for path, row in rows:
+            if not isinstance(row, _Row):  # claimed, not registered: look again, also when its process dies before that
+                name, _, version = path.rpartition("/")
+                known = scan.directories.get(name, Directory(0, {}))
+                strangers = {**known.strangers, version: row} if row else known.strangers
+                scan.directories[name] = Directory(0, strangers)
     _remember(engine, scan)
     return len(scan.changed)
 
@@ -149,12 +152,12 @@ class _Row(NamedTuple):
     others: dict[str, list[dict[str, Any]]]
 
 
-def _read(root: str, path: str, mtime_ns: int) -> _Row | None:
-    """The rows of one version; None where nothing is registered (yet)."""
+def _read(root: str, path: str, mtime_ns: int) -> _Row | str:
+    """The rows of one version; what is wrong with it where it cannot be read, "" where nothing is registered (yet)."""
     trusted = _trusted(mtime_ns)
     state = files.read_card(os.path.join(root, path))
     if state is None or not state.about:
-        return None
+        return f"is left out: {state.damage[0]}" if state is not None else ""
     row = _row_of(state)
     row.card.update(path=path, mtime_ns=trusted if state.settled else 0)
     return row
@@ -163,9 +166,9 @@ def _read(root: str, path: str, mtime_ns: int) -> _Row | None:
 def _row_of(state: files.CardState) -> _Row:
     about = state.about
     aliases: dict[str, tuple[bool, int]] = {}
-    tags: dict[str, str | None] = {str(key): str(value) for key, value in (about.get("tags") or {}).items()}
+    tags: dict[str, Any] = dict(about.get("tags") or {})
     facts: dict[str, Any] = {}
-    links = {("card", item["uid"], "input") for item in about.get("inputs", ())}
+    links = {("card", item["uid"], "input") for item in about.get("inputs") or ()}
     if about.get("run"):
         links.add(("run", about["run"], about.get("run_role") or "output"))
     for event in state.events:
@@ -178,32 +181,39 @@ def _row_of(state: files.CardState) -> _Row:
         else:
             facts[event.kind] = event.value
     others: dict[str, list[dict[str, Any]]] = {
-        "card_aliases": [{"alias": key, "held": int(held), "time_ns": time} for key, (held, time) in aliases.items()],
-        "card_tags": [{"key": key, "value": value} for key, value in tags.items() if value is not None],
-        "card_links": [{"target": target, "uid": uid, "role": role} for target, uid, role in sorted(links)],
-        "card_artifacts": [_artifact(item) for item in about.get("artifacts", ())],
+        "card_aliases": [
+            {"alias": sql_text(key), "held": int(held), "time_ns": time} for key, (held, time) in aliases.items()
+        ],
+        "card_tags": [{"key": sql_text(key), "value": sql_text(tag)} for key, tag in tags.items() if tag is not None],
+        "card_links": [
+            {"target": target, "uid": sql_text(uid), "role": sql_text(role)} for target, uid, role in sorted(links)
+        ],
+        "card_artifacts": [_artifact(item) for item in about.get("artifacts") or ()],
     }
+    texts = {field: about.get(field) for field in ("uid", "kind", "space", "name", "version", "user", "host")}
+    texts.update(
+        description=about.get("description"), note=facts.get(files.NOTE), stage=facts.get(files.STAGE),
+        run_uid=about.get("run"), run_role=about.get("run_role"),
+    )  # fmt: skip
     card = {
-        "uid": about["uid"], "kind": about["kind"], "space": about["space"], "name": about["name"],
-        "version": about["version"], "version_key": Version.parse(about["version"]).sort_key,
+        **{field: sql_text(text) for field, text in texts.items()},
+        "version_key": Version.parse(about["version"]).sort_key,
         "created_ns": about["created_ns"],
         "updated_ns": max([about["created_ns"], *(event.time_ns for event in state.events)]),
-        "user": about.get("user"), "host": about.get("host"),
-        "description": about.get("description"), "note": facts.get(files.NOTE), "stage": facts.get(files.STAGE),
-        "run_uid": about.get("run"), "run_role": about.get("run_role"),
-        "metadata": json.dumps(about.get("metadata") or {}), "deleted": int(bool(facts.get(files.DELETED))),
+        "metadata": json.dumps(about.get("metadata") or {}),
+        "deleted": int(bool(facts.get(files.DELETED))),
         "damage": json.dumps(state.damage) if state.damage else None,
-    }  # fmt: skip
+    }
     return _Row(card, others)
 
 
 def _artifact(item: dict[str, Any]) -> dict[str, Any]:
     return {
-        "name": item["name"],
-        "digest": item.get("digest"),
+        "name": sql_text(item["name"]),
+        "digest": sql_text(item.get("digest")),
         "size": item.get("size"),
-        "media_type": item.get("media_type"),
-        "kind": item.get("kind") or "file",
+        "media_type": sql_text(item.get("media_type")),
+        "kind": sql_text(item.get("kind") or "file"),
         "metadata": json.dumps(item.get("metadata") or {}),
     }
 

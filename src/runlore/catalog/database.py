@@ -139,6 +139,11 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     connection.exec_driver_sql(str(statement), [in_order(row) for row in rows])
 
 
+def sql_text(text: Any) -> str | None:
+    """Text as SQL can hold it: lone surrogates as escapes. The exact text is where it was read."""
+    return None if text is None else str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def is_unreadable(error: BaseException) -> bool:
     """Whether the error says that the database is damaged or of another shape, and should be begun anew."""
     return isinstance(error, DatabaseError) and any(word in str(error) for word in _UNREADABLE)

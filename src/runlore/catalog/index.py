@@ -19,7 +19,7 @@ from sqlalchemy.exc import InterfaceError, ProgrammingError
 from runlore import model
 from runlore.catalog import schema
 from runlore.catalog.changes import Changes, find_changes
-from runlore.catalog.database import insert_rows
+from runlore.catalog.database import insert_rows, sql_text
 from runlore.catalog.journals import JournalsReader, Mark
 from runlore.errors import DamagedFile, RunloreError
 from runlore.files import refuse_others
@@ -283,7 +283,7 @@ def _make_way(connection: Connection, gain: _Gain, run_id: int) -> None:
         if keys:
             connection.execute(
                 delete(table).where(table.c.run_id == bindparam("r"), table.c.key == bindparam("k")),
-                [{"r": run_id, "k": _text(key)} for key in keys],
+                [{"r": run_id, "k": sql_text(key)} for key in keys],
             )
 
 
@@ -334,18 +334,18 @@ def _run_row(gain: _Gain) -> dict[str, Any]:
     points = gain.summary.points + (gain.known.points if gain.known and not gain.replace else 0)
     return {
         "uid": uid,
-        "experiment": _text(detail.attribute("experiment") or unquote(directory)),
+        "experiment": sql_text(detail.attribute("experiment") or unquote(directory)),
         "number": detail.attribute("number"),
-        "name": _text(detail.attribute("name")),
-        "status": _text(status),
+        "name": sql_text(detail.attribute("name")),
+        "status": sql_text(status),
         "started_ns": started if started is not None else uid_time_ns(uid) or gain.mtime_ns,
         "ended_ns": ended_ns,
         "updated_ns": updated_ns,
-        "user": _text(detail.start.get("user")),
-        "host": _text(detail.start.get("host")),
-        "description": _text(detail.attribute("description")),
-        "group_name": _text(detail.attribute("group")),
-        "parent_uid": _text(detail.attribute("parent")),
+        "user": sql_text(detail.start.get("user")),
+        "host": sql_text(detail.start.get("host")),
+        "description": sql_text(detail.attribute("description")),
+        "group_name": sql_text(detail.attribute("group")),
+        "parent_uid": sql_text(detail.attribute("parent")),
         "points": points,
         "lost": sum(mark.lost for mark in gain.marks.values()),
         "detail": detail.dump(),
@@ -360,11 +360,6 @@ def _run_row(gain: _Gain) -> dict[str, Any]:
     }
 
 
-def _text(text: Any) -> str | None:
-    """Text as SQL can hold it: lone surrogates as escapes. The exact text is in the run's events."""
-    return None if text is None else str(text).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def _collect(new: dict[str, list[dict[str, Any]]], gain: _Gain, run_id: int) -> None:
     """Rows of the other tables."""
     summary = gain.summary
@@ -373,16 +368,16 @@ def _collect(new: dict[str, list[dict[str, Any]]], gain: _Gain, run_id: int) -> 
             continue
         number, words = _param_columns(text)
         new["params"].append(
-            {"run_id": run_id, "key": _text(key), "num": number, "text": words, "json": text, "time_ns": time}
+            {"run_id": run_id, "key": sql_text(key), "num": number, "text": words, "json": text, "time_ns": time}
         )
     for key, (time, value) in summary.tags.items():
         if value is not None:
-            new["tags"].append({"run_id": run_id, "key": _text(key), "value": _text(value), "time_ns": time})
+            new["tags"].append({"run_id": run_id, "key": sql_text(key), "value": sql_text(value), "time_ns": time})
     for key, metric in summary.metrics.items():
         new["metrics"].append(
             {
                 "run_id": run_id,
-                "key": _text(key),
+                "key": sql_text(key),
                 "count": metric.points,
                 **dict(zip(_METRIC_COLUMNS, metric[1:], strict=True)),
             }
@@ -394,7 +389,7 @@ def _collect(new: dict[str, list[dict[str, Any]]], gain: _Gain, run_id: int) -> 
                 "writer": writer,
                 "sequence": sequence,
                 **values,
-                **{name: _text(values[name]) for name in ("name", "digest", "media_type", "kind")},
+                **{name: sql_text(values[name]) for name in ("name", "digest", "media_type", "kind")},
             }
         )
     for writer, mark in gain.marks.items():
@@ -408,7 +403,7 @@ def _param_columns(text: str) -> tuple[float | None, str | None]:
     except (ValueError, RecursionError):
         return None, text
     if isinstance(value, str):
-        return None, _text(value)
+        return None, sql_text(value)
     if isinstance(value, (int, float)):
         try:
             return float(value), text
