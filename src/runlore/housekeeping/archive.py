@@ -25,7 +25,7 @@ from runlore.housekeeping.merge import Merged, merge
 from runlore.model import new_uid
 from runlore.store import claims
 from runlore.store.content import read_events
-from runlore.store.directory import FORMAT
+from runlore.store.format_file import FORMAT
 from runlore.store.listing import run_directories
 
 if TYPE_CHECKING:

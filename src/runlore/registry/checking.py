@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.errors import InvalidArgument, RunloreError
+from runlore.files import kind_of
 from runlore.names import encode
 from runlore.store import cards as files
 from runlore.store import open_store
+from runlore.store.listing import survey_cards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +60,7 @@ def find_problems(place: DirectoryStore) -> Iterator[Problem]:
         yield from (Problem(where, item) for item in state.damage)
         if state.about:
             yield from _misplaced(place, directory, where, state.about)
-        for item in state.about.get("artifacts", ()):
+        for item in state.about.get("artifacts") or ():
             problem = _content_problem(place.blob_path, item.get("digest"), item.get("size"))
             if problem:
                 yield Problem(where, f"the contents of {item['name']!r} {problem}", contents=True)
@@ -75,11 +78,14 @@ def _content_problem(blob_path: object, digest: object, size: object) -> str | N
     if not isinstance(digest, str) or not callable(blob_path):
         return None
     try:
-        found = os.stat(blob_path(digest)).st_size
+        status = os.lstat(blob_path(digest))
     except InvalidArgument:
         return f"have no SHA-256: {digest!r}"
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return f"(sha256 {digest}) are missing"
+    if not stat.S_ISREG(status.st_mode):
+        return f"(sha256 {digest}) are missing: {kind_of(status.st_mode)} is in their place"
+    found = status.st_size
     return None if found == size else f"(sha256 {digest}) have {found:,} bytes instead of {size}"
 
 
@@ -94,16 +100,11 @@ def referenced_digests(store: Store | None = None) -> set[str]:
         str(item["digest"])
         for state in states
         if state is not None
-        for item in state.about.get("artifacts", ())
+        for item in state.about.get("artifacts") or ()
         if item.get("digest")
     }
 
 
 def _versions(root: str) -> Iterator[str]:
-    """Every version's directory under cards/."""
-    level = [root] if os.path.isdir(root) else []
-    for _ in range(4):
-        level = [
-            entry.path for path in level for entry in sorted(os.scandir(path), key=lambda e: e.name) if entry.is_dir()
-        ]
-    yield from level
+    """Every version's directory under cards/. What cannot be read is named by the catalog, and by `doctor`."""
+    return iter(survey_cards(root).directories)

@@ -16,6 +16,7 @@ from runlore.names import check_key, check_path_name, encode, is_uid
 from runlore.registry.card import Card
 from runlore.store import DirectoryStore, open_store
 from runlore.store import cards as files
+from runlore.store.listing import check_path
 from runlore.versions import MINOR, Version, check_bump, next_version
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def register(
         AlreadyExists: the version is taken.
         UnsafeLoad: an object could only be pickled. In all these cases nothing was registered.
         RunEnded: the run's handle was finished.
+        DamagedFile: a link, or a file, is in the place of a directory of the registry. Nothing was registered.
         OSError: the disk did not take it. No card is left behind.
 
     Example:
@@ -102,6 +104,7 @@ def register(
     contents = _contents(artifacts or {})
     place = open_store(store if store is not None or run is None or isinstance(run, str) else run.store, create=True)
     directory = called.directory(files.cards_root(place))
+    check_path(place.root, os.path.relpath(directory, place.root))
     if version is not None:
         _check_free(directory, Version.parse(version))
     encoded = _encode(contents, allow_pickle=allow_pickle)
@@ -155,7 +158,7 @@ def _chooser(
 
 def _check_free(directory: str, version: Version) -> None:
     place = os.path.join(directory, encode(str(version)))
-    if os.path.exists(place):
+    if os.path.lexists(place):
         latest = max(files.versions_taken(directory))
         raise AlreadyExists(
             f"version={str(version)!r} is taken, and versions are never given out twice; the latest is {latest}. "

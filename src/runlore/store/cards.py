@@ -208,11 +208,13 @@ def append(directory: str, uid: str, facts: Iterable[tuple[str, str, Any]], *, a
         WrongType, InvalidArgument: a value cannot be stored.
         NotStored: the disk did not take them.
         ReadOnlyStore: the store cannot be written to.
+        DamagedFile: a link, or a file, is in the place of the journals' directory.
     """
     facts = list(facts)
     for kind, key, _ in facts:
         check_key(key, kind)
     journals = os.path.join(directory, JOURNAL)
+    check_directory(journals)
     time = max(time_ns(), after_ns + 1)
     try:
         os.makedirs(journals, exist_ok=True)

@@ -24,13 +24,12 @@ from runlore.errors import (
     ReadOnlyStore,
     RunNotFound,
     StoreNotFound,
-    UnsupportedFormat,
 )
+from runlore.files import is_directory, is_regular
 from runlore.names import encode_path, is_uid
-from runlore.store import blobs, numbers
+from runlore.store import blobs, format_file, numbers
+from runlore.store.listing import check_directory, check_path, find_directory
 
-FORMAT = "1"
-_FORMAT_CONTENT = f"{FORMAT}\n".encode("ascii")
 JOURNAL = "journal"
 
 
@@ -49,7 +48,7 @@ def open_store(store: str | os.PathLike[str] | DirectoryStore | None = None, *, 
     if isinstance(store, DirectoryStore):
         return store
     opened = DirectoryStore(store_path(store))
-    if opened.has_format():
+    if format_file.is_current(opened.root):
         return opened
     if not opened.exists():
         if not create:
@@ -58,7 +57,7 @@ def open_store(store: str | os.PathLike[str] | DirectoryStore | None = None, *, 
                 "or name another store with RUNLORE_STORE or --store"
             )
         opened.create()
-    opened.check_format()
+    format_file.check(opened.root)
     return opened
 
 
@@ -86,8 +85,10 @@ class DirectoryStore:
     # -- the store itself ---------------------------------------------------------------------------------------
 
     def exists(self) -> bool:
-        """Whether something that looks like a store is there."""
-        return os.path.isfile(os.path.join(self.root, "format"))
+        """Whether something that looks like a store is there, even if it lost its file `format`."""
+        return is_regular(os.path.join(self.root, "format")) or (
+            is_directory(self.runs_root) and is_directory(os.path.join(self.root, "numbers"))
+        )
 
     def create(self) -> None:
         """Make the store; harmless if another process does the same.
@@ -98,8 +99,8 @@ class DirectoryStore:
         """
         try:
             os.makedirs(self.runs_root, exist_ok=True)
-            _write_once(os.path.join(self.root, ".gitignore"), "*\n")
-            _write_once(os.path.join(self.root, "format"), _FORMAT_CONTENT.decode("ascii"))
+            format_file.write_once(os.path.join(self.root, ".gitignore"), "*\n")
+            format_file.write(self.root)
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise ReadOnlyStore(
@@ -111,29 +112,6 @@ class DirectoryStore:
                     f"store={self.root!r} cannot be a store: a file is in the way ({error.filename!r})"
                 ) from error
             raise
-
-    def has_format(self) -> bool:
-        """Whether a store of this version's layout is there. Opens one file, and says nothing of what is wrong."""
-        try:
-            descriptor = os.open(f"{self.root}/format", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            return os.read(descriptor, 64) == _FORMAT_CONTENT
-        except OSError:
-            return False
-        finally:
-            os.close(descriptor)
-
-    def check_format(self) -> None:
-        """Raise `UnsupportedFormat` if a newer version of Runlore made this store."""
-        with open(os.path.join(self.root, "format"), encoding="ascii", errors="replace") as file:
-            version = file.read(64).strip()
-        if version != FORMAT:
-            raise UnsupportedFormat(
-                f"the store {self.root!r} has layout version {version!r}; this Runlore knows {FORMAT}. "
-                "Nothing was changed. Upgrade Runlore to open it"
-            )
 
     @property
     def runs_root(self) -> str:
@@ -156,8 +134,10 @@ class DirectoryStore:
 
         Raises:
             ReadOnlyStore: the store cannot be written to.
+            DamagedFile: a link, or a file, is in the place of a directory.
         """
         directory = self.run_directory(experiment, uid)
+        check_path(self.root, f"runs/{encode_path(experiment)}")
         try:
             while True:
                 try:
@@ -189,8 +169,6 @@ class DirectoryStore:
         Raises:
             RunNotFound: no run of the store has it.
         """
-        from runlore.store.listing import find_directory
-
         unread: list[str] = []
         found = find_directory(self.runs_root, uid, unread) if is_uid(uid) else None
         if found is not None:
@@ -205,15 +183,25 @@ class DirectoryStore:
         os.utime(os.path.dirname(directory), ns=(now, now))
 
     def journal_directory(self, run_directory: str) -> str:
-        """The directory of a run's live journals; made if a sealed run has none."""
+        """The directory of a run's live journals; made if a sealed run has none.
+
+        Raises:
+            DamagedFile: a link, or a file, is in its place.
+        """
         path = os.path.join(run_directory, JOURNAL)
-        if not os.path.isdir(path):
-            os.makedirs(path, exist_ok=True)
+        check_directory(path)
+        os.makedirs(path, exist_ok=True)
         return path
 
     def claim_number(self, experiment: str, uid: str) -> int:
-        """The next number of the experiment, for this run alone. See `runlore.store.numbers`."""
-        return numbers.claim(f"{self.root}/numbers/{encode_path(experiment)}", uid)
+        """The next number of the experiment, for this run alone. See `runlore.store.numbers`.
+
+        Raises:
+            DamagedFile: a link, or a file, is in the place of a directory.
+        """
+        place = f"numbers/{encode_path(experiment)}"
+        check_path(self.root, place)
+        return numbers.claim(f"{self.root}/{place}", uid)
 
     # -- contents -----------------------------------------------------------------------------------------------
 
@@ -253,12 +241,3 @@ class DirectoryStore:
         """
         self.open_content(digest).close()
         return self.blob_path(digest)
-
-
-def _write_once(path: str, text: str) -> None:
-    if os.path.exists(path):
-        return
-    temporary = f"{path}.{os.getpid()}.tmp"
-    with open(temporary, "w", encoding="ascii") as file:
-        file.write(text)
-    os.replace(temporary, path)
