@@ -36,7 +36,7 @@ def read_json(path: str, most_bytes: int = MOST_BYTES) -> Any:
     try:
         return parse_json(content.decode("utf-8"))
     except ValueError as error:
-        raise DamagedFile(f"{path!r} is not what it should be: {error}") from error
+        raise DamagedFile(f"{path!r} is damaged: {error}") from error
 
 
 def parse_json(text: str) -> Any:

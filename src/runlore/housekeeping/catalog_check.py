@@ -30,7 +30,9 @@ def differing_runs(session: Session) -> list[str]:
 
     Runs that are being recorded are left out: they change between one look and the next.
     """
-    with TemporaryDirectory(prefix="runlore-") as folder:
+    # beside the catalog, which has a place that can be written to; the name is one that `gc` knows
+    place = os.path.dirname(session.catalog.path)
+    with TemporaryDirectory(prefix="doctor-", suffix=".tmp", dir=place) as folder:
         engine = database.open_database(os.path.join(folder, "catalog.sqlite"))
         try:
             index.refresh(engine, session.store.runs_root)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from runlore.errors import DamagedFile
 from runlore.model import ATTRIBUTE
-from runlore.names import encode_path
+from runlore.names import is_uid
+from runlore.notices import say_once
 from runlore.store import numbers
 from runlore.store.annotate import ORIGINAL_NUMBER, annotate
+from runlore.store.listing import check_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,24 +61,41 @@ def repair_numbers(session: Session) -> list[Renumbered]:
     rows = _rows(session)
     current = {row["uid"]: row["number"] for row in rows}
     for row in rows:
-        owner = _owner(session, row)
-        if owner == row["uid"]:
+        try:
+            number = _repair(session, row, current)
+        except (DamagedFile, OSError) as error:  # it keeps what it has, and costs the others nothing
+            say_once(f"the run {row['uid']} has no number of its own: {error}")
             continue
-        if owner is None and row["number"] is not None and _claim(session, row):
-            continue
-        if owner is not None and current.get(owner, row["number"]) != row["number"]:  # it has another number by now
-            numbers.transfer(_directory(session, row["experiment"]), row["number"], row["uid"])
-            continue
-        number = session.store.claim_number(row["experiment"], row["uid"])
-        facts: list[tuple[str, str, Any]] = [(ATTRIBUTE, "number", number)]
-        if row["number"] is not None:
-            facts.append((ATTRIBUTE, ORIGINAL_NUMBER, row["number"]))
-        current[row["uid"]] = number
-        annotate(session.store, session.directory(row["path"]), facts, after_ns=row["updated_ns"])
-        changed.append(Renumbered(row["uid"], row["experiment"], row["number"], number))
+        if number is not None:
+            current[row["uid"]] = number
+            changed.append(Renumbered(row["uid"], row["experiment"], row["number"], number))
     if changed:
         session.refresh()
     return changed
+
+
+def _repair(session: Session, row: Mapping[Any, Any], current: Mapping[str, int | None]) -> int | None:
+    """Give a run a number of its own; another one than it has is returned.
+
+    Raises:
+        DamagedFile: something is in the way of claims of the experiment.
+        OSError: the store cannot be written to.
+    """
+    owner = _owner(session, row)
+    if owner == row["uid"]:
+        return None
+    if owner is None and row["number"] is not None and _claim(session, row):
+        return None
+    if owner is not None and current.get(owner, row["number"] if is_uid(owner) else None) != row["number"]:
+        # it has another number by now, or the claim says nothing
+        numbers.transfer(_directory(session, row["experiment"]), row["number"], row["uid"])
+        return None
+    number = session.store.claim_number(row["experiment"], row["uid"])
+    facts: list[tuple[str, str, Any]] = [(ATTRIBUTE, "number", number)]
+    if row["number"] is not None:
+        facts.append((ATTRIBUTE, ORIGINAL_NUMBER, row["number"]))
+    annotate(session.store, session.directory(row["path"]), facts, after_ns=row["updated_ns"])
+    return number
 
 
 def _rows(session: Session) -> list[Mapping[Any, Any]]:
@@ -86,13 +106,24 @@ def _rows(session: Session) -> list[Mapping[Any, Any]]:
 
 
 def _directory(session: Session, experiment: str) -> str:
-    return os.path.join(session.store.root, "numbers", encode_path(experiment))
+    """Where the claims of the experiment are.
+
+    Raises:
+        DamagedFile: a link, or a file, is in the place of a directory.
+    """
+    place = numbers.place_of(session.store.root, experiment)
+    check_path(session.store.root, place)
+    return os.path.join(session.store.root, place)
 
 
 def _owner(session: Session, row: Mapping[Any, Any]) -> str | None:
+    """Who holds the number that the run has; None: nobody, "": that cannot be read."""
     if row["number"] is None:
         return None
-    return numbers.owner(_directory(session, row["experiment"]), row["number"])
+    try:
+        return numbers.owner(_directory(session, row["experiment"]), row["number"])
+    except (DamagedFile, OSError):
+        return ""
 
 
 def _claim(session: Session, row: Mapping[Any, Any]) -> bool:

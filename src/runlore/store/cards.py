@@ -36,7 +36,7 @@ from runlore.model import new_uid
 from runlore.names import check_key, check_path_name, encode
 from runlore.store.card_about import FORMAT, check_about
 from runlore.store.directory import JOURNAL
-from runlore.store.listing import check_directory, directory_problem
+from runlore.store.listing import check_directory, directory_problem, problem_of
 from runlore.versions import Version
 
 if TYPE_CHECKING:
@@ -242,15 +242,16 @@ def read_card(directory: str) -> CardState | None:
     """
     problem = ""
     about: dict[str, Any] = {}
+    path = os.path.join(directory, CARD_FILE)
     try:
-        about = read_json(os.path.join(directory, CARD_FILE))
+        about = read_json(path)
         check_about(about)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         return CardState({}, [], False, [f"{CARD_FILE} cannot be read: {error.strerror or error}"])
     except DamagedFile as error:
-        about, problem = {}, f"{CARD_FILE} is damaged: {error}"
+        about, problem = {}, f"{CARD_FILE} {problem_of(error, path)}"
     except (ValueError, KeyError, TypeError) as error:
         about, problem = {}, f"{CARD_FILE} is damaged: {error}"
     events, settled, damage = _read_journals(os.path.join(directory, JOURNAL))

@@ -65,10 +65,11 @@ def delete_experiment(store: DirectoryStore, experiment: str) -> int:
     """
     path = encode_path(check_path_name(experiment, "experiment"))
     runs = os.path.join(store.runs_root, path)
-    claims = os.path.join(store.root, "numbers", path)
+    place = numbers.place_of(store.root, experiment)
+    claims = os.path.join(store.root, place)
     removed = os.path.join(store.root, REMOVED)
-    for place in (f"runs/{path}", f"numbers/{path}", REMOVED):
-        check_path(store.root, place)
+    for where in (f"runs/{path}", place, REMOVED):
+        check_path(store.root, where)
     with _taking_turns(store, experiment):
         moved = _move_away(runs, claims, removed)
         for number in _numbers(claims):

@@ -199,7 +199,7 @@ class DirectoryStore:
         Raises:
             DamagedFile: a link, or a file, is in the place of a directory.
         """
-        place = f"numbers/{encode_path(experiment)}"
+        place = numbers.place_of(self.root, experiment)
         check_path(self.root, place)
         return numbers.claim(f"{self.root}/{place}", uid)
 

@@ -12,6 +12,7 @@ from runlore.errors import DamagedFile, UnsupportedFormat
 from runlore.files import read_bytes
 from runlore.model import new_uid
 from runlore.notices import say_once
+from runlore.store.listing import problem_of
 
 FORMAT = "1"
 _CONTENT = f"{FORMAT}\n"
@@ -52,7 +53,7 @@ def problem(root: str) -> str | None:
     except FileNotFoundError:
         return "is missing"
     except DamagedFile as error:
-        return str(error).partition(". ")[0].removeprefix(f"{path!r} ")
+        return problem_of(error, path)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     version = content.decode("ascii", "replace").strip()

@@ -114,6 +114,11 @@ def check_path(root: str, path: str) -> None:
         check_directory(os.path.join(root, *parts[:count]))
 
 
+def problem_of(error: DamagedFile, path: str) -> str:
+    """What is wrong with a file, in words that follow its name, without what there is to do about it."""
+    return str(error).partition(". ")[0].removeprefix(f"{path!r} ")
+
+
 class Survey(NamedTuple):
     """All runs of a store.
 
