@@ -170,7 +170,7 @@ def test_cards_are_copied_and_conflicts_said(root, other):
     card(other, "1.1.0")
     result = merge(session(root), other)
     assert (result.cards, result.conflicts) == (1, ["cards/model/space/net/1.0.0"])
-    assert registry.get("model", "space", "net", store=root).load("w") == b"1.1.0"
+    assert registry.get("model", "space", "net", store=root).artifact("w").read_bytes() == b"1.1.0"
     assert merge(session(root), other).cards == 0
 
 

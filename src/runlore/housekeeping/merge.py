@@ -27,7 +27,7 @@ from runlore.housekeeping.references import digests_in, referred
 from runlore.journal.format import SUFFIX
 from runlore.model import new_uid
 from runlore.store import open_store
-from runlore.store.cards import CARD_FILE, cards_root, read_card
+from runlore.store.cards import CARD_FILE, cards_root, read_card, touch
 from runlore.store.content import read_events
 from runlore.store.directory import JOURNAL
 from runlore.store.listing import check_directory, check_path, survey_cards, survey_runs
@@ -206,7 +206,7 @@ def _take_card(store: DirectoryStore, source: DirectoryStore, directory: str, re
             check_directory(os.path.dirname(place))
             os.makedirs(os.path.dirname(place), exist_ok=True)
             copy_aside(path, place)
-            os.utime(target)
+            touch(target)
     return result
 
 
