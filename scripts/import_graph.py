@@ -17,6 +17,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "runlore"
 
 LAYERS = {
     "errors": 0,
+    "failures": 0,
     "model": 0,
     "config": 0,
     "names": 0,
@@ -24,6 +25,7 @@ LAYERS = {
     "versions": 0,
     "files": 0,
     "json_files": 0,
+    "stored_text": 0,
     "notices": 0,
     "scratch": 0,
     "_version": 0,
@@ -69,7 +71,7 @@ HOMES = {
     "lark": ("query",),
     "rich": ("cli", "demo", "exec"),
     "re2": ("query.regex",),
-    "sqlalchemy": ("catalog", "reader", "registry"),
+    "sqlalchemy": ("catalog",),
     "typer": ("cli", "exec"),
     "click": ("cli",),
     "pytest": ("testing",),

@@ -9,19 +9,17 @@ from __future__ import annotations
 import json
 import os
 from time import time_ns
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import select
-
-from runlore.catalog import schema
+from runlore.catalog.database.tables import OPEN
 from runlore.names import is_uid
 from runlore.store.listing import change_time, check_directory, list_entries, unreadable
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from runlore.catalog.database.base import Connection, Row
 
 _GRAIN_NS = 50_000_000
-_OPEN = "open"
+_BELOW = "SELECT path, id, mtime_ns, state FROM runs WHERE path > ? AND path < ?"
 _MOST_STRANGERS = 100
 """So many are remembered of a directory."""
 
@@ -52,15 +50,10 @@ class Directory(NamedTuple):
     strangers: dict[str, str]
     """Name → problem: see `runlore.store.listing`. One without a name is the directory itself."""
 
-    def row(self, path: str) -> dict[str, Any]:
-        """As in the table."""
-        return {"path": path, "mtime_ns": self.mtime_ns, "strangers": dump_strangers(self.strangers)}
-
-
-def dump_strangers(strangers: dict[str, str]) -> str | None:
-    """As JSON, of no more than are worth naming; None: there are none."""
-    first = dict(list(strangers.items())[:_MOST_STRANGERS])
-    return json.dumps(first) if first else None
+    def row(self, path: str) -> Row:
+        """As in the table, with strangers as JSON, of no more than are worth naming."""
+        first = dict(list(self.strangers.items())[:_MOST_STRANGERS])
+        return path, self.mtime_ns, json.dumps(first) if first else None
 
 
 def find_changes(connection: Connection, root: str) -> Changes:
@@ -70,8 +63,7 @@ def find_changes(connection: Connection, root: str) -> Changes:
         DamagedFile: `root` is no directory.
     """
     check_directory(root)
-    table = schema.directories
-    known = {row.path: row.mtime_ns for row in connection.execute(select(table.c.path, table.c.mtime_ns))}
+    known: dict[str, int] = dict(connection.rows("SELECT path, mtime_ns FROM directories"))
     changes = Changes([], [], {}, [])
     gone: set[str] = set()
     for path in sorted({"", *known}):  # what is above comes first: nothing is looked for behind a link
@@ -87,10 +79,8 @@ def find_changes(connection: Connection, root: str) -> Changes:
         elif mtime != known.get(path) or not mtime:
             _scan(connection, root, path, mtime, known, changes)
     seen = {candidate.path for candidate in changes.candidates}
-    open_runs = select(schema.runs.c.path, schema.runs.c.mtime_ns).where(schema.runs.c.state == _OPEN)
-    changes.candidates.extend(
-        Candidate(path, mtime) for path, mtime in connection.execute(open_runs) if path not in seen
-    )
+    open_runs = connection.rows("SELECT path, mtime_ns FROM runs WHERE state = ?", OPEN)
+    changes.candidates.extend(Candidate(path, mtime) for path, mtime in open_runs if path not in seen)
     return changes
 
 
@@ -107,7 +97,7 @@ def _scan(
         except OSError as error:
             changes.directories[path] = Directory(0, {"": unreadable(error)})
             continue
-        changes.directories[path] = Directory(0 if time_ns() - mtime < _GRAIN_NS else mtime, entries.strangers)
+        changes.directories[path] = Directory(trusted(mtime), entries.strangers)
         runs = _known_runs(connection, path) if path in known else {}
         for name, found in entries.directories.items():
             inner = f"{path}/{name}" if path else name
@@ -120,6 +110,11 @@ def _scan(
         changes.gone.extend(run_id for run_id, _, _ in runs.values())
 
 
+def trusted(mtime_ns: int) -> int:
+    """The time to remember: 0, which never matches, where the directory may change again within the clock's grain."""
+    return 0 if time_ns() - mtime_ns < _GRAIN_NS else mtime_ns
+
+
 def above(path: str) -> str | None:
     """The directory that a directory is in; None for the topmost, ''."""
     return path.rpartition("/")[0] if path else None
@@ -127,13 +122,8 @@ def above(path: str) -> str | None:
 
 def _known_runs(connection: Connection, directory: str) -> dict[str, tuple[int, int, str]]:
     """Path → (id, time, state) of the runs that the catalog knows directly in the directory."""
-    table = schema.runs
     if not directory:
         return {}
-    rows = connection.execute(
-        select(table.c.path, table.c.id, table.c.mtime_ns, table.c.state).where(
-            table.c.path > directory + "/", table.c.path < directory + "0"
-        )
-    )
+    rows = connection.rows(_BELOW, directory + "/", directory + "0")
     start = len(directory) + 1
     return {path: (run_id, mtime, state) for path, run_id, mtime, state in rows if "/" not in path[start:]}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.errors import DamagedFile
 from runlore.files import refuse_others
 from runlore.journal import format as fmt
 from runlore.journal import liveness
 from runlore.journal.decode import CLOSED, Chunk, Context, read
-from runlore.store.directory import JOURNAL
+from runlore.journal.format import JOURNAL
+from runlore.store.journal_files import header_of
 from runlore.store.listing import directory_problem, is_text
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class JournalsReader:
             return
         context = Context.load(mark.context) if mark is not None else None
         damage = json.loads(mark.damage) if mark is not None else []
-        header = context.header if context is not None and context.header else _header(path)
+        header = context.header if context is not None and context.header else header_of(path)
         alive, how = liveness.is_alive(path, header)  # before reading: a dead writer writes no more
         while True:
             chunk = read(path, context, max_bytes=_PIECE_BYTES)
@@ -102,22 +103,10 @@ class JournalsReader:
 
     def _take(self, writer: str, chunk: Chunk) -> list[str]:
         """Take what a journal gained into account; returns what of it could not be read."""
-        self.summary.add_points(chunk.points, chunk.context.keys)
+        self.summary.add_points(writer, chunk.points, chunk.context.keys)
         self.summary.add_events(writer, chunk.events)
         return [f"{writer}: {item.reason}, at {item.offset:,} ({item.length:,} bytes)" for item in chunk.damage]
 
 
 def _mark(chunk: Chunk, state: str, damage: list[str]) -> Mark:
     return Mark(chunk.context.offset, state, chunk.context.dump(), chunk.lost, json.dumps(damage))
-
-
-def _header(path: str) -> dict[str, Any]:
-    with open(path, "rb") as file:
-        data = file.read(fmt.FRAME_BYTES)
-    if len(data) < fmt.HEADER_BYTES or data[:8] != fmt.MAGIC:
-        return {"lock": True}
-    length = fmt.FILE_HEADER.unpack_from(data)[4]
-    try:
-        return dict(json.loads(data[fmt.HEADER_BYTES : fmt.HEADER_BYTES + length]))
-    except ValueError:
-        return {"lock": True}  # damaged; the decoder says so

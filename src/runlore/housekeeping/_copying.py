@@ -14,8 +14,8 @@ from runlore.errors import DamagedFile, NotStored, RunNotFound
 from runlore.files import is_directory, is_regular, open_binary, sync_path
 from runlore.journal import format as fmt
 from runlore.journal.decode import CLOSED, Context
+from runlore.journal.format import JOURNAL
 from runlore.model import new_uid
-from runlore.store.directory import JOURNAL
 from runlore.store.journal_files import chunks, journal_paths
 from runlore.store.listing import check_path
 from runlore.store.seal_lock import sealing

@@ -30,6 +30,7 @@ from runlore.notices import say_once
 from runlore.scratch import scratch_directory
 from runlore.store import claims, format_file
 from runlore.store.content import read_events
+from runlore.store.directory import in_files
 from runlore.store.listing import check_directory, run_directories
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def import_archive(
             added, and nothing of it is left.
         ReadOnlyStore: the store cannot be written to.
     """
-    incoming = os.path.join(session.store.root, INCOMING)
+    incoming = os.path.join(in_files(session.store, "taking in an archive").root, INCOMING)
     check_directory(incoming)
     place = os.path.join(incoming, new_uid())
     os.makedirs(os.path.join(place, "runs"))

@@ -24,12 +24,12 @@ from runlore.housekeeping.claiming import Clash, take_claims
 from runlore.housekeeping.garbage import INCOMING
 from runlore.housekeeping.numbering import Renumbered, repair_numbers
 from runlore.housekeeping.references import digests_in, referred
-from runlore.journal.format import SUFFIX
+from runlore.journal.format import JOURNAL, SUFFIX
 from runlore.model import new_uid
 from runlore.store import open_store
 from runlore.store.cards import CARD_FILE, cards_root, read_card, touch
 from runlore.store.content import read_events
-from runlore.store.directory import JOURNAL
+from runlore.store.directory import in_files
 from runlore.store.listing import check_directory, check_path, survey_cards, survey_runs
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def merge(
         InvalidArgument: it is this one.
         ReadOnlyStore: this store cannot be written to.
     """
-    store, source = session.store, open_store(other)
+    store, source = in_files(session.store, "merging"), open_store(other)
     if os.path.realpath(source.root) == os.path.realpath(store.root):
         raise InvalidArgument(f"{source.root!r} is the store itself; name another one")
     if not os.access(store.root, os.W_OK):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from runlore.errors import ArtifactNotFound, DamagedFile, InvalidName
+from runlore.errors import ArtifactNotFound, InvalidName
+from runlore.reader.facts import as_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runlore.store import DirectoryStore
-
-_PIECE_BYTES = 1 << 20
+    from runlore.index.records import ArtifactRecord
+    from runlore.store.base import Store
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Artifact:
 
     Attributes:
         name: within the run; `/` makes folders.
-        step: where in the run it belongs, or None.
+        step: where in the run it belongs, an int where it is integral; or None.
         digest: SHA-256 of the contents in hex; None for a reference without contents.
         size: of the contents, in bytes.
         media_type: such as `image/png`.
@@ -40,80 +40,70 @@ class Artifact:
     kind: str
     metadata: dict[str, Any]
     time_ns: int
-    _store: DirectoryStore = field(repr=False, compare=False)
+    _store: Store = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, record: ArtifactRecord, store: Store) -> Artifact:
+        """The artifact that an index knows.
+
+        Args:
+            record: as the index gives it.
+            store: where the contents are.
+        """
+        return cls(
+            record.name, as_step(record.step), record.digest, record.size, record.media_type, record.kind,
+            dict(record.metadata), record.time_ns, store,
+        )  # fmt: skip
 
     @property
     def path(self) -> str:
-        """The file that holds the contents. It belongs to the store: read it, do not change it.
+        """A file that holds the contents. It belongs to the store: read it, do not change it.
+
+        A store that keeps no files on this machine fetches them first. What the file holds is not checked; `load`,
+        `read_bytes` and `download` do that.
 
         Raises:
-            ArtifactNotFound, DamagedFile: as for `open`.
+            ArtifactNotFound: the artifact has no contents, or they are gone.
         """
-        self.open().close()
-        return self._store.blob_path(str(self.digest))
+        with self._named():
+            return self._store.content_path(self._digest())
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Say whose contents are gone."""
+        try:
+            yield
+        except ArtifactNotFound as error:
+            raise ArtifactNotFound(f"artifact {self.name!r} cannot be read: {error}") from error
+
+    def _digest(self) -> str:
+        if self.digest is None:
+            raise ArtifactNotFound("it is a reference; the store keeps no contents of it")
+        return self.digest
 
     def open(self) -> BinaryIO:
-        """The contents as a binary file, for reading. Whether they are what was logged, reading all of them tells.
+        """The contents as a binary file, for reading.
 
         Raises:
             ArtifactNotFound: the artifact has no contents, or they are gone.
-            DamagedFile: something else is in their place.
         """
-        if self.digest is None:
-            raise ArtifactNotFound(f"artifact {self.name!r} is a reference; the store keeps no contents of it")
-        try:
-            return self._store.open_content(self.digest)
-        except ArtifactNotFound as error:
-            raise ArtifactNotFound(
-                f"the contents of artifact {self.name!r} (sha256 {self.digest}) are not in the store. Either they were "
-                "removed by a retention rule (the run's `removed` events say so), or `runlore doctor` lists the damage"
-            ) from error
-
-    def _pieces(self) -> Iterator[bytes]:
-        """The contents, piece by piece. They are what was logged if this ends in order.
-
-        Raises:
-            ArtifactNotFound, DamagedFile: as for `open`.
-            DamagedFile: at the end, if they do not have the SHA-256 that was recorded.
-        """
-        digest = hashlib.sha256()
-        with self.open() as file:
-            while piece := file.read(_PIECE_BYTES):
-                digest.update(piece)
-                yield piece
-        if digest.hexdigest() != self.digest:
-            raise DamagedFile(
-                f"the contents of artifact {self.name!r} are not what was logged: their SHA-256 is "
-                f"{digest.hexdigest()}, and {self.digest} was recorded. `runlore doctor --repair` moves them aside; "
-                "`runlore merge` brings them from a store that has them"
-            )
+        with self._named():
+            return self._store.open_content(self._digest())
 
     def read_bytes(self) -> bytes:
-        """The contents, which are what was logged.
+        """The contents.
 
         Raises:
-            ArtifactNotFound: the artifact has no contents, or they are gone.
+            ArtifactNotFound: the artifact has none, or they are gone.
             DamagedFile: they are not what was logged.
         """
-        return b"".join(self._pieces())
+        from runlore.store.contents import read_content
 
-    def _copy_to(self, path: str | os.PathLike[str]) -> None:
-        """Copy the contents into a new file.
-
-        Raises:
-            ArtifactNotFound: the artifact has no contents, or they are gone.
-            DamagedFile: they are not what was logged. The file is not there then.
-            FileExistsError: something is there.
-        """
-        with open(path, "xb") as target:
-            try:
-                target.writelines(self._pieces())
-            except BaseException:
-                os.unlink(path)
-                raise
+        with self._named():
+            return read_content(self._store, self._digest())
 
     def read_text(self) -> str:
-        """The contents as UTF-8 text."""
+        """The contents as UTF-8 text. Raises as `read_bytes`."""
         return self.read_bytes().decode("utf-8")
 
     def load(self, *, allow_pickle: bool = False, **options: Any) -> Any:
@@ -124,18 +114,16 @@ class Artifact:
             options: for the kind at hand, for example `as_array=True` for images; see `runlore.media.decode`.
 
         Raises:
+            ArtifactNotFound, DamagedFile: as for `read_bytes`.
             UnsafeLoad: it is a pickle, and `allow_pickle` is false.
-            ArtifactNotFound: the artifact has no contents, or they are gone.
-            DamagedFile: they are not what was logged.
             MissingDependency: a library is needed that is not installed.
         """
         from runlore.media import decode
+        from runlore.store.contents import checked_path
 
-        for _ in self._pieces():
-            pass  # what is loaded is what was logged
-        return decode(
-            self.kind, self.media_type or "", self.metadata, self.path, allow_pickle=allow_pickle, **options
-        )  # fmt: skip
+        with self._named():
+            path = checked_path(self._store, self._digest())
+        return decode(self.kind, self.media_type or "", self.metadata, path, allow_pickle=allow_pickle, **options)
 
     def download(self, directory: str | os.PathLike[str] = ".", *, overwrite: bool = False) -> str:
         """Copy the contents into a directory, under the artifact's name, and return the path of the copy.
@@ -143,7 +131,10 @@ class Artifact:
         Raises:
             InvalidName: the name would leave the directory.
             FileExistsError: the file exists and `overwrite` is false.
+            ArtifactNotFound, DamagedFile: as for `read_bytes`. Nothing was copied.
         """
+        from runlore.store.contents import copy_content
+
         root = os.path.realpath(os.fspath(directory))
         target = os.path.realpath(os.path.join(root, *self.name.split("/")))
         if os.path.commonpath([root, target]) != root or target == root:
@@ -151,7 +142,6 @@ class Artifact:
         if os.path.exists(target) and not overwrite:
             raise FileExistsError(f"{target!r} exists; pass overwrite=True to replace it")
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        temporary = f"{target}.{os.getpid()}.part"
-        self._copy_to(temporary)
-        os.replace(temporary, target)
+        with self._named():
+            copy_content(self._store, self._digest(), target)
         return target

@@ -31,11 +31,12 @@ from runlore.errors import (
 from runlore.files import is_directory, refuse_others
 from runlore.journal import format as fmt
 from runlore.journal import open_journal
+from runlore.journal.format import JOURNAL
+from runlore.journal.values import to_bytes
 from runlore.json_files import read_json
 from runlore.model import new_uid
 from runlore.names import check_key, check_path_name, encode
 from runlore.store.card_about import FORMAT, check_about
-from runlore.store.directory import JOURNAL
 from runlore.store.listing import check_directory, directory_problem, problem_of
 from runlore.versions import Version
 
@@ -99,7 +100,7 @@ class CardState(NamedTuple):
 
 def cards_root(store: DirectoryStore) -> str:
     """The directory under which cards are."""
-    return os.path.join(store.root, "cards")
+    return store.cards_root
 
 
 def versions_taken(directory: str) -> list[Version]:
@@ -211,8 +212,9 @@ def append(directory: str, uid: str, facts: Iterable[tuple[str, str, Any]], *, a
         DamagedFile: a link, or a file, is in the place of the journals' directory.
     """
     facts = list(facts)
-    for kind, key, _ in facts:
+    for kind, key, value in facts:
         check_key(key, kind)
+        to_bytes(value, f"{kind} {key!r}")
     journals = os.path.join(directory, JOURNAL)
     check_directory(journals)
     time = max(time_ns(), after_ns + 1)

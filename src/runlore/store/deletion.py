@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 from runlore.errors import DamagedFile, NotStored
 from runlore.files import is_directory
 from runlore.journal import format as fmt
+from runlore.journal.format import JOURNAL
 from runlore.model import new_uid
 from runlore.names import check_path_name, encode_path, is_uid
 from runlore.store import numbers
-from runlore.store.directory import JOURNAL
 from runlore.store.folders import make_folders, remove_if_empty, remove_tree
 from runlore.store.listing import check_path
 from runlore.store.seal_lock import exclusive
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from runlore.store.directory import DirectoryStore
 
-REMOVED = "removed"
+DELETED_RUNS = "removed"
 """Directory of a store that holds what is being deleted."""
 
 _LOCK = "numbers.lock"
@@ -67,8 +67,8 @@ def delete_experiment(store: DirectoryStore, experiment: str) -> int:
     runs = os.path.join(store.runs_root, path)
     place = numbers.place_of(store.root, experiment)
     claims = os.path.join(store.root, place)
-    removed = os.path.join(store.root, REMOVED)
-    for where in (f"runs/{path}", place, REMOVED):
+    removed = os.path.join(store.root, DELETED_RUNS)
+    for where in (f"runs/{path}", place, DELETED_RUNS):
         check_path(store.root, where)
     with _taking_turns(store, experiment):
         moved = _move_away(runs, claims, removed)

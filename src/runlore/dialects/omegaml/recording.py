@@ -14,7 +14,7 @@ from runlore.errors import InvalidArgument, RunNotFound
 from runlore.journal.values import step_of, to_json
 from runlore.names import check_key, check_path_name
 from runlore.run import resume, start
-from runlore.run.handle import check_columns
+from runlore.run.arguments import check_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -61,7 +61,7 @@ def _parsed(value: str, argument: str) -> Any:
     """A date in words: as the native API reads it, else as pandas does."""
     import pandas as pd
 
-    from runlore.reader.events import time_bound_ns
+    from runlore.reader.filters import time_bound_ns
 
     try:
         bound_ns = time_bound_ns(value, "since" if argument == "since" else "until")
