@@ -24,6 +24,7 @@ LAYERS = {
     "recorder": 0,
     "versions": 0,
     "files": 0,
+    "json_files": 0,
     "stored_text": 0,
     "notices": 0,
     "scratch": 0,
