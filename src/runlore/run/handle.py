@@ -72,7 +72,6 @@ class Run(ArtifactMethods, MediaMethods):
         self._status = model.RUNNING
         self._extra: dict[str, Any] = {}
         self._captures: Any = None
-        self._origin = ""
         """The journal of the process that this handle was copied from, if it was."""
         if type(self).log_metric is Run.log_metric:
             # One Python call a point: the bound method of the recorder is the method of the run.
@@ -90,14 +89,14 @@ class Run(ArtifactMethods, MediaMethods):
 
         about = {
             "store": self.store, "uid": self.uid, "number": self.number or None, "experiment": self.experiment,
-            "path": self.path, "name": self.name, "params": self.params, "columns": self._extra,
-            "status": self._status, "ended": self._ended, "origin": self._origin or self._journal.path,
+            "run": self._run, "name": self.name, "params": self.params, "columns": self._extra,
+            "status": self._status, "ended": self._ended, "start": self._start,
         }  # fmt: skip
         return restore, (type(self), about)
 
     def _adopt(self, about: Mapping[str, Any], *, over: bool) -> None:
         """Be what `__reduce__` told of: a handle in another process, or at a later time."""
-        self.params, self._status, self._origin = dict(about["params"]), about["status"], about["origin"]
+        self.params, self._status = dict(about["params"]), about["status"]
         if about["columns"]:
             self.log_extra(**about["columns"])
         if over:
