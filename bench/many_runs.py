@@ -3,8 +3,8 @@
     python bench/many_runs.py [RUNS]
 
 Each row is one new process that records RUNS runs of ten points each, without captures and with all that are on by
-default, in turn, several times; the best of each counts. Processor time is the program's own, and tells on a busy machine, too. The second table times the first `start` of new processes,
-and the processes as a whole.
+default, in turn, several times; the best of each counts. Processor time is the program's own, and tells something on a
+busy machine, too. The second table times the first `start` of new processes, and the processes as a whole.
 """
 
 from __future__ import annotations
