@@ -89,7 +89,7 @@ class CardState(NamedTuple):
 
 def cards_root(store: DirectoryStore) -> str:
     """The directory under which cards are."""
-    return os.path.join(store.root, "cards")
+    return store.cards_root
 
 
 def versions_taken(directory: str) -> list[Version]:
