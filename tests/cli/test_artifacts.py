@@ -76,7 +76,7 @@ def test_what_cannot_be_copied_costs_nothing_else(cli, odd, tmp_path):
     (tmp_path / ".runlore" / "blobs" / digest[:2] / digest).unlink()
     printed = cli("artifacts", "odd#1", "get", "gr*", "z/*", "--to", "out", code=1)
     assert (tmp_path / "out" / "z" / "inner").exists()
-    assert printed.err.startswith("runlore: 'größe' was not copied: the contents of artifact 'größe'")
+    assert printed.err.startswith("runlore: 'größe' was not copied: artifact 'größe' cannot be read")
     assert printed.err.count("\n") == 1
     document = cli("artifacts", "odd#1", "get", "gr*", "z/*", "--to", "out2", "--json", code=1).json()
     assert [item["name"] for item in document["failed"]] == ["größe"]

@@ -73,7 +73,7 @@ def test_every_command_speaks_json(cli, store, command):
 
 
 def test_a_fault_of_ours_is_not_hidden(cli, runs, monkeypatch):
-    def broken(*_):
+    def broken(*_, **__):
         raise ZeroDivisionError
 
     monkeypatch.setattr("runlore.reader.records.run_records", broken)

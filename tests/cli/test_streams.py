@@ -154,7 +154,7 @@ def test_an_ascii_terminal_gets_ascii(results):
 def test_text_that_is_no_unicode_is_shown_with_escapes(results):
     assert "\\ud800x" in results["none", "summary"]["out"]
     assert json.loads(results["none", "summary as json"]["out"])["metrics"]["\ud800x"]["count"] == 2
-    assert json.loads(results["none", "runs as json"]["out"])["runs"][0]["metrics"]["\\ud800x"] == 1
+    assert json.loads(results["none", "runs as json"]["out"])["runs"][0]["metrics"]["\ud800x"] == 1
 
 
 # The interpreter itself, once for each of what the matrix imitates.
