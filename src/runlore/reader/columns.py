@@ -22,13 +22,24 @@ import numpy as np
 from runlore.reader.facts import EXACT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
 NOT_A_TIME = -(1 << 63)
 """NaT, as int64."""
+
+
+def frame(named: Mapping[str, Any], rows: int) -> pd.DataFrame:
+    """A DataFrame of columns that this module made. Its names may be any text, also one that is no valid Unicode."""
+    import pandas as pd
+
+    try:
+        return pd.DataFrame(named, index=pd.RangeIndex(rows), copy=False)
+    except UnicodeEncodeError:
+        numbered = pd.DataFrame(dict(enumerate(named.values())), index=pd.RangeIndex(rows), copy=False)
+        return numbered.set_axis(pd.Index(list(named), dtype=object), axis=1)
 
 
 def text(values: Sequence[str | None]) -> Any:
@@ -39,7 +50,7 @@ def text(values: Sequence[str | None]) -> Any:
         try:
             return pd.array(values, dtype="str")
         except UnicodeEncodeError:
-            return objects(values)
+            return pd.Index(objects(values), dtype=object)  # of an array pandas would try to make text once more
     return objects(values)
 
 

@@ -276,7 +276,7 @@ def _frame(parts: Sequence[tuple[RunRecord, _Records]], names: _Names) -> pd.Dat
     }
     for name, column in records.extra.items():
         data[f"{name}_" if name in COLUMNS else name] = columns.values(column.tolist())
-    return pd.DataFrame(data, index=pd.RangeIndex(len(records)), copy=False)
+    return columns.frame(data, len(records))
 
 
 def _empty() -> pd.DataFrame:

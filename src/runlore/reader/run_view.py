@@ -223,10 +223,10 @@ class RunView(EditMethods):
         Args:
             streams: `stdout`, `stderr`, or `logging` for records of that module; stdout and stderr by default.
         """
-        wanted = streams or ("stdout", "stderr")
-        for event in self.events(model.LOG):
-            if event.key in wanted and isinstance(event.value, str):
-                yield from event.value.split("\n")
+        from runlore.reader.console import ConsoleLines
+
+        for line in ConsoleLines(streams or ("stdout", "stderr")).of(self.events(model.LOG)):
+            yield line.text
 
     def children(self) -> list[RunView]:
         """Runs that were started under this one, oldest first, without those in the trash."""

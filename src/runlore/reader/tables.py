@@ -33,8 +33,6 @@ def run_frame(runs: Sequence[RunRecord], *, system: bool = False) -> pd.DataFram
         runs: with their facts.
         system: whether hardware metrics are wanted.
     """
-    import pandas as pd
-
     found = attribute_columns(runs)
     facts = [facts_of(run) for run in runs]
     for key, cells in pivoted([known.params for known in facts], None):
@@ -44,7 +42,7 @@ def run_frame(runs: Sequence[RunRecord], *, system: bool = False) -> pd.DataFram
             found[f"metrics.{key}"] = columns.numbers(cells)
     for key, cells in pivoted([known.tags for known in facts], None):
         found[f"tags.{key}"] = columns.text(cells)
-    return pd.DataFrame(found, index=pd.RangeIndex(len(runs)), copy=False)
+    return columns.frame(found, len(runs))
 
 
 def attribute_columns(runs: Sequence[RunRecord]) -> dict[str, Any]:

@@ -27,12 +27,10 @@ def begin(run: Run, settings: Mapping[str, Any], *, joined: bool) -> Captures:
             the starting process's, and so is the hardware unless this is another machine.
     """
     if joined:
-        from runlore.store.start_event import start_of
-
         settings = dict(settings) | dict.fromkeys(_ONCE_A_RUN, False)
-        if start_of(run.path).get("host") == os.uname().nodename:
+        if run._run.start().get("host") == os.uname().nodename:  # noqa: SLF001 - the run itself
             settings["hardware"] = False
-    captures = Captures(RunSink(run), settings, exclude=(run.store.root,))
+    captures = Captures(RunSink(run), settings, exclude=(run.store.location,))
     captures.start()
     return captures
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from time import time_ns
 from typing import TYPE_CHECKING, Any, overload
 
@@ -250,16 +251,10 @@ class DirectoryStore(Store):
         raise RunNotFound(f"no run has the uid {uid!r} in the store {self.root!r}{where}")
 
     def abandon_run(self, experiment: str, uid: str) -> None:  # noqa: D102 - described by the contract
-        from runlore.store.folders import remove_if_empty
-        from runlore.store.journal_files import discard_empty_journals
-
         directory = self.run_directory(experiment, uid)
-        try:
-            discard_empty_journals(directory)
-            if remove_if_empty(f"{directory}/{JOURNAL}"):
-                remove_if_empty(directory)
-        except OSError:
-            return  # the disk does not even let go: it looks like a run that crashed, and nothing is in it
+        with suppress(OSError):  # somebody joined it meanwhile, or the disk does not even let go
+            os.rmdir(f"{directory}/{JOURNAL}")
+            os.rmdir(directory)
 
     def open_run(self, uid: str, *, experiment: str | None = None) -> DirectoryRun:  # noqa: D102
         from runlore.store.directory_run import DirectoryRun
