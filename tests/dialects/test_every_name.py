@@ -72,25 +72,27 @@ def find(path: str) -> object:
         return getattr(find(owner), name)
 
 
+def ask(row: Row) -> object:
+    """The name as an attribute, else as a module of its own."""
+    try:
+        return getattr(find(row.owner), row.name)
+    except AttributeError as error:
+        if "not part of" in str(error):
+            raise
+        return import_module(str(row))
+
+
 @pytest.mark.parametrize("row", [row for row in EVERY if row.here != "absent"], ids=str)
 def test_a_name_is_there(row, speaks):
     speaks(row)
-    owner = find(row.owner)
-    if not hasattr(owner, row.name):
-        import_module(str(row))  # a module that nobody imported yet
+    ask(row)
 
 
 @pytest.mark.parametrize("row", [row for row in EVERY if row.here == "absent"], ids=str)
 def test_an_absent_name_says_what_to_use(row, speaks):
     speaks(row)
     with pytest.raises((AttributeError, ImportError), match="not part of") as refused:
-        try:
-            owner = find(row.owner)
-            getattr(owner, row.name)
-        except AttributeError as error:
-            if "not part of" not in str(error):
-                exec(f"import {row}")
-            raise
+        ask(row)
     used = re.findall(r"`([^`]+)`", row.how)
     assert used, f"{row}: the guide does not say what to use"
     assert any(word in str(refused.value) for word in used), f"{refused.value} names none of {used}"

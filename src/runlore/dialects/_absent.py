@@ -23,11 +23,11 @@ class Absent:
 
     Example:
         >>> class Tracker:
-        ...     report = Absent("plot() draws what was compared")
+        ...     report = Absent("use plot()")
         >>> Tracker().report
         Traceback (most recent call last):
             ...
-        runlore.dialects._absent.AbsentAttribute: Tracker.report is not part of Runlore's dialect: plot() draws what was compared
+        runlore.dialects._absent.AbsentAttribute: Tracker.report is not part of Runlore's dialect: use plot()
     """
 
     def __init__(self, instead: str) -> None:
