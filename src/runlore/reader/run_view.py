@@ -129,14 +129,14 @@ class RunView(EditMethods):
 
     @property
     def statuses(self) -> list[tuple[int, str, str | None]]:
-        """History of statuses: (time in ns, status, message)."""
+        """History of statuses: (time in ns, status, message). A process that joins the run changes none."""
         history: list[tuple[int, str, str | None]] = []
         for time, kind, key, value in self._said_of_it().statuses:
             if kind == model.STOP:
                 history.append((time, value["status"], value.get("message")))
             elif kind == model.STATUS:
                 history.append((time, key, value))
-            else:
+            elif kind == model.START or key == "resume":
                 history.append((time, model.RUNNING, None if kind == model.START else key))
         return history
 
