@@ -60,6 +60,7 @@ SAYS = {
 """A room in a few words."""
 
 
+SVG = "http://www.w3.org/2000/svg"
 TITLE = "The rooms of Runlore by layer, and what each builds on"
 STYLE = """<style>
 :root { --ink: #1c211f; --soft: #5b6560; --line: #9aa5a0; --box: #ffffff; --edge: #c9d1cd }
@@ -198,7 +199,7 @@ def _box(room: str, place: Place) -> str:
 def _frame(width: float, height: float, body: list[str]) -> str:
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" role="img" aria-label="{TITLE}">',
+            f'<svg xmlns="{SVG}" viewBox="0 0 {width:.0f} {height}" role="img" aria-label="{TITLE}">',
             STYLE,
             *body,
             "</svg>",
