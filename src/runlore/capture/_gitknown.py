@@ -91,7 +91,9 @@ class Known:
                 return None
             new = {path for directory in new for path in self._subdirectories(directory)}
         directories |= seen
-        files |= {path for directory in directories for name in NESTED_FILES if os.path.exists(path := f"{directory}/{name}")}
+        files |= {
+            path for directory in directories for name in NESTED_FILES if os.path.exists(path := f"{directory}/{name}")
+        }
         return tracked | directories | files
 
     def _subdirectories(self, directory: str) -> list[str]:
@@ -119,7 +121,11 @@ def configuration_files(settings: Sequence[Setting], root: str) -> Iterable[str]
     """The files that settings come from, could come from, or name."""
     home = os.path.expanduser("~")
     personal = os.path.join(os.environ.get("XDG_CONFIG_HOME") or f"{home}/.config", "git")
-    yield from (f"{home}/.gitconfig", "/etc/gitconfig", *(f"{personal}/{name}" for name in ("config", "ignore", "attributes")))
+    yield from (
+        f"{home}/.gitconfig",
+        "/etc/gitconfig",
+        *(f"{personal}/{name}" for name in ("config", "ignore", "attributes")),
+    )
     for setting in settings:
         if setting.origin.startswith("file:"):
             yield os.path.join(root, setting.origin.removeprefix("file:"))

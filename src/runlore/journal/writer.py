@@ -20,7 +20,8 @@ from runlore.journal import format as fmt
 from runlore.journal import liveness
 from runlore.journal.appender import Appender, Reentered, text_record
 from runlore.journal.file import NOTHING
-from runlore.journal.values import number_of, shown, step_of, time_ns_of, to_bytes
+from runlore.journal.leaves import shown
+from runlore.journal.values import event_bytes, number_of, step_of, time_ns_of, to_bytes
 from runlore.model import LOST, STOP
 from runlore.names import check_key
 from runlore.recorder import Recorder
@@ -171,10 +172,7 @@ class JournalWriter(Appender, Recorder):
                 raise WrongType(f"{name}={shown(text)} must be a string, not {type(text).__name__}")
         if time_ns is not None and not (isinstance(time_ns, int) and -(2**63) <= time_ns < 2**63):
             raise InvalidArgument(f"time_ns={shown(time_ns)} must be nanoseconds since 1970 as int64")
-        fact: dict[str, Any] = {"e": kind, "k": key, "v": value}
-        if extra:
-            fact["x"] = dict(extra)
-        payload = to_bytes(fact, f"{kind} {shown(key)}")
+        payload = event_bytes(kind, key, value, extra)
         if len(payload) > fmt.MAX_PAYLOAD_BYTES:
             raise InvalidArgument(
                 f"{kind} {shown(key)} takes {len(payload):,} bytes; at most {fmt.MAX_PAYLOAD_BYTES:,} fit into an "
@@ -217,6 +215,16 @@ class JournalWriter(Appender, Recorder):
             if self._closed or self._is_deleted() or self.event(LOST, key, {"lost": what, "reason": reason}):
                 self._lose()
                 self.buffer = NOTHING
+
+    def discard(self) -> None:
+        """Close it and remove its file: nothing was recorded in it.
+
+        Raises:
+            OSError: the file cannot be removed.
+        """
+        path = self.path
+        self.close()
+        os.unlink(path)
 
     def columns(self, columns: Mapping[str, Any]) -> None:
         """Give every later record of this writer these extra columns, instead of those given before.

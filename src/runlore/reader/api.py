@@ -93,12 +93,13 @@ def runs(
         >>> len(runlore.runs("metrics.loss < 0.1", experiment="vision/*"))
         1
     """
-    from runlore.reader.asking import find_runs
+    from runlore.reader.asking import ask
     from runlore.reader.tables import run_frame
 
-    found = find_runs(Session(store).refresh(), query, order_by, limit, experiment=experiment, last=True)
-    found.warn()
-    return run_frame(found.runs)
+    question = ask(Session(store).refresh(), query, order_by, experiment=experiment)
+    found = run_frame(question.pages(limit))
+    question.warn(found=len(found) > 0)
+    return found
 
 
 def get_run(uid: str, *, store: StoreLike | None = None) -> RunView:

@@ -39,7 +39,7 @@ def text(values: Sequence[str | None]) -> Any:
         try:
             return pd.array(values, dtype="str")
         except UnicodeEncodeError:
-            return objects(values)
+            return pd.Index(objects(values), dtype=object)  # of an array pandas would try to make text once more
     return objects(values)
 
 
@@ -143,11 +143,16 @@ def values(cells: Sequence[Any]) -> Any:
         return numbers(cells)
     if kinds == {bool}:
         return np.array(cells, dtype=bool) if complete else _flags(cells)
-    if kinds == {int} and all(value is None or -(1 << 63) <= value < 1 << 63 for value in cells):
+    if kinds == {int} and _are_within(cells, -(1 << 63), (1 << 63) - 1, complete=complete):
         return integers(cells)
     if kinds == {int, float} and all(value is None or type(value) is float or abs(value) <= EXACT for value in cells):
         return numbers(cells)
     return objects(cells)
+
+
+def _are_within(cells: Sequence[int | None], low: int, high: int, *, complete: bool) -> bool:
+    known: Any = cells if complete else [cell for cell in cells if cell is not None]
+    return bool(low <= min(known) and max(known) <= high)
 
 
 def _flags(cells: Sequence[bool | None]) -> Any:

@@ -75,13 +75,13 @@ def _views(runs: list[str | RunView], store: StoreLike | None) -> list[RunView]:
 
 
 def _digests(views: list[RunView]) -> list[dict[str, str]]:
-    """Of each run, the latest contents of each artifact. Runs of one session are asked for at once."""
+    """Of each run, the latest contents of each artifact. Those of one session are asked for at once."""
     by_session: dict[int, list[RunView]] = {}
     for view in views:
         by_session.setdefault(id(view._session), []).append(view)  # noqa: SLF001 - one of the reader's own
     found: dict[tuple[int, str], dict[str, str]] = {}
     for key, mine in by_session.items():
-        records = mine[0]._session.refresh().index.artifacts([view.uid for view in mine])  # noqa: SLF001 - as above
+        records = mine[0]._session.index.artifacts([view.uid for view in mine])  # noqa: SLF001 - as above
         for uid, artifacts in records.items():
             found[key, uid] = {item.name: (item.digest or "")[:12] for item in artifacts}
     return [found.get((id(view._session), view.uid), {}) for view in views]  # noqa: SLF001 - as above

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runlore import model
 from runlore.errors import InvalidArgument
+from runlore.query.expression import Attribute, OrderKey
 from runlore.query.globs import literal_glob
 from runlore.reader import columns
 from runlore.reader.facts import facts_of, is_system, similar
@@ -35,7 +36,8 @@ def of_runs(
     if not 0 < confidence < 1:
         raise InvalidArgument(f"confidence={confidence!r} must be between 0 and 1, for example 0.95")
     fields = [group_by] if isinstance(group_by, str) else list(group_by or ())
-    runs = session.page(None, "number, started", experiment=literal_glob(experiment), facts=True, last=True).runs
+    order = OrderKey(Attribute("number"))
+    runs = session.page(None, order, experiment=literal_glob(experiment), facts=True, last=True).runs
     for field in fields:
         _check_field(field, runs)
     groups = _groups(runs, fields)

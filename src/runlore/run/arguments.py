@@ -8,7 +8,8 @@ from typing import Any
 from runlore import model
 from runlore.errors import InvalidArgument, WrongType
 from runlore.journal import format as fmt
-from runlore.journal.values import shown, step_of, time_ns_of, to_bytes
+from runlore.journal.leaves import shown
+from runlore.journal.values import event_bytes, step_of, time_ns_of
 from runlore.names import check_key
 
 _STORED = {"digest": "0" * 64, "size": 2**63}
@@ -54,7 +55,7 @@ def check_event(kind: str, key: str, value: Any, columns: Mapping[str, Any] | No
         WrongType: something in it cannot be JSON.
         InvalidArgument: it is too large, too deep, or contains itself.
     """
-    payload = to_bytes({"e": kind, "k": key, "v": value, "x": dict(columns or {})}, f"{kind} {shown(key)}")
+    payload = event_bytes(kind, key, value, columns)
     if len(payload) > fmt.MAX_PAYLOAD_BYTES:
         raise InvalidArgument(
             f"{kind} {shown(key)} takes {len(payload):,} bytes of JSON; at most {fmt.MAX_PAYLOAD_BYTES:,} fit into an "
