@@ -1,4 +1,4 @@
-"""A command brings the catalog up to date once, whatever it asks of it."""
+"""A command brings the index up to date once, whatever it asks of it; a change is looked at once more."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def refreshed(monkeypatch):
         ["data", "iris"], ["data", "iris", "--run", "1", "--json"], ["summary", "iris"], ["plot", "iris", "loss"],
         ["plot", "iris#1", "acc"], ["logs", "iris#1"], ["artifacts", "iris#1"],
         ["artifacts", "iris#1", "get", "notes/a.txt", "--to", "out"], ["top"], ["export", "iris", "-o", "x.csv"],
-        ["tag", "iris#1"], ["tag", "iris#1", "a=b", "-r", "stage"], ["tag", "iris#1", "a=b", "--json"],
-        ["rename", "iris#1", "x", "--json"], ["note", "iris#1", "x", "--json"], ["note", "iris#1", "x", "--describe"],
-        ["archive", "iris#1", "iris#2", "--json"], ["delete", "iris#1", "iris#2", "iris#3"], ["restore", "iris#1"],
+        ["tag", "iris#1"], ["note", "iris#1"],
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -46,6 +44,21 @@ def test_once_a_command(cli, runs, refreshed, arguments):
 def test_once_also_where_something_is_not_found(cli, runs, refreshed, arguments):
     cli(*arguments, code=3)
     assert len(refreshed) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changed"),
+    [
+        (["tag", "iris#1", "a=b", "-r", "stage"], 1), (["tag", "iris#1", "a=b", "--json"], 1),
+        (["rename", "iris#1", "x", "--json"], 1), (["note", "iris#1", "x", "--json"], 1),
+        (["note", "iris#1", "x", "--describe"], 1), (["archive", "iris#1", "iris#2", "--json"], 2),
+        (["delete", "iris#1", "iris#2", "iris#3"], 3), (["restore", "iris#1"], 1),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
+)  # fmt: skip
+def test_a_change_is_looked_at_once_more_whether_it_holds(cli, runs, refreshed, arguments, changed):
+    cli(*arguments)
+    assert len(refreshed) == 1 + changed
 
 
 def test_what_a_command_changed_it_knows(cli, runs):
