@@ -17,6 +17,8 @@
     ├── QueryTimeout (TimeoutError)          a query took longer than its limit
     ├── ReadOnlyStore (PermissionError)
     ├── NotStored (OSError)                  the disk did not take what had to be kept
+    ├── NotReachable (ConnectionError)       a server does not answer
+    ├── NotLocal (OSError)                   no file of this machine: the store is elsewhere
     ├── UnsupportedFormat (RuntimeError)     written by a newer Runlore
     ├── DamagedFile (RuntimeError)           a file of the store is not what it should be
     ├── UnsafeLoad (PermissionError)         loading would unpickle and nobody asked for it
@@ -39,6 +41,8 @@ __all__ = [
     "MissingDependency",
     "NoActiveRun",
     "NotFound",
+    "NotLocal",
+    "NotReachable",
     "NotStored",
     "QuerySyntaxError",
     "QueryTimeout",
@@ -142,6 +146,10 @@ class NotStored(RunloreError, OSError):
 
 class NotReachable(RunloreError, ConnectionError):
     """A server does not answer, or answers what cannot be understood. What was recorded is kept where it was."""
+
+
+class NotLocal(RunloreError, OSError):
+    """A path was asked for, and the store keeps that elsewhere than in files of this machine."""
 
 
 class UnsupportedFormat(RunloreError, RuntimeError):

@@ -195,7 +195,7 @@ def test_names_cannot_control_the_terminal(cli, store):
     assert "\\x1b[31mred\\r\\x07" in cli("runs").out
 
 
-def test_text_that_is_no_unicode_is_escaped(cli, store):
+def test_text_that_is_no_unicode_comes_back_exactly_as_json(cli, store):
     with runlore.start("odd", capture=False) as run:
         run.log_metric("k\udc80", 1)
-    assert list(cli("runs", "--json").json()["runs"][0]["metrics"]) == ["k\\udc80"]
+    assert list(cli("runs", "--json").json()["runs"][0]["metrics"]) == ["k\udc80"]

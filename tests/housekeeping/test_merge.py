@@ -96,7 +96,9 @@ def facts(store: str, uid: str) -> tuple[set, set]:
     """Every point and event of a run, whatever its place in files is."""
     view = runlore.get_run(uid, store=store)
     rows = view.data()
-    points = {(row.key, row.step, row.value, row.dt) for row in rows[rows["event"] == "metric"].itertuples(index=False)}
+    points = {
+        (row.key, row.step, row.value, row.time) for row in rows[rows["event"] == "metric"].itertuples(index=False)
+    }
     events = {(event.writer, event.sequence, event.kind, event.key, str(event.value)) for event in view.events()}
     return points, events
 

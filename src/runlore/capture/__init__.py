@@ -206,4 +206,6 @@ def report_failure(sink: Sink, name: str, function: Callable[[], object]) -> Non
     try:
         function()
     except Exception as error:  # noqa: BLE001 - whatever went wrong in a capture, training goes on and the run says so
-        sink.event("capture", name, {"error": f"{type(error).__name__}: {error}"})
+        from runlore.capture.secrets import redact_forms
+
+        sink.event("capture", name, {"error": redact_forms(f"{type(error).__name__}: {error}")})

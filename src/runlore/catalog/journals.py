@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from runlore.errors import DamagedFile
+from runlore.files import refuse_others
 from runlore.journal import format as fmt
 from runlore.journal import liveness
 from runlore.journal.decode import CLOSED, Chunk, Context, read
-from runlore.store.directory import JOURNAL
+from runlore.journal.format import JOURNAL
+from runlore.store.journal_files import header_of
+from runlore.store.listing import directory_problem
 
 if TYPE_CHECKING:
     from runlore.store.summary import RunSummary
@@ -38,19 +42,29 @@ class JournalsReader:
         self.alive: bool | None = None
         self.liveness: str | None = None
         self.settled = True
+        self.unreadable: list[str] = []
+        """Journals that cannot be read at all, and why."""
 
     def read(self) -> bool:
         """Returns whether the run is still there."""
         journals = os.path.join(self.directory, JOURNAL)
+        problem = directory_problem(journals)
+        if problem is not None:
+            self.unreadable.append(f"{JOURNAL}/ {problem}")
+            return True
         try:
             names = sorted(name for name in os.listdir(journals) if name.endswith(fmt.SUFFIX))
         except FileNotFoundError:
             return os.path.isdir(self.directory)
         for name in names:
+            path = os.path.join(journals, name)
             try:
-                self._journal(os.path.join(journals, name), name.removesuffix(fmt.SUFFIX))
-            except FileNotFoundError:  # noqa: PERF203 - it ends the loop
+                refuse_others(path)
+                self._journal(path, name.removesuffix(fmt.SUFFIX))
+            except FileNotFoundError:
                 return False  # it is being sealed or moved; the next refresh sees the result
+            except DamagedFile as error:
+                self.unreadable.append(str(error))
         return True
 
     def _journal(self, path: str, writer: str) -> None:
@@ -59,7 +73,7 @@ class JournalsReader:
             return
         context = Context.load(mark.context) if mark is not None else None
         damage = json.loads(mark.damage) if mark is not None else []
-        header = context.header if context is not None and context.header else _header(path)
+        header = context.header if context is not None and context.header else header_of(path)
         alive, how = liveness.is_alive(path, header)  # before reading: a dead writer writes no more
         while True:
             chunk = read(path, context, max_bytes=_PIECE_BYTES)
@@ -86,22 +100,10 @@ class JournalsReader:
 
     def _take(self, writer: str, chunk: Chunk) -> list[str]:
         """Take what a journal gained into account; returns what of it could not be read."""
-        self.summary.add_points(chunk.points, chunk.context.keys)
+        self.summary.add_points(writer, chunk.points, chunk.context.keys)
         self.summary.add_events(writer, chunk.events)
         return [f"{writer}: {item.reason}, at {item.offset:,} ({item.length:,} bytes)" for item in chunk.damage]
 
 
 def _mark(chunk: Chunk, state: str, damage: list[str]) -> Mark:
     return Mark(chunk.context.offset, state, chunk.context.dump(), chunk.lost, json.dumps(damage))
-
-
-def _header(path: str) -> dict[str, Any]:
-    with open(path, "rb") as file:
-        data = file.read(fmt.FRAME_BYTES)
-    if len(data) < fmt.HEADER_BYTES or data[:8] != fmt.MAGIC:
-        return {"lock": True}
-    length = fmt.FILE_HEADER.unpack_from(data)[4]
-    try:
-        return dict(json.loads(data[fmt.HEADER_BYTES : fmt.HEADER_BYTES + length]))
-    except ValueError:
-        return {"lock": True}  # damaged; the decoder says so

@@ -30,8 +30,7 @@ def _complete_run(incomplete: str) -> list[str]:
         from runlore.reader.records import run_records
         from runlore.reader.session import Session
 
-        session = Session()
-        records = run_records(session, [key.id for key in session.page(limit=1000).runs])
+        records = run_records(Session().page(limit=1000, facts=True).runs)
     except RunloreError:
         return []
     names = [f"{record['experiment']}#{record['number']}" for record in records]

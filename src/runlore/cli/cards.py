@@ -154,7 +154,7 @@ def _run(card: Card) -> str:
     if card.run is None:
         return ""
     try:
-        view = open_run(card.store.root, card.run)
+        view = open_run(card.store.location, card.run)
     except RunNotFound:  # it is in another store, or was removed
         return card.run
     return f"{title_of(view)}  {card.run}"

@@ -158,11 +158,13 @@ def seal(
     Examples:
       runlore seal
     """
+    from runlore.store.directory import in_files
     from runlore.store.sealed.sealing import seal_store
 
     session = open_session(store)
+    place = in_files(session.store, "sealing")
     with Bar("Sealing runs") as bar:
-        done = seal_store(session.store, progress=bar.update, force=force)
+        done = seal_store(place, progress=bar.update, force=force)
     session.refresh()
     if json:
         print_json({**done._asdict(), "failures": [{"path": path, "error": why} for path, why in done.failures]})
@@ -205,10 +207,10 @@ def doctor(
     open_ones = [item for item in findings if not item.repaired]
     if json:
         print_json(
-            {"store": session.store.root, "ok": not open_ones, "findings": [item._asdict() for item in findings]}
+            {"store": session.store.location, "ok": not open_ones, "findings": [item._asdict() for item in findings]}
         )
     elif not findings:
-        say(f"all is well in {fmt.printable(session.store.root)}", "green")
+        say(f"all is well in {fmt.printable(session.store.location)}", "green")
     else:
         for item in findings:
             say(f"{'repaired' if item.repaired else 'wrong'}  {item.what}  {fmt.printable(item.where)}",
@@ -229,9 +231,9 @@ def version(json: JsonOption = False) -> None:
     import platform
 
     from runlore import __version__
-    from runlore.config import store_path
+    from runlore.config import store_address
 
     if json:
-        print_json({"runlore": __version__, "python": platform.python_version(), "store": store_path()})
+        print_json({"runlore": __version__, "python": platform.python_version(), "store": store_address()})
         return
-    say(f"runlore {__version__}, Python {platform.python_version()}, store {fmt.printable(store_path())}")
+    say(f"runlore {__version__}, Python {platform.python_version()}, store {fmt.printable(store_address())}")

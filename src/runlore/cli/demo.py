@@ -80,16 +80,15 @@ def _tell(result: DemoResult, seconds: float) -> None:
 
 def _store_option(store: str) -> str:
     """What has to be added to a command so that it finds the store; nothing in the usual place."""
-    from runlore.config import store_path
+    from runlore.config import store_address
 
-    return "" if store_path() == store else f" --store {shlex.quote(os.path.relpath(store))}"
+    return "" if store_address() == store else f" --store {shlex.quote(os.path.relpath(store))}"
 
 
 def _records(session: Session, experiment: str, order_by: str) -> list[dict[str, Any]]:
     from runlore.reader.records import run_records
 
-    page = session.page(None, order_by, None, experiment=experiment)
-    return run_records(session, [key.id for key in page.runs])
+    return run_records(session.page(None, order_by, experiment=experiment, facts=True, last=True).runs)
 
 
 def _table(session: Session, experiment: str, metric: str, extra: str) -> None:

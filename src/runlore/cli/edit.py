@@ -31,7 +31,7 @@ def _each(
         if not json:
             say(f"{title_of(view)}: {done}")
     if json:
-        print_json({"runs": [{**attributes(view._row), "tags": view.tags} for view in views]})  # noqa: SLF001 - the row is the record
+        print_json({"runs": [{**attributes(view._record), "tags": view.tags} for view in views]})  # noqa: SLF001 - it says all
 
 
 def tag(

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from runlore.reader.session import Session
 
 DEFAULT_LIMIT = 100
-_HIDDEN = "system/"
-"""Hardware metrics are many, and say little of a model."""
 _WHOLE = frozenset({"uid", "parent", "started", "ended"})
 _FIELD = re.compile(r"(params|metrics|tags)\.(?:`([^`]+)`|([^\s<>=!,()]+))")
 
@@ -43,7 +41,7 @@ def ls(pattern: PatternArgument = None, store: StoreOption = None, json: JsonOpt
     session = open_session(store)
     found = experiment_records(session, pattern)
     if json:
-        print_json({"store": session.store.root, "experiments": found})
+        print_json({"store": session.store.location, "experiments": found})
         return
     columns = [Column("experiment"), Column("runs", right=True), Column("updated"), Column("statuses")]
     rows: list[list[Cell | str]] = [
@@ -52,7 +50,7 @@ def ls(pattern: PatternArgument = None, store: StoreOption = None, json: JsonOpt
     ]
     left_out = print_table(columns, rows) if rows else 0
     which = "" if pattern is None else f" called {pattern!r}"
-    note(f"{fmt.plural(len(found), 'experiment')}{fmt.printable(which)} in {session.store.root}")
+    note(f"{fmt.plural(len(found), 'experiment')}{fmt.printable(which)} in {session.store.location}")
     if pattern is not None and not found:
         below = experiment_records(session, f"{pattern.rstrip('/')}/**")
         if below:
@@ -109,17 +107,17 @@ def runs(
 
     session = open_session(store)
     try:
-        page = session.page(query, order_by, limit or None, experiment=experiment or None)
+        page = session.page(query, order_by, limit or None, experiment=experiment or None, facts=True)
     except QuerySyntaxError as error:
         _suggest_experiment(session, query, error)
         raise
-    records = run_records(session, [key.id for key in page.runs])
+    records = run_records(page.runs)
     more = page.next_cursor is not None
     if json:
-        print_json({"store": session.store.root, "runs": records, "more": more})
+        print_json({"store": session.store.location, "runs": records, "more": more})
         return
     if not records:
-        note("no run matches" if query or experiment else f"no runs in {session.store.root}")
+        note("no run matches" if query or experiment else f"no runs in {session.store.location}")
         for hint in _unknown_keys(session, f"{query or ''} {order_by or ''}"):
             note(hint)
         return
@@ -197,7 +195,7 @@ def _columns(records: list[dict[str, Any]], mentioned: str) -> list[str]:
                 "status",
                 *(["name"] if any(record["name"] for record in records) else []),
                 *(name for name in first if name.partition(".")[2] in present[name.partition(".")[0]]),
-                *(f"metrics.{key}" for key in present["metrics"] if not key.startswith(_HIDDEN)),
+                *(f"metrics.{key}" for key in present["metrics"]),
                 *(f"params.{key}" for key in params),
                 "started",
                 "duration",

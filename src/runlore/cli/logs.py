@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from time import sleep
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,23 +14,15 @@ from runlore.cli import _format as fmt
 from runlore.cli._options import JsonOption, RunArgument, StoreOption
 from runlore.cli._output import note, print_json
 from runlore.cli._session import open_run
+from runlore.reader.console import ConsoleLines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
+    from runlore.reader.console import ConsoleLine
     from runlore.reader.run_view import RunView
-    from runlore.store.content import StoredEvent
 
 POLL_S = 0.25
-
-
-class Line(NamedTuple):
-    """One line of a console."""
-
-    time_ns: int
-    stream: str
-    text: str
-    level: str | None
 
 
 def logs(
@@ -48,6 +40,8 @@ def logs(
 ) -> None:
     """Print what a run wrote on its console.
 
+    Records of Python's logging module are on it where a handler printed them; --stream logging shows all of them.
+
     \b
     Examples:
       runlore logs iris#3
@@ -59,7 +53,7 @@ def logs(
     if follow:
         _follow(view, wanted, tail, timestamps=timestamps, json=json)
         return
-    found: Iterable[Line] = lines_of(view.events(model.LOG), wanted)
+    found: Iterable[ConsoleLine] = ConsoleLines(wanted).of(view.events(model.LOG))
     if tail is not None:
         found = deque(found, maxlen=tail)
     if json:
@@ -72,38 +66,27 @@ def logs(
         note("the run recorded no console output" if not wanted else "no such lines")
 
 
-def lines_of(events: Iterable[StoredEvent], streams: frozenset[str] = frozenset()) -> Iterator[Line]:
-    """The lines of log events, each with its own time."""
-    for event in events:
-        if streams and event.key not in streams:
-            continue
-        offsets = event.extra.get("offsets_ms") or ()
-        for index, line in enumerate(str(event.value).split("\n")):
-            time_ns = event.time_ns + (offsets[index] * 1_000_000 if index < len(offsets) else 0)
-            yield Line(time_ns, event.key, line, event.extra.get("level"))
-
-
-def _record(line: Line) -> dict[str, Any]:
+def _record(line: ConsoleLine) -> dict[str, Any]:
     from runlore.reader.records import iso_time
 
     return {"time": iso_time(line.time_ns), "stream": line.stream, "level": line.level, "text": line.text}
 
 
-def _print(line: Line, *, timestamps: bool) -> None:
+def _print(line: ConsoleLine, *, timestamps: bool) -> None:
     begin = f"{fmt.local_time(line.time_ns, fraction=True)}  " if timestamps else ""
     level = f"{line.level} " if line.level and line.stream == "logging" else ""
     sys.stdout.write(f"{begin}{level}{fmt.printable(line.text)}\n")
 
 
 def _follow(view: RunView, streams: frozenset[str], tail: int | None, *, timestamps: bool, json: bool) -> None:
-    from runlore.reader.follow import EventFollower
     from runlore.reader.plain import dump_json
 
-    follower = EventFollower(view.directory, [model.LOG])
+    follower = view.follow(model.LOG)
+    lines = ConsoleLines(streams)
     first = True
     while True:
         running = view.refresh().ended_ns is None
-        found: Iterable[Line] = lines_of(follower.poll(), streams)
+        found: Iterable[ConsoleLine] = lines.feed(follower.poll()) if running else lines.of(follower.poll())
         if first and tail is not None:
             found = deque(found, maxlen=tail)
         first = False

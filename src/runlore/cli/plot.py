@@ -93,7 +93,7 @@ def _points(view: RunView, key: str, x: Axis) -> tuple[NDArray[np.float64], NDAr
 
     frame = view.metric(key)
     values = frame["value"].to_numpy()
-    times = frame["dt"].to_numpy().astype("datetime64[ns]").astype(np.int64)
+    times = frame["time"].astype("int64").to_numpy()
     if x is Axis.step:
         place = frame["step"].to_numpy().astype(np.float64)
         if np.isnan(place).all():

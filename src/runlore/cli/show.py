@@ -30,11 +30,11 @@ def show(run: RunArgument, store: StoreOption = None, json: JsonOption = False) 
     from runlore.reader.records import attributes, iso_time, metric_records
 
     view = open_run(store, run)
-    series = metric_records(view._session, view._row["id"])  # noqa: SLF001 - the catalog has more than the view shows
+    series = metric_records(view._session, view.uid)  # noqa: SLF001 - the index has more than the view shows
     if json:
         print_json(
             {
-                **attributes(view._row),  # noqa: SLF001 - as above
+                **attributes(view._record),  # noqa: SLF001 - as above
                 "path": view.directory,
                 "params": view.params,
                 "metrics": series,

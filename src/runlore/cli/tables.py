@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -50,7 +49,7 @@ def data(
       runlore data iris --since -1h --json
     """
     from runlore.reader import experiment as open_experiment
-    from runlore.reader.plain import values_of
+    from runlore.reader.plain import cells_of, values_of
 
     session = open_session(store)
     found = open_experiment(experiment, store=session.store)
@@ -67,10 +66,10 @@ def data(
     if frame.empty:
         note("no record matches")
         return
-    names = [name for name in frame.columns if name not in ("experiment", "dt", "node", "userid")]
+    names = [name for name in frame.columns if name not in ("experiment", "time", "node", "userid")]
     columns = [Column("time"), *(Column(fmt.printable(name), right=name in ("run", "step")) for name in names)]
-    times = [fmt.local_time(time, fraction=True) for time in frame["dt"].astype("int64").tolist()]
-    values = {name: values_of(frame) if name == "value" else frame[name].tolist() for name in names}
+    times = [fmt.local_time(time, fraction=True) for time in frame["time"].astype("int64").tolist()]
+    values = {name: values_of(frame) if name == "value" else cells_of(frame[name]) for name in names}
     cells = zip(times, *([_cell(name, item) for item in values[name]] for name in names), strict=True)
     print_table(columns, list(cells))
     if len(frame) < total:
@@ -90,30 +89,29 @@ def _selector(session: Session, experiment: str, run: str) -> str:
 
 def _cell(name: str, item: Any) -> str:
     if name in ("step", "run"):
-        return fmt.step(float(item))
-    return "" if name != "value" and isinstance(item, float) and math.isnan(item) else fmt.value(item)
+        return "" if item is None else fmt.step(float(item))
+    return "" if name != "value" and item is None else fmt.value(item)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as JSON has them: times as ISO 8601; null where a record has no step or no such column."""
-    from runlore.reader.plain import values_of
+    from runlore.reader.plain import cells_of, values_of
     from runlore.reader.records import iso_time
 
     columns: dict[str, list[Any]] = {}
     for name in frame.columns:
-        values = frame[name].tolist()
-        if name == "dt":
+        if name == "time":
             values = [iso_time(time) for time in frame[name].astype("int64").tolist()]
         elif name == "value":
             values = values_of(frame)
         else:
-            values = [None if isinstance(item, float) and math.isnan(item) else item for item in values]
+            values = cells_of(frame[name])
         columns[name] = values
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def summary(experiment: ExperimentArgument, store: StoreOption = None, json: JsonOption = False) -> None:
-    """Show statistics of every metric over all points of all runs, and of how long runs took.
+    """Show how the runs of an experiment turned out: statistics of each metric's last value, and of how long they took.
 
     \b
     Examples:

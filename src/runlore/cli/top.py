@@ -50,7 +50,7 @@ def top(
     """
     session = open_session(store)
     if json:
-        print_json({"store": session.store.root, "runs": _running(session, experiment)})
+        print_json({"store": session.store.location, "runs": _running(session, experiment)})
     elif once or not sys.stdout.isatty():
         _print(session, experiment)
     else:
@@ -60,8 +60,8 @@ def top(
 def _running(session: Session, experiment: list[str] | None) -> list[dict[str, Any]]:
     from runlore.reader.records import run_records
 
-    page = session.page("ended is null", "-started", experiment=experiment or None)
-    return run_records(session, [key.id for key in page.runs])
+    page = session.page("ended is null", "-started", experiment=experiment or None, facts=True, last=True)
+    return run_records(page.runs, system=True)
 
 
 def _titles(records: list[dict[str, Any]]) -> list[str]:
@@ -69,8 +69,7 @@ def _titles(records: list[dict[str, Any]]) -> list[str]:
     counts: dict[str, int] = {}
     for record in records:
         for key in record["metrics"]:
-            if not key.startswith("system/"):
-                counts[key] = counts.get(key, 0) + 1
+            counts[key] = counts.get(key, 0) + 1
     return sorted(counts, key=lambda key: (-counts[key], key))[:_MAX_METRICS]
 
 
@@ -78,7 +77,7 @@ def _row(record: dict[str, Any], metrics: list[str]) -> list[str]:
     name = f"{record['experiment']}#{record['number']}"
     hardware = []
     for title, key in _HARDWARE:
-        found = record["metrics"].get(key)
+        found = record["system"].get(key)
         hardware.append("" if found is None else f"{found:.0f} %" if title == "cpu" else fmt.size(int(found)))
     values = [fmt.number(record["metrics"][key]) if key in record["metrics"] else "" for key in metrics]
     return [fmt.printable(name), fmt.value(record["name"]), record["status"], fmt.duration(record["duration_s"]),

@@ -178,10 +178,10 @@ def _views(session: Session, experiment: str | None, runs: list[str], query: str
         if experiment is not None or query is not None:
             raise InvalidArgument("--run names the runs; leave EXPERIMENT and --query away")
         return [find_run(session, name) for name in runs]
-    page = session.page(query, "started", None, experiment=experiment)
+    page = session.page(query, "started", experiment=experiment, facts=True, last=True)
     if not page.runs:
         raise NotFound("no run matches; `runlore ls` lists what is there")
-    return [RunView(session, row) for row in session.rows([found.id for found in page.runs])]
+    return [RunView(session, record) for record in page.runs]
 
 
 @contextmanager
@@ -219,8 +219,10 @@ def _write(
 
     if chosen is Format.runlore:
         from runlore.housekeeping.archive import export_archive
+        from runlore.store.directory import in_files
 
-        export_archive(session.store, views, file, progress=bar.update, damaged=leave_out)
+        place = in_files(session.store, "packing an archive")
+        export_archive(place, views, file, progress=bar.update, damaged=leave_out)
         return None
     from runlore.housekeeping.export import export_table
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from runlore.errors import DamagedFile, NotStored, RunNotFound
 from runlore.journal import format as fmt
 from runlore.journal.decode import CLOSED, Context
+from runlore.journal.format import JOURNAL
 from runlore.model import new_uid
-from runlore.store.directory import JOURNAL
 from runlore.store.journal_files import chunks, journal_paths
 from runlore.store.seal_lock import sealing
 from runlore.store.sealed.combining import adopt_sealed, combine_sealed

@@ -25,7 +25,7 @@ from runlore.housekeeping.merge import Merged, merge
 from runlore.model import new_uid
 from runlore.store import claims
 from runlore.store.content import read_events
-from runlore.store.directory import FORMAT
+from runlore.store.directory import FORMAT, in_files
 from runlore.store.listing import run_directories
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def import_archive(
         InvalidArgument: it is no archive of Runlore, or cut off. Nothing was added.
         ReadOnlyStore: the store cannot be written to.
     """
-    place = os.path.join(session.store.root, INCOMING, new_uid())
+    place = os.path.join(in_files(session.store, "taking in an archive").root, INCOMING, new_uid())
     os.makedirs(place)
     try:
         _extract(file, place)

@@ -10,6 +10,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from runlore.catalog import open_catalog
 from runlore.errors import DamagedFile, RunloreError
 from runlore.housekeeping import numbering
 from runlore.housekeeping.catalog_check import differing_runs
@@ -18,6 +19,7 @@ from runlore.model import ARTIFACT
 from runlore.store import claims
 from runlore.store.annotate import REMOVED
 from runlore.store.content import journals, read_events, read_points
+from runlore.store.directory import in_files
 from runlore.store.listing import run_directories
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def examine(
     Returns:
         What was found; empty when all is well.
     """
-    store = session.store
+    store = in_files(session.store, "looking for damage")
     directories = list(run_directories(store.runs_root))
     blobs = [] if quick else list(_blob_paths(store))
     total = len(directories) + len(blobs)
@@ -176,7 +178,7 @@ _ABSENT = "`runlore merge` from a store that has them, or copy the file"
 
 
 def _examine_cards(store: DirectoryStore) -> list[Finding]:
-    from runlore.registry.checking import find_problems
+    from runlore.store.card_check import find_problems
 
     return [
         _lasting("card", item.where, item.problem, _ABSENT if item.contents else _FROM_A_COPY)
@@ -225,9 +227,11 @@ def _examine_catalog(session: Session, *, repair: bool) -> list[Finding]:
     differing = differing_runs(session)
     if not differing:
         return []
-    where = os.path.relpath(session.catalog.path, session.store.root)
+    store = in_files(session.store, "looking for damage")
+    catalog = open_catalog(store)
+    where = os.path.relpath(catalog.path, store.root)
     problem = f"says something else than the runs themselves about {len(differing)} of them, for example {differing[0]}"
     if repair:
-        session.catalog.rebuild()
+        catalog.rebuild()
         session.refresh()
     return [Finding("catalog", where, problem, "made anew" if repair else "--repair makes it anew", repaired=repair)]

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runlore import model
 from runlore.errors import DamagedFile, ReadOnlyStore
 from runlore.model import new_uid
+from runlore.reader.facts import facts_of
 from runlore.store.annotate import REMOVED
 from runlore.store.content import journals, read_events
-from runlore.store.deletion import REMOVED as DELETED
+from runlore.store.deletion import DELETED_RUNS
+from runlore.store.directory import in_files
 from runlore.store.folders import remove_tree
 from runlore.store.listing import run_directories
 
@@ -78,7 +80,7 @@ def collect(
     Raises:
         ReadOnlyStore: the store cannot be written to.
     """
-    store = session.store
+    store = in_files(session.store, "removing what nobody needs")
     if not dry_run and not os.access(store.root, os.W_OK):
         raise ReadOnlyStore(f"the store {store.root!r} cannot be written to; nothing was removed")
     trashed = _in_trash(session, older_than_s)
@@ -115,11 +117,10 @@ def _in_trash(session: Session, older_than_s: float) -> dict[str, str]:
 
     before = time_ns() - int(older_than_s * 1e9)
     found = {}
-    keys = session.page("deleted = true and ended is not null", "started", None).runs
-    for row in session.rows([key.id for key in keys]):
-        when = Detail.load(row["detail"]).attributes["deleted"][0]
+    for run in session.page("deleted = true and ended is not null", "started", facts=True, last=True).runs:
+        when = Detail.load(facts_of(run).detail).attributes["deleted"][0]
         if when <= before:
-            found[row["uid"]] = session.directory(row["path"])
+            found[run.uid] = session.open_run(run).directory
     return found
 
 
@@ -221,7 +222,7 @@ def _blobs(store: DirectoryStore) -> Iterator[str]:
 def _leftovers(store: DirectoryStore, grace_s: float) -> Iterator[str]:
     """Files that a crash left half-written, and runs that were being removed when the remover died."""
     places = [(store.blobs_root, ".tmp"), (store.root, ".tmp")]
-    places += [(os.path.join(store.root, folder), "") for folder in (TRASH, INCOMING, DELETED)]
+    places += [(os.path.join(store.root, folder), "") for folder in (TRASH, INCOMING, DELETED_RUNS)]
     for folder, suffix in places:
         if os.path.isdir(folder):
             for name in sorted(os.listdir(folder)):

@@ -18,6 +18,7 @@ from runlore.housekeeping.numbering import Renumbered, repair_numbers
 from runlore.model import new_uid
 from runlore.store import open_store
 from runlore.store.content import read_events
+from runlore.store.directory import in_files
 from runlore.store.listing import run_directories
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def merge(
         InvalidArgument: it is this one.
         ReadOnlyStore: this store cannot be written to.
     """
-    store, source = session.store, open_store(other)
+    store, source = in_files(session.store, "merging"), open_store(other)
     if os.path.realpath(source.root) == os.path.realpath(store.root):
         raise InvalidArgument(f"{source.root!r} is the store itself; name another one")
     if not os.access(store.root, os.W_OK):

@@ -46,6 +46,8 @@ HEADER_BYTES = 64
 RECORD_BYTES = 32
 MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
 MAX_LAYOUTS = 4096
+JOURNAL = "journal"
+"""The directory of a run, or of a card, that holds its journals."""
 SUFFIX = ".rlj"
 LOCK_SUFFIX = ".lock"
 
@@ -83,6 +85,11 @@ CLOSE_TAIL = tail_of(CLOSE, RECORD_BYTES)
 def padded(size: int) -> int:
     """The size rounded up to a multiple of 8."""
     return (size + 7) & ~7
+
+
+def is_blank(raw: bytes) -> bool:
+    """Whether these bytes are what was never written: zeros."""
+    return raw == bytes(len(raw))
 
 
 def span_of(size: int) -> int:

@@ -36,6 +36,12 @@ def dump_json(value: Any, *, indent: int | None = None) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
+def cells_of(column: pd.Series[Any]) -> list[Any]:
+    """The cells of a column as Python values, with None where one is missing, NaN included."""
+    cells, missing = column.tolist(), column.isna().tolist()
+    return [None if absent else cell for cell, absent in zip(cells, missing, strict=True)]
+
+
 def values_of(frame: pd.DataFrame) -> list[Any]:
     """The values of records as `Experiment.data` gives them, with None where a record has none.
 

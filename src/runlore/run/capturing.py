@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.capture import Captures
 from runlore.errors import RunEnded
-from runlore.store.directory import JOURNAL
+from runlore.journal.format import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,12 +27,10 @@ def begin(run: Run, settings: Mapping[str, Any], *, joined: bool) -> Captures:
             the starting process's, and so is the hardware unless this is another machine.
     """
     if joined:
-        from runlore.run.lookup import start_of
-
         settings = dict(settings) | dict.fromkeys(_ONCE_A_RUN, False)
-        if start_of(run.path).get("host") == os.uname().nodename:
+        if run._run.start().get("host") == os.uname().nodename:  # noqa: SLF001 - the run itself
             settings["hardware"] = False
-    captures = Captures(RunSink(run), settings, exclude=(run.store.root,))
+    captures = Captures(RunSink(run), settings, exclude=(run.store.location,))
     captures.start()
     return captures
 

@@ -22,9 +22,10 @@ from runlore.config import journal_mode
 from runlore.errors import AlreadyExists, InvalidArgument, InvalidName, NotStored, ReadOnlyStore
 from runlore.journal import format as fmt
 from runlore.journal import open_journal
+from runlore.journal.format import JOURNAL
+from runlore.journal.values import to_bytes
 from runlore.model import new_uid
 from runlore.names import check_key, check_path_name, encode
-from runlore.store.directory import JOURNAL
 from runlore.versions import Version
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class CardState(NamedTuple):
 
 def cards_root(store: DirectoryStore) -> str:
     """The directory under which cards are."""
-    return os.path.join(store.root, "cards")
+    return store.cards_root
 
 
 def versions_taken(directory: str) -> list[Version]:
@@ -194,8 +195,9 @@ def append(directory: str, uid: str, facts: Iterable[tuple[str, str, Any]], *, a
         ReadOnlyStore: the store cannot be written to.
     """
     facts = list(facts)
-    for kind, key, _ in facts:
+    for kind, key, value in facts:
         check_key(key, kind)
+        to_bytes(value, f"{kind} {key!r}")
     journals = os.path.join(directory, JOURNAL)
     time = max(time_ns(), after_ns + 1)
     try:

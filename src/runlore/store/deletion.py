@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from runlore.errors import NotStored
 from runlore.journal import format as fmt
+from runlore.journal.format import JOURNAL
 from runlore.model import new_uid
 from runlore.names import check_path_name, encode_path, is_uid
-from runlore.store.directory import JOURNAL
 from runlore.store.folders import make_folders, remove_if_empty, remove_tree
 from runlore.store.seal_lock import exclusive
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from runlore.store.directory import DirectoryStore
 
-REMOVED = "removed"
+DELETED_RUNS = "removed"
 """Directory of a store that holds what is being deleted."""
 
 _LOCK = "numbers.lock"
@@ -62,7 +62,7 @@ def delete_experiment(store: DirectoryStore, experiment: str) -> int:
     path = encode_path(check_path_name(experiment, "experiment"))
     runs = os.path.join(store.runs_root, path)
     claims = os.path.join(store.root, "numbers", path)
-    removed = os.path.join(store.root, REMOVED)
+    removed = os.path.join(store.root, DELETED_RUNS)
     with _taking_turns(store, experiment):
         moved = _move_away(runs, claims, removed)
         for number in _numbers(claims):

@@ -14,33 +14,68 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from time import time_ns
+from typing import TYPE_CHECKING, Any, overload
 
-from runlore.config import store_path
-from runlore.errors import InvalidArgument, ReadOnlyStore, RunNotFound, StoreNotFound, UnsupportedFormat
-from runlore.names import encode_path, is_uid
+from runlore.config import store_address
+from runlore.errors import (
+    ArtifactNotFound,
+    InvalidArgument,
+    NotLocal,
+    ReadOnlyStore,
+    RunNotFound,
+    StoreNotFound,
+    UnsupportedFormat,
+)
+from runlore.journal.format import JOURNAL
+from runlore.names import encode, encode_path, is_uid
 from runlore.store import blobs, numbers
+from runlore.store.base import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from typing import BinaryIO
+
+    from runlore.store.base import Fact
+    from runlore.store.cards import CardName
+    from runlore.store.content import RunPoints, StoredEvent
+    from runlore.store.directory_run import DirectoryRun
+    from runlore.versions import Version
 
 FORMAT = "1"
 _FORMAT_CONTENT = f"{FORMAT}\n".encode("ascii")
-JOURNAL = "journal"
 
 
-def open_store(store: str | os.PathLike[str] | DirectoryStore | None = None, *, create: bool = False) -> DirectoryStore:
-    """The store to use; see `runlore.config.store_path` for which one that is.
+@overload
+def open_store(
+    store: str | os.PathLike[str] | DirectoryStore | None = None, *, create: bool = False
+) -> DirectoryStore: ...
+@overload
+def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: bool = False) -> Store: ...
+def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: bool = False) -> Store:
+    """The store to use. This is the one place that makes a store of an address.
 
     Args:
-        store: a path, a store that is open already, or None.
+        store: an address, a store that is open already, or None; see `runlore.config.store_address` for which one that
+            is.
         create: make it if it does not exist.
 
     Raises:
         StoreNotFound: it does not exist, and `create` is false.
         ReadOnlyStore: it does not exist and cannot be created.
         UnsupportedFormat: a newer version of Runlore made it.
+        InvalidArgument: there is no kind of store with such an address.
     """
-    if isinstance(store, DirectoryStore):
+    if isinstance(store, Store):
         return store
-    opened = DirectoryStore(store_path(store))
+    address = store_address(store)
+    if "://" in address:
+        raise InvalidArgument(
+            f"store={address!r} is the address of a server, and this Runlore opens directories only. Record into a "
+            "directory, and take it to where it is wanted: copy it, or use `runlore export` or `runlore merge`"
+        )
+    opened = DirectoryStore(address)
     if opened.has_format():
         return opened
     if not opened.exists():
@@ -54,7 +89,22 @@ def open_store(store: str | os.PathLike[str] | DirectoryStore | None = None, *, 
     return opened
 
 
-class DirectoryStore:
+def in_files(store: Store, purpose: str) -> DirectoryStore:
+    """The store as files of this machine, for what works on those.
+
+    Args:
+        store: any.
+        purpose: what is to be done, for the message.
+
+    Raises:
+        NotLocal: it keeps no files here.
+    """
+    if isinstance(store, DirectoryStore):
+        return store
+    raise NotLocal(f"{purpose} works on the files of a store, and {store.location!r} keeps none on this machine")
+
+
+class DirectoryStore(Store):
     """A store in a directory.
 
     Attributes:
@@ -74,6 +124,11 @@ class DirectoryStore:
 
     def __hash__(self) -> int:
         return hash(self.root)
+
+    @property
+    def location(self) -> str:
+        """Its absolute path."""
+        return self.root
 
     # -- the store itself ---------------------------------------------------------------------------------------
 
@@ -133,6 +188,11 @@ class DirectoryStore:
         return os.path.join(self.root, "runs")
 
     @property
+    def cards_root(self) -> str:
+        """The directory under which cards are."""
+        return os.path.join(self.root, "cards")
+
+    @property
     def blobs_root(self) -> str:
         """The directory of artifact contents."""
         return os.path.join(self.root, "blobs")
@@ -181,17 +241,71 @@ class DirectoryStore:
         Raises:
             RunNotFound: no run of the store has it.
         """
-        if is_uid(uid):
-            pending = [self.runs_root]
-            while pending:
-                directory = pending.pop()
-                candidate = os.path.join(directory, uid)
-                if os.path.isdir(candidate):
-                    return candidate
-                if os.path.isdir(directory):
-                    with os.scandir(directory) as entries:
-                        pending.extend(e.path for e in entries if not is_uid(e.name) and e.is_dir())
-        raise RunNotFound(f"no run has the uid {uid!r} in the store {self.root!r}; `runlore ls` lists what is there")
+        from runlore.store.listing import find_directory
+
+        unread: list[str] = []
+        found = find_directory(self.runs_root, uid, unread) if is_uid(uid) else None
+        if found is not None:
+            return found
+        where = f" as far as it can be read; {unread[0]!r} cannot" if unread else "; `runlore ls` lists what is there"
+        raise RunNotFound(f"no run has the uid {uid!r} in the store {self.root!r}{where}")
+
+    def abandon_run(self, experiment: str, uid: str) -> None:  # noqa: D102 - described by the contract
+        directory = self.run_directory(experiment, uid)
+        with suppress(OSError):  # somebody joined it meanwhile, or the disk does not even let go
+            os.rmdir(f"{directory}/{JOURNAL}")
+            os.rmdir(directory)
+
+    def open_run(self, uid: str, *, experiment: str | None = None) -> DirectoryRun:  # noqa: D102
+        from runlore.store.directory_run import DirectoryRun
+
+        if experiment is None:
+            return DirectoryRun(self, uid, self.find_run(uid))
+        directory = self.run_directory(experiment, uid) if is_uid(uid) else ""
+        if not os.path.isdir(directory):
+            raise RunNotFound(f"experiment {experiment!r} has no run with the uid {uid!r} in the store {self.root!r}")
+        return DirectoryRun(self, uid, directory)
+
+    def points(  # noqa: D102
+        self, uids: Sequence[str], keys: Collection[str] | None = None, *, experiment: str | None = None
+    ) -> Iterator[tuple[str, RunPoints]]:
+        from runlore.store.content import read_points
+
+        for uid, directory in self._directories(uids, experiment):
+            try:
+                yield uid, read_points(directory, keys)
+            except RunNotFound:  # noqa: PERF203 - one that was deleted since must not hide the others
+                continue
+
+    def events(  # noqa: D102
+        self, uids: Sequence[str], kinds: Collection[str] | None = None, *, experiment: str | None = None
+    ) -> Iterator[tuple[str, list[StoredEvent]]]:
+        from runlore.store.content import read_events
+
+        for uid, directory in self._directories(uids, experiment):
+            try:
+                yield uid, read_events(directory, kinds)
+            except RunNotFound:  # noqa: PERF203 - one that was deleted since must not hide the others
+                continue
+
+    def _directories(self, uids: Sequence[str], experiment: str | None) -> list[tuple[str, str]]:
+        """(uid, directory) of the runs that are there, in order: where they should be, or else anywhere."""
+        known = {uid: self.run_directory(experiment, uid) for uid in uids if is_uid(uid)} if experiment else {}
+        found = {uid: directory for uid, directory in known.items() if os.path.isdir(directory)}
+        missing = {uid for uid in uids if is_uid(uid) and uid not in found}
+        if missing:
+            from runlore.store.listing import run_directories
+
+            for directory in run_directories(self.runs_root):
+                uid = os.path.basename(directory)
+                if uid in missing:
+                    found[uid] = directory
+        return [(uid, found[uid]) for uid in dict.fromkeys(uids) if uid in found]
+
+    def delete_experiment(self, experiment: str) -> int:  # noqa: D102
+        from runlore.store.deletion import delete_experiment
+
+        return delete_experiment(self, experiment)
 
     def touch_run(self, directory: str) -> None:
         """Let readers know that something was added to a run that existed before."""
@@ -210,19 +324,103 @@ class DirectoryStore:
         """The next number of the experiment, for this run alone. See `runlore.store.numbers`."""
         return numbers.claim(f"{self.root}/numbers/{encode_path(experiment)}", uid)
 
+    # -- claims -------------------------------------------------------------------------------------------------
+
+    def claim(self, namespace: str, name: str, about: Mapping[str, Any]) -> bool:  # noqa: D102
+        from runlore.store import claims
+
+        return claims.claim(self.root, namespace, name, about)
+
+    def claimed(self, namespace: str, name: str) -> dict[str, Any] | None:  # noqa: D102
+        from runlore.store import claims
+
+        return claims.claimed(self.root, namespace, name)
+
+    def claims(self, namespace: str) -> list[dict[str, Any]]:  # noqa: D102
+        from runlore.store import claims
+
+        return claims.claims(self.root, namespace)
+
+    def release(self, namespace: str, name: str, about: Mapping[str, Any]) -> bool:  # noqa: D102
+        from runlore.store import claims
+
+        return claims.release(self.root, namespace, name, about)
+
     # -- contents -----------------------------------------------------------------------------------------------
 
     def put_bytes(self, content: bytes) -> tuple[str, int]:
         """Keep contents; returns their SHA-256 in hex and their size in bytes."""
         return blobs.put_bytes(self.blobs_root, content)
 
-    def put_file(self, path: str) -> tuple[str, int]:
+    def put_file(self, path: str | os.PathLike[str]) -> tuple[str, int]:
         """Keep a copy of a file, streamed; returns its SHA-256 in hex and its size in bytes."""
-        return blobs.put_file(self.blobs_root, path)
+        return blobs.put_file(self.blobs_root, os.fspath(path))
+
+    def open_content(self, digest: str) -> BinaryIO:  # noqa: D102
+        from runlore.files import open_binary
+
+        try:
+            return open_binary(self.blob_path(digest))
+        except (FileNotFoundError, InvalidArgument) as error:
+            raise _missing(digest) from error
+
+    def has_content(self, digest: str) -> bool:  # noqa: D102
+        from runlore.files import is_regular
+
+        return blobs.is_digest(digest) and is_regular(self.blob_path(digest))
+
+    def content_path(self, digest: str) -> str:  # noqa: D102
+        from runlore.files import is_regular, refuse_others
+
+        if not blobs.is_digest(digest):
+            raise _missing(digest)
+        path = self.blob_path(digest)
+        if not is_regular(path):
+            refuse_others(path)
+            raise _missing(digest)
+        return path
 
     def blob_path(self, digest: str) -> str:
         """Where contents with this SHA-256 are, or would be."""
         return blobs.path_of(self.blobs_root, digest)
+
+    # -- cards --------------------------------------------------------------------------------------------------
+
+    def versions_taken(self, card: CardName) -> list[Version]:  # noqa: D102
+        from runlore.store import cards
+
+        return cards.versions_taken(self._card_directory(card))
+
+    def claim_version(self, card: CardName, choose: Callable[[Sequence[Version]], Version]) -> Version:  # noqa: D102
+        from runlore.store import cards
+
+        return cards.claim(self._card_directory(card), choose)
+
+    def complete_card(self, card: CardName, version: Version, about: Mapping[str, Any]) -> None:  # noqa: D102
+        from runlore.store import cards
+
+        cards.complete(self.card_directory(card, str(version)), about)
+
+    def annotate_card(  # noqa: D102
+        self, card: CardName, version: str, uid: str, facts: Iterable[Fact], *, after_ns: int = 0
+    ) -> int:
+        from runlore.store import cards
+
+        return cards.append(self.card_directory(card, version), uid, facts, after_ns=after_ns)
+
+    def card_directory(self, card: CardName, version: str) -> str:
+        """The directory of one version of a card."""
+        return os.path.join(self._card_directory(card), encode(version))
+
+    def _card_directory(self, card: CardName) -> str:
+        return card.directory(os.path.join(self.root, "cards"))
+
+
+def _missing(digest: str) -> ArtifactNotFound:
+    return ArtifactNotFound(
+        f"contents with the SHA-256 {digest!r} are not in the store. Either they were removed by a retention rule (the "
+        "run's `removed` events say so), or `runlore doctor` lists the damage"
+    )
 
 
 def _write_once(path: str, text: str) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
+from runlore.files import open_binary
 from runlore.journal import format as fmt
 from runlore.journal.decode import read
-from runlore.store.directory import JOURNAL
+from runlore.journal.format import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from runlore.journal.decode import Chunk, Context
 
@@ -34,6 +37,19 @@ def is_closed(path: str) -> bool:
     with open(path, "rb") as file:
         file.seek(size - 4)
         return file.read(4) == fmt.TAIL.pack(fmt.CLOSE_TAIL)
+
+
+def header_of(path: str) -> dict[str, Any]:
+    """What a journal says of its writer: host, boot, pid …; a damaged one, that a lock tells whether it lives."""
+    with open_binary(path) as file:
+        data = file.read(fmt.FRAME_BYTES)
+    if len(data) < fmt.HEADER_BYTES or data[:8] != fmt.MAGIC:
+        return {"lock": True}
+    length = fmt.FILE_HEADER.unpack_from(data)[4]
+    try:
+        return dict(json.loads(data[fmt.HEADER_BYTES : fmt.HEADER_BYTES + length]))
+    except ValueError:
+        return {"lock": True}  # the decoder says what is damaged
 
 
 def chunks(path: str, context: Context | None = None) -> Iterator[Chunk]:

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from runlore import model
+from runlore.dialects.omegaml.columns import own_columns
 from runlore.dialects.omegaml.objects import ORIGIN, cell
 from runlore.errors import ExperimentNotFound, InvalidArgument, RunNotFound, StoreNotFound, WrongType
 from runlore.names import is_uid
@@ -109,7 +110,7 @@ def read_frame(
         key=sorted(keys) if plain and keys is not None else None,
         run=list(runs), step=step, since=since, until=end,
     )  # fmt: skip
-    frame = _with_own_names(frame)
+    frame = _with_own_names(own_columns(frame))
     keep = _matches(frame, "event", kinds) & _matches(frame, "key", keys)
     if kinds is None:
         link = (frame["event"] == model.TAG) & frame["key"].astype(str).str.startswith(f"{ORIGIN}.")

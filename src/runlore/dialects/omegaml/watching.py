@@ -175,7 +175,8 @@ def summary_of(value: Any) -> Any:
     """A value as an event can hold it: itself where it is short, else its type, shape and columns."""
     try:
         shape = getattr(value, "shape", None)
-        if not shape and len(to_json(value, "value")) <= _SHOWN_CHARACTERS:
+        model = hasattr(value, "get_params")  # its parameters say little of what it is
+        if not shape and not model and len(to_json(value, "value")) <= _SHOWN_CHARACTERS:
             return value
     except (WrongType, ValueError):
         shape = None

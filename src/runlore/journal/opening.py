@@ -1,0 +1,35 @@
+"""Opening a journal for writing: which of its two writers a directory takes."""
+
+from __future__ import annotations
+
+from runlore.journal import liveness
+from runlore.journal.writer import JournalWriter
+
+
+def open_journal(directory: str, run_uid: str, mode: str = "auto", *, fsync: bool = False) -> JournalWriter:
+    """A new journal in the directory, written in the way that its file system allows.
+
+    Args:
+        directory: the run's `journal` directory, which exists.
+        run_uid: the run that it belongs to.
+        mode: `mmap`, `write`, or `auto` to let the file system decide.
+        fsync: make every call wait until the disk has it (implies `write`).
+
+    Raises:
+        OSError: the file cannot be created.
+
+    Example:
+        >>> import os
+        >>> os.mkdir("journal")
+        >>> journal = open_journal("journal", "0" * 32)
+        >>> journal.scalar("loss", 0.5, step=1)
+        >>> journal.close()
+        >>> from runlore.journal.decode import read
+        >>> read(journal.path).points.value
+        array([0.5])
+    """
+    if fsync or mode == "write" or (mode == "auto" and not liveness.can_map(directory)):
+        from runlore.journal.written import WrittenJournal
+
+        return WrittenJournal(directory, run_uid, fsync=fsync)
+    return JournalWriter(directory, run_uid)
