@@ -230,10 +230,11 @@ class RunView(EditMethods):
 
     def children(self) -> list[RunView]:
         """Runs that were started under this one, oldest first, without those in the trash."""
-        from runlore.query.expression import Attribute, Compare
+        from runlore.query.expression import Attribute, Compare, OrderKey
 
         mine = Compare(Attribute("parent"), "=", self.uid)
-        found = self._session.refresh().page(mine, "started", facts=True, last=True)
+        order = OrderKey(Attribute("started"))
+        found = self._session.refresh().page(mine, order, facts=True, last=True)
         return [RunView(self._session, record) for record in found.runs]
 
     # -- artifacts ----------------------------------------------------------------------------------------------
