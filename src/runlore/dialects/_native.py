@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from runlore.query import Expression, OrderKey
     from runlore.reader import RunView
+    from runlore.reader.session import Session
     from runlore.run import Run
     from runlore.store.base import Store, StoreLike
 
@@ -27,6 +28,7 @@ __all__ = [
     "holds_claim",
     "is_number",
     "number_of",
+    "open_session",
     "open_store",
     "record_now",
     "step_of",
@@ -85,11 +87,21 @@ def find_runs(
 ) -> list[RunView]:  # fmt: skip
     """Runs that a query, or its tree, finds, in order; the newest first by default."""
     from runlore.reader import RunView
-    from runlore.reader.session import Session
 
-    session = Session(store).refresh()
+    session = open_session(store)
     page = session.page(wanted, order, limit, facts=True, last=True)
     return [RunView(session, record) for record in page.runs]
+
+
+def open_session(store: StoreLike | None) -> Session:
+    """A store for reading, up to date.
+
+    Raises:
+        StoreNotFound: there is none.
+    """
+    from runlore.reader.session import Session
+
+    return Session(store).refresh()
 
 
 def handle_of(uid: str) -> Run | None:
