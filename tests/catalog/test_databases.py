@@ -87,6 +87,7 @@ def test_hard_values_come_out_alike_and_as_they_went_in(store, postgres_address)
     ):
         assert [[found.uid for found in catalog.page(query, order_by).runs] for catalog in catalogs] == [[run.uid]] * 2
     for catalog in catalogs:
+        catalog.rebuild()
         catalog.close()
 
 
@@ -188,7 +189,8 @@ def test_connections_that_the_server_ended_are_opened_again(store, postgres_addr
     catalog.refresh()
     with psycopg.connect(postgres_address, autocommit=True) as other:
         other.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != pg_backend_pid() AND datname IS NOT NULL"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE pid != pg_backend_pid() AND datname IS NOT NULL"
         )
     assert len(catalog.page().runs) == 1
     record(store)
