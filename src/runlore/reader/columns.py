@@ -31,6 +31,31 @@ NOT_A_TIME = -(1 << 63)
 """NaT, as int64."""
 
 
+def frame(data: dict[str, Any], length: int) -> pd.DataFrame:
+    """A DataFrame of so many rows, of columns by name."""
+    import pandas as pd
+
+    index = pd.RangeIndex(length)  # one for all columns, which need not be aligned then
+    try:
+        return pd.DataFrame(data, index=index, copy=False)
+    except UnicodeEncodeError:  # a name is no valid Unicode, as a cell may be none
+        made = pd.DataFrame(dict(enumerate(data.values())), index=index, copy=False)
+        made.columns = pd.Index(list(data), dtype=object)
+        return made
+
+
+def index(names: Sequence[str]) -> pd.Index[Any]:
+    """Text as an index."""
+    import pandas as pd
+
+    kind: Any = "str" if names and int(pd.__version__.partition(".")[0]) >= 3 else object
+    cells: Any = names
+    try:
+        return pd.Index(cells, dtype=kind)
+    except UnicodeEncodeError:
+        return pd.Index(objects(names), dtype=object)
+
+
 def text(values: Sequence[str | None]) -> Any:
     """A column of text."""
     import pandas as pd
@@ -39,8 +64,8 @@ def text(values: Sequence[str | None]) -> Any:
         try:
             return pd.array(values, dtype="str")
         except UnicodeEncodeError:
-            return objects(values)
-    return objects(values)
+            return of_objects(objects(values))
+    return of_objects(objects(values))
 
 
 def coded(names: Sequence[str | None], codes: NDArray[Any]) -> Any:
@@ -50,12 +75,21 @@ def coded(names: Sequence[str | None], codes: NDArray[Any]) -> Any:
         names: the names.
         codes: of each cell, which of them it is.
     """
+    import pandas as pd
+
     found = text(names)
-    return found[codes] if isinstance(found, np.ndarray) else found.take(codes)
+    return of_objects(found.to_numpy()[codes]) if isinstance(found, pd.Series) else found.take(codes)
+
+
+def of_objects(cells: NDArray[Any]) -> pd.Series[Any]:
+    """A column that stays one of objects: pandas 3 would look into it, and make text of it if it can."""
+    import pandas as pd
+
+    return pd.Series(cells, dtype=object)
 
 
 def objects(values: Sequence[Any]) -> NDArray[Any]:
-    """A column of anything. Lists and arrays in it stay what they are."""
+    """Cells of any kind as an array. Lists and arrays among them stay what they are."""
     column = np.empty(len(values), dtype=object)
     if not any(isinstance(value, (list, tuple, np.ndarray)) for value in values):
         column[:] = values
@@ -114,7 +148,7 @@ def values(cells: Sequence[Any]) -> Any:
         return integers(cells)
     if kinds == {int, float} and all(value is None or type(value) is float or abs(value) <= EXACT for value in cells):
         return numbers(cells)
-    return objects(cells)
+    return of_objects(objects(cells))
 
 
 def _are_within(cells: Sequence[int | None], low: int, high: int, *, complete: bool) -> bool:

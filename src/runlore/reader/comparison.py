@@ -46,6 +46,8 @@ def compare(
     """
     import pandas as pd
 
+    from runlore.reader import columns
+
     views = _views(list(runs), store)
     if len(views) < 2:
         raise InvalidArgument(f"runs={list(runs)!r}: at least two runs are needed for a comparison")
@@ -55,9 +57,8 @@ def compare(
         values = [side.get(field) for side in sides]
         if everything or any(not _same(values[0], value) for value in values[1:]):
             rows[field] = values
-    index = pd.MultiIndex.from_tuples(list(rows), names=["section", "key"]) if rows else pd.MultiIndex(
-        levels=[[], []], codes=[[], []], names=["section", "key"]
-    )  # fmt: skip
+    parts = [columns.index([field[level] for field in rows]) for level in (0, 1)]
+    index = pd.MultiIndex.from_arrays(parts, names=["section", "key"])
     titles = [f"{view.experiment}#{view.number}" for view in views]
     if len(set(titles)) < len(titles):
         titles = [view.uid for view in views]

@@ -31,8 +31,6 @@ def of_runs(
     session: Session, experiment: str, group_by: str | Sequence[str] | None, value: str, confidence: float
 ) -> pd.DataFrame:
     """Statistics of one value of each run, by metric and group; see `Experiment.summary`."""
-    import pandas as pd
-
     if value not in VALUES:
         raise InvalidArgument(f"value={value!r} must be one of {', '.join(VALUES)}")
     if not 0 < confidence < 1:
@@ -59,7 +57,7 @@ def of_runs(
     chosen = {field: columns.values([row[field] for row in rows]) for field in fields}
     counts = {"count": columns.integers([row["count"] for row in rows])}
     rest = {name: columns.numbers([row[name] for row in rows]) for name in _STATISTICS[1:]}
-    return pd.DataFrame({**texts, **chosen, **counts, **rest})
+    return columns.frame({**texts, **chosen, **counts, **rest}, len(rows))
 
 
 def _check_field(field: Any, runs: Sequence[RunRecord]) -> None:

@@ -41,7 +41,6 @@ def run_frame(pages: Iterable[Sequence[RunRecord]], *, system: bool = False) -> 
         system: whether hardware metrics are wanted.
     """
     import numpy as np
-    import pandas as pd
 
     rows: list[tuple[Any, ...]] = []
     params: Pieces[Sequence[Any]] = {}
@@ -67,7 +66,7 @@ def run_frame(pages: Iterable[Sequence[RunRecord]], *, system: bool = False) -> 
             column[start : start + len(array)] = array
     for key, pieces in sorted(tags.items()):
         found[f"tags.{key}"] = columns.text(_whole(pieces, len(rows)))
-    return pd.DataFrame(found, index=pd.RangeIndex(len(rows)), copy=False)
+    return columns.frame(found, len(rows))
 
 
 def _whole(pieces: list[tuple[int, Sequence[Any]]], length: int) -> Sequence[Any]:
