@@ -44,7 +44,7 @@ def frame(data: dict[str, Any], length: int) -> pd.DataFrame:
         return made
 
 
-def index(names: Sequence[str]) -> pd.Index[Any]:
+def index(names: Sequence[str]) -> Any:
     """Text as an index."""
     import pandas as pd
 
