@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 
-from runlore.errors import InvalidArgument
+from runlore.errors import InvalidArgument, StoreNotFound
 
 STORE_DIRECTORY = ".runlore"
 
@@ -28,6 +28,7 @@ def store_address(store: str | os.PathLike[str] | None = None) -> str:
 
     Raises:
         InvalidArgument: it is empty, contains NUL, or begins with the home of a user whom nobody knows.
+        StoreNotFound: it is relative to a working directory that was deleted.
     """
     given = os.fspath(store) if store is not None else os.environ.get("RUNLORE_STORE")
     if given is not None:
@@ -36,9 +37,9 @@ def store_address(store: str | os.PathLike[str] | None = None) -> str:
             raise InvalidArgument(f"{name}={given!r} is not a path; name a directory, for example './.runlore'")
         if isinstance(given, str) and "://" in given:
             return given
-        return os.path.abspath(expand_user(given, "store" if store is not None else "RUNLORE_STORE"))
-    here = os.getcwd()
-    directory = here
+        path = expand_user(given, "store" if store is not None else "RUNLORE_STORE")
+        return os.path.normpath(path if os.path.isabs(path) else os.path.join(_working_directory(), path))
+    directory = here = _working_directory()
     while True:
         candidate = os.path.join(directory, STORE_DIRECTORY)
         if os.path.isdir(candidate):
@@ -47,6 +48,16 @@ def store_address(store: str | os.PathLike[str] | None = None) -> str:
         if parent == directory:
             return os.path.join(here, STORE_DIRECTORY)
         directory = parent
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        raise StoreNotFound(
+            "the store is looked for from the working directory, which was deleted. Change to a directory that exists, "
+            "or name the store by an absolute path with store= or RUNLORE_STORE"
+        ) from error
 
 
 def joined_run() -> str | None:

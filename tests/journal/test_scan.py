@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from runlore.journal import format as fmt
 from runlore.journal import records
 from runlore.journal.decode import Context, read
 from runlore.journal.scan import Fields, find
+from runlore.journal.source import FileSource
 from runlore.journal.walk import walk
 from runlore.journal.window import Window
 
@@ -165,8 +167,8 @@ def test_nothing_is_left_to_the_walk_without_need(tmp_path, event_bytes):
         if i % 250 == 0:
             logged.event("log", "å奥", "å奥" * (event_bytes // 4))
     logged.journal.close()
-    with open(logged.journal.path, "rb", buffering=0) as file:
-        window = Window(file.fileno())
+    with closing(FileSource(logged.journal.path)) as source:
+        window = Window(source)
         window.load(0, window.size)
         headers = frame_headers(logged.journal.path)
         spans = [fmt.FRAME_HEADER.unpack_from(window.data, at)[:4] for at in headers]

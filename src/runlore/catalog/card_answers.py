@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.catalog.database.sql import Sql, all_of, any_of, join, sql
 from runlore.index.records import CardRecord, LinkRecord
-from runlore.query.text import from_stored, to_stored
+from runlore.stored_text import from_stored, to_stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.catalog.journals import JournalsReader, Mark
-from runlore.catalog.packed import Packed, unpack
+from runlore.catalog.packing import Packed, unpack
 from runlore.errors import DamagedFile, RunloreError
 from runlore.files import refuse_others
 from runlore.journal.decode import Context

@@ -9,9 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runlore.catalog.changes import Changes, find_changes
-from runlore.catalog.database.tables import DIRECTORIES
-from runlore.catalog.reading import read_run
-from runlore.catalog.writing import forget_runs, load_known, write_runs
+from runlore.catalog.database.tables import ARTIFACTS, DIRECTORIES, FACTS, SEARCHED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +32,19 @@ def refresh_runs(database: Transactions, root: str, progress: Callable[[int, int
     """
     with database.reading() as connection:
         changes = find_changes(connection, root)
+    if changes.candidates:
+        _take_in(database, root, changes, progress)
+    if changes.directories or changes.gone or changes.gone_directories:
+        _remember(database, changes)
+    return len(changes.candidates)
+
+
+def _take_in(
+    database: Transactions, root: str, changes: Changes, progress: Callable[[int, int], None] | None
+) -> None:  # fmt: skip
+    from runlore.catalog.reading import read_run
+    from runlore.catalog.writing import load_known, write_runs
+
     total = len(changes.candidates)
     for start in range(0, total, _BATCH_RUNS):
         batch = changes.candidates[start : start + _BATCH_RUNS]
@@ -43,15 +54,13 @@ def refresh_runs(database: Transactions, root: str, progress: Callable[[int, int
         write_runs(database, [gain for gain in gains if gain is not None])
         if progress is not None:
             progress(min(start + _BATCH_RUNS, total), total)
-    _remember(database, changes)
-    return total
 
 
 def _remember(database: Transactions, changes: Changes) -> None:
-    if not (changes.directories or changes.gone or changes.gone_directories):
-        return
     with database.writing() as connection:
         connection.run("DELETE FROM directories WHERE path IN ??", [*changes.directories, *changes.gone_directories])
         connection.insert(DIRECTORIES, [found.row(path) for path, found in changes.directories.items()])
         if changes.gone:
-            forget_runs(connection, changes.gone)
+            for table in (*SEARCHED, ARTIFACTS, FACTS):
+                connection.run(f"DELETE FROM {table.name} WHERE run_id IN ??", changes.gone)
+            connection.run("DELETE FROM runs WHERE id IN ??", changes.gone)

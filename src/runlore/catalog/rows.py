@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from runlore import model
-from runlore.catalog.database.tables import FLAG, NULL, NUMBER, OTHER, WORDS
+from runlore.catalog.database.tables import ENDED, FLAG, NULL, NUMBER, OPEN, OTHER, SEALED, WORDS
 from runlore.model import uid_time_ns
 from runlore.query.params import param_text
-from runlore.query.text import to_stored
 from runlore.query.values import as_float
 from runlore.store.summary import UNSET
+from runlore.stored_text import to_stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from runlore.catalog.reading import Gain
     from runlore.store.series import SeriesColumns
     from runlore.store.summary import RunSummary
-
-OPEN, ENDED, SEALED = "open", "ended", "sealed"
-"""States of a run: it may still change by itself, or not; its files are sealed."""
 
 
 def run_row(gain: Gain) -> tuple[Any, ...]:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.catalog.packed import KeysReader, PackedSeries
 from runlore.catalog.records import FROM_FACTS, RecordsReader, text_or_none
-from runlore.catalog.search.experiments import is_wanted
 from runlore.errors import InvalidArgument
 from runlore.index.records import ArtifactRecord, ExperimentRecord
-from runlore.query.text import from_stored, to_stored
+from runlore.stored_text import from_stored, to_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from runlore.catalog.database.base import Connection
     from runlore.index.records import RunRecord, SeriesRecord
@@ -27,7 +26,7 @@ def runs_by_id(connection: Connection, ids: Sequence[int], *, facts: bool) -> li
     reader = RecordsReader(facts=facts)
     rows = connection.rows(f"SELECT runs.id, {reader.columns} FROM runs {reader.joined} WHERE runs.id IN ??", list(ids))
     by_id = {run_id: row for run_id, *row in rows}
-    return [reader.record(by_id[run_id]) for run_id in ids]
+    return [reader.record(by_id[run_id]) for run_id in ids if run_id in by_id]
 
 
 def runs_by_uid(connection: Connection, uids: Sequence[str], *, facts: bool) -> list[RunRecord]:
@@ -103,6 +102,15 @@ def artifacts(connection: Connection, uids: Sequence[str]) -> dict[str, list[Art
     return found
 
 
+def _matcher(experiment: Any) -> Callable[[str], bool]:
+    """Whether a name is wanted. The language of queries is loaded for nothing less than a name."""
+    if experiment is None:
+        return lambda _: True
+    from runlore.query.globs import experiment_matcher
+
+    return experiment_matcher(experiment)
+
+
 _EXPERIMENTS = (
     "SELECT experiment, status, count(*), max(updated_ns) FROM runs WHERE deleted = 0 "
     "GROUP BY experiment, status ORDER BY experiment, status"
@@ -111,7 +119,7 @@ _EXPERIMENTS = (
 
 def experiments(connection: Connection, pattern: Any) -> list[ExperimentRecord]:
     """Experiments with runs that are not deleted, by name."""
-    wanted = is_wanted(pattern)
+    wanted = _matcher(pattern)
     statuses: dict[str, dict[str, int]] = {}
     latest: dict[str, int] = {}
     for stored, status, count, updated in connection.rows(_EXPERIMENTS):
@@ -126,7 +134,7 @@ def keys(connection: Connection, kind: str, experiment: Any) -> list[str]:
     """All keys of one kind that runs have which are not deleted."""
     if kind not in KINDS:
         raise InvalidArgument(f"kind={kind!r} must be one of {', '.join(KINDS)}")
-    wanted = is_wanted(experiment)
+    wanted = _matcher(experiment)
     reader = KeysReader()
     at = KINDS.index(kind)
     rows = connection.rows(f"SELECT DISTINCT experiment, keys {FROM_FACTS} WHERE deleted = 0")

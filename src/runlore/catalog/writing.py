@@ -5,10 +5,10 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from runlore.catalog.database.tables import ARTIFACTS, FACTS, METRICS, PARAMS, RUNS, SEARCHED, TAGS
-from runlore.catalog.packed import Packed, pack
+from runlore.catalog.database.tables import ARTIFACTS, FACTS, METRICS, OPEN, PARAMS, RUNS, SEARCHED, TAGS
+from runlore.catalog.packing import Packed, pack
 from runlore.catalog.reading import MALFORMED, Known, unreadable
-from runlore.catalog.rows import OPEN, artifact_rows, metric_rows, param_rows, run_row, tag_rows
+from runlore.catalog.rows import artifact_rows, metric_rows, param_rows, run_row, tag_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +22,9 @@ _KNOWN = (
     f"SELECT runs.id, {', '.join(_RUN_COLUMNS)}, {', '.join(FACTS.names[1:])} "
     "FROM runs JOIN facts ON facts.run_id = runs.id WHERE path IN ??"
 )
-_CURRENT = "SELECT path, runs.id, sealed, progress FROM runs JOIN facts ON facts.run_id = runs.id WHERE path IN ??"
+_CURRENT = (
+    "SELECT path, runs.id, sealed, state, progress FROM runs JOIN facts ON facts.run_id = runs.id WHERE path IN ??"
+)
 _UPDATE_RUN = f"UPDATE runs SET {', '.join(f'{name} = ?' for name in _RUN_COLUMNS)} WHERE id = ?"
 _UPDATE_FACTS = f"UPDATE facts SET {', '.join(f'{name} = ?' for name in FACTS.names[1:])} WHERE run_id = ?"
 
@@ -98,7 +100,7 @@ def write_runs(database: Transactions, gains: Iterable[Gain]) -> None:
 
 def _guard(known: Known | None) -> tuple[Any, ...] | None:
     """What must be in the catalog for a gain to be right."""
-    return None if known is None else (known.run_id, known.sealed, known.packed.progress)
+    return None if known is None else (known.run_id, known.sealed, known.state, known.packed.progress)
 
 
 def _replace(connection: Connection, changes: Sequence[Change]) -> None:
@@ -125,11 +127,3 @@ def _insert_what_hangs_on_them(connection: Connection, numbered: Sequence[tuple[
         (ARTIFACTS, attrgetter("artifacts")),
     ):
         connection.insert(table, ((run_id, *row) for run_id, change in numbered for row in rows_of(change)))
-
-
-def forget_runs(connection: Connection, ids: Sequence[int]) -> None:
-    """Remove runs that are gone."""
-    gone = list(ids)
-    for table in (*SEARCHED, ARTIFACTS, FACTS):
-        connection.run(f"DELETE FROM {table.name} WHERE run_id IN ??", gone)
-    connection.run("DELETE FROM runs WHERE id IN ??", gone)

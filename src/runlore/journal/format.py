@@ -87,6 +87,11 @@ def padded(size: int) -> int:
     return (size + 7) & ~7
 
 
+def is_blank(raw: bytes) -> bool:
+    """Whether these bytes are what was never written: zeros."""
+    return raw == bytes(len(raw))
+
+
 def span_of(size: int) -> int:
     """How many `FRAME_BYTES` the frame of a record of this size takes: large records share a larger frame."""
     if size <= FRAME_BYTES // 8:

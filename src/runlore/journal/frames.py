@@ -1,271 +1,272 @@
-"""Walking the frames of a journal: which bytes are whole, which are damaged, and where to go on."""
+"""Walking the frames of a journal: which bytes are whole, which are damaged, and where to go on.
+
+A journal is read while it is written, and what a reading gives is not the state of one instant: a frame may look half
+full in bytes in which a later one is complete. What can be checked (a header, a frame that matches its CRC) is right
+whenever it was read. That something is *not* there, or does not match, may only mean that it was read too early. So
+nothing of the kind is concluded of a place before something was seen that is written after it, and it was read again
+after that: `FrameReader.reached` is how far the writer is known to have come before the window was filled. Whenever a
+look ahead raises it, the window is filled anew and the frame is judged again. Of a frame behind which nothing was seen,
+records count as far as they are committed, and nothing else is said.
+"""
 
 from __future__ import annotations
 
-import json
+from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
-from zlib import crc32
 
-from runlore.errors import UnsupportedFormat
 from runlore.journal import format as fmt
-from runlore.journal.decode import CLOSED, OPEN, TORN, Chunk, Damage, Event
+from runlore.journal.chain import FrameHeader, closing_check, frame_header, next_frame
+from runlore.journal.decoded import CLOSED, OPEN, TORN, Chunk, Damage, Event
+from runlore.journal.header import read_header
 from runlore.journal.records import Records, check_of
+from runlore.journal.walk import walk
 from runlore.journal.window import Window
 from runlore.model import STOP
 
 if TYPE_CHECKING:
-    from runlore.journal.decode import Context
+    from runlore.journal.decoded import Context
+    from runlore.journal.source import ByteSource
+
+_LARGEST_FRAME_BYTES = fmt.span_of(fmt.MAX_PAYLOAD_BYTES + fmt.RECORD_BYTES) * fmt.FRAME_BYTES
 
 
-class _Header(NamedTuple):
-    """What the header of a frame says."""
+class _Verdict(Enum):
+    """What is known of a frame."""
 
-    span_bytes: int
+    WHOLE = auto()
+    """Its records match the CRC that was written when it was complete."""
+    DAMAGED = auto()
+    """They do not."""
+    UNACCOUNTED = auto()
+    """It is complete, and the header that tells its CRC is damaged."""
+    LAST = auto()
+    """Nothing was seen behind it."""
+
+
+class _Frame(NamedTuple):
+    """A frame as it was judged."""
+
+    start: int
+    end: int
     used: int
-    """Bytes used in the frame before it."""
-    check: int
-    """The CRC of the records in the frame before it."""
+    """Where its records end, if that is known."""
+    verdict: _Verdict
+    is_headless: bool
+    """Its own header is damaged."""
 
 
 class FrameReader:
     """Reads one journal once. See `runlore.journal.decode.read`."""
 
-    def __init__(self, fd: int, context: Context, max_bytes: int) -> None:
-        self.window = Window(fd)
+    def __init__(self, source: ByteSource, context: Context, max_bytes: int) -> None:
+        self.window = Window(source)
         self.context = context
         self.max_bytes = max_bytes
         capacity = min(max(self.window.size - context.offset, 0), max_bytes) // 24 + 16
         self.records = Records(self.window, context, capacity)
         self.state = OPEN
-        self.lost = 0
         self.more = False
-        self.first_at = 0
-        self.end_mark: tuple[str, int] | None = None
         self.closing = self._find_closing()
+        self.reached = self.closing[0] if self.closing is not None else 0
+        self.header = read_header(source, self.window.size, describe=not context.header)
 
     def run(self) -> Chunk:
         """Read to the end, or to `max_bytes`."""
-        if self.context.offset > self.window.size:
-            self._report(self.window.size, 0, "the file is shorter than what was read of it before")
-        elif self._read_file_header():
+        if self._begin():
             self._read_frames()
         self.records.emit()
         self._tell_end()
         points, records = self.records.points(), self.records
         return Chunk(
-            points, records.events, records.extras, self.state, records.damage, self.lost, self.more, self.context
+            points, records.events, records.extras, self.state, records.damage, self.header.lost, self.more,
+            self.context,
         )  # fmt: skip
 
     def _report(self, offset: int, length: int, reason: str) -> None:
         self.records.damage.append(Damage(offset, length, reason))
 
-    # -- file header --------------------------------------------------------------------------------------------
-
-    def _read_file_header(self) -> bool:
+    def _begin(self) -> bool:
         """Whether there are frames to read."""
-        self.window.load(0, fmt.HEADER_BYTES)
-        fixed = self.window.peek(0, fmt.HEADER_BYTES)
-        if len(fixed) < fmt.HEADER_BYTES or not any(fixed):
-            self.state = TORN
+        context, size = self.context, self.window.size
+        if not context.offset or not self.header.is_begun:
+            self.records.damage += self.header.damage  # later readings need not tell again what is only not quite whole
+        context.header = context.header or self.header.about
+        if context.offset > size:
+            # A writer on a full disk takes back a frame that it could not begin.
+            is_unbegun = context.offset == context.frame + fmt.RECORD_BYTES and size > context.frame - fmt.FRAME_BYTES
+            if not is_unbegun:
+                self._report(size, 0, "the file is shorter than what was read of it before")
             return False
-        _, version, _, self.first_at, _, check = fmt.FILE_HEADER.unpack_from(fixed)
-        if fmt.CRC.unpack_from(fixed, fmt.FILE_HEADER.size)[0] != crc32(fixed[: fmt.FILE_HEADER.size]):
-            self.first_at = self._find_first_frame()
-            if not self.first_at and self._resync(fmt.FRAME_BYTES) is None:
-                self._report(0, self.window.size, "this is no journal, or its beginning is damaged")
-                return False
-            self._report(0, fmt.HEADER_BYTES, "the file's header is damaged")
-        elif version != fmt.VERSION:
-            raise UnsupportedFormat(
-                f"the journal has format version {version}; this Runlore reads version {fmt.VERSION}. "
-                "Nothing was changed. Upgrade Runlore to read it"
-            )
-        self._read_lost()
-        self._read_end_mark()
-        self._read_description(check)
-        if self.window.size < self.first_at + fmt.RECORD_BYTES:
+        if context.frame or self.header.is_begun:
+            return True
+        if not self.header.damage:
             self.state = TORN
-            return False
-        return True
-
-    def _find_first_frame(self) -> int:
-        """Where the first frame's header is, if the file's header does not say; 0: nowhere."""
-        for at in range(fmt.HEADER_BYTES, fmt.FRAME_BYTES, 32):
-            if self._header(0, at) is not None:
-                return at
-        return 0
-
-    def _read_lost(self) -> None:
-        for _ in range(2):  # the writer may be changing it
-            counts = fmt.LOST.unpack(self.window.peek(fmt.LOST_OFFSET, fmt.LOST.size))
-            if counts[0] == counts[1] ^ 0xFFFFFFFF:
-                self.lost = counts[0]
-                return
-            self.window.load(0, fmt.HEADER_BYTES)
-        self._report(fmt.LOST_OFFSET, fmt.LOST.size, "the count of lost records does not match its complement")
-
-    def _read_end_mark(self) -> None:
-        for _ in range(2):  # as above
-            raw = self.window.peek(fmt.ENDED_OFFSET, fmt.ENDED.size)
-            if fmt.is_end_mark(raw):
-                self.end_mark = fmt.read_end_mark(raw)
-                return
-            self.window.load(0, fmt.HEADER_BYTES)
-        self._report(fmt.ENDED_OFFSET, fmt.ENDED.size, "the mark of the run's end does not match its CRC")
+        return False
 
     def _tell_end(self) -> None:
         """The event for which the writer found no room, as the last one, and once."""
-        if self.end_mark is None or self.more or self.context.ended:
+        end_mark = self.header.end_mark
+        if end_mark is None or self.more or self.context.ended:
             return
         self.context.ended = True
-        status, time_ns = self.end_mark
+        status, time_ns = end_mark
         behind = self.context.offset - 1  # what the last record ends with: no other record has this place
         self.records.events.append(Event(behind, time_ns, None, STOP, "stop", {"status": status}, {}))
-
-    def _read_description(self, check: int) -> None:
-        if self.context.header or not self.first_at:
-            return
-        length = self.first_at - fmt.HEADER_BYTES
-        text = self.window.peek(fmt.HEADER_BYTES, length).rstrip(b"\0")
-        if text and crc32(text) == check:
-            self.context.header = json.loads(text)
-        elif self.window.size >= self.first_at:
-            self._report(fmt.HEADER_BYTES, length, "the description of the writer is damaged")
 
     # -- the chain of frames ------------------------------------------------------------------------------------
 
     def _read_frames(self) -> None:
-        start = first = self.context.frame
-        header = self._header(start) or self._header_again(start)
+        first = self.context.frame
         while True:
-            if header is not None:
-                end = start + header.span_bytes
-                following = self._header(end)
-                beyond = end if following is not None or not self._is_blank(end) else self._resync(end)
-            else:
-                beyond = self._resync(start + fmt.FRAME_BYTES)
-                if beyond is None and self._is_blank(start):
-                    return
-                self._report(start, fmt.FRAME_BYTES, "the header of a frame is damaged")
-                end = self.window.size if beyond is None else beyond
-                following = None if beyond is None else self._header(beyond)
-            self._read_frame(start, end, following, last=beyond is None)
-            if beyond is None:
+            frame = self._survey(self.context.frame)
+            self._take(frame)
+            if frame.verdict is _Verdict.LAST:
                 return
-            start, header = end, following or self._header_again(end)
-            self.context.frame = start
-            self.context.offset = start + fmt.RECORD_BYTES
-            if start - first >= self.max_bytes:
+            self.context.frame = frame.end
+            self.context.offset = frame.end + fmt.RECORD_BYTES
+            if frame.end - first >= self.max_bytes:
                 self.more = True
                 return
 
-    def _header_again(self, start: int) -> _Header | None:
-        """The header of a frame that had none a moment ago: the writer may just have begun it."""
-        self.records.emit()
-        self.window.load(start, start + fmt.FRAME_BYTES)
-        return self._header(start)
-
-    def _header(self, start: int, at: int | None = None) -> _Header | None:
-        """The header of the frame at `start`, if it is whole."""
-        if at is None:
-            at = start or self.first_at
-        raw = self.window.peek(at, 32)
-        if len(raw) < 32:
-            return None
-        magic, index, span, used, check, _ = fmt.FRAME_HEADER.unpack_from(raw)
-        if magic != fmt.FRAME_MAGIC or index != start // fmt.FRAME_BYTES or not span:
-            return None
-        if fmt.CRC.unpack_from(raw, fmt.FRAME_HEADER.size)[0] != crc32(raw[: fmt.FRAME_HEADER.size]):
-            return None
-        return _Header(span * fmt.FRAME_BYTES, used, check)
-
-    def _resync(self, position: int) -> int | None:
-        """The next frame with a whole header at or behind `position`; what was never written is stepped over."""
+    def _survey(self, start: int) -> _Frame:
+        """Judge the frame at `start`, from bytes that are young enough for the verdict."""
         while True:
-            data_at = self.window.next_data(position)
-            if data_at is None:
-                return None
-            position = max(position, data_at // fmt.FRAME_BYTES * fmt.FRAME_BYTES)
-            if position + 32 > self.window.size:
-                return None
-            if self._header(position) is not None:
-                return position
-            position += fmt.FRAME_BYTES
+            reached = self.reached
+            frame = self._judge(start)
+            if self.reached == reached:
+                return frame
+            self._load(start, frame.end)
 
-    def _is_blank(self, start: int) -> bool:
-        """Whether the frame at `start`, and thus everything behind it, was reserved and not begun."""
-        rest = self.window.peek(start, fmt.FRAME_BYTES)
-        return not any(rest)
+    def _judge(self, start: int) -> _Frame:
+        """What the window says of the frame at `start`. Whatever it is based on that lies behind raises `reached`."""
+        header = self._header(start)
+        if header is not None:
+            end = start + header.span_bytes
+        elif self._is_passed(start):
+            end = self._end_of_headless(start)
+        else:
+            return _Frame(start, start + fmt.FRAME_BYTES, start, _Verdict.LAST, is_headless=False)
+        is_headless = header is None
+        if not self.window.holds(start, min(end, self.window.size)):
+            self._load(start, end)
+        following = self._header(end)
+        if following is not None:
+            used = start + following.used
+            verdict = self._compared(start, used, end, following.check)
+            return _Frame(start, end, used, verdict, is_headless)
+        if self._is_passed(end):
+            return _Frame(start, end, end, _Verdict.UNACCOUNTED, is_headless)
+        return _Frame(start, end, end, _Verdict.LAST, is_headless)
+
+    def _compared(self, start: int, used: int, end: int, check: int) -> _Verdict:
+        """Whether a frame's records match their CRC, which stands behind them."""
+        if self._matches(start, used, end, check):
+            return _Verdict.WHOLE
+        self._saw(end)
+        return _Verdict.DAMAGED
+
+    def _matches(self, start: int, used: int, end: int, check: int) -> bool:
+        body = self._body(start)
+        return body <= used <= end and self.window.holds(start, used) and check_of(self.window, body, used) == check
+
+    def _body(self, start: int) -> int:
+        """Where the first record of a frame is."""
+        return (start or self.header.first_at or fmt.RECORD_BYTES) + fmt.RECORD_BYTES
+
+    def _header(self, start: int) -> FrameHeader | None:
+        return frame_header(self.window.peek, start, start or self.header.first_at)
+
+    def _end_of_headless(self, start: int) -> int:
+        """Where a frame ends whose own header, which would say so, is damaged: where the next whole one is."""
+        beyond = self._next_frame(start)
+        end = self.window.size if beyond is None else beyond
+        return min(end, start + _LARGEST_FRAME_BYTES)  # more than one frame is taken in pieces that fit into memory
+
+    def _next_frame(self, start: int) -> int | None:
+        """The next frame behind the one at `start` that has a whole header."""
+        return next_frame(self.window.peek, self.window.next_data, start + fmt.FRAME_BYTES, self.window.size)
+
+    def _is_passed(self, start: int) -> bool:
+        """Whether something was written behind the header of the frame at `start`, so that it was complete then."""
+        if self.reached > start:
+            return True
+        at = start or self.header.first_at
+        if not fmt.is_blank(self.window.peek(at + fmt.RECORD_BYTES, fmt.FRAME_BYTES - fmt.RECORD_BYTES)):
+            self._saw(start + 1)
+            return True
+        beyond = self._next_frame(start)
+        if beyond is None:
+            return False
+        self._saw(beyond)
+        return True
+
+    def _saw(self, offset: int) -> None:
+        self.reached = max(self.reached, offset)
+
+    def _load(self, start: int, end: int) -> None:
+        self.records.emit()
+        self.window.load(start, end)
 
     # -- one frame ----------------------------------------------------------------------------------------------
 
-    def _read_frame(self, start: int, end: int, following: _Header | None, *, last: bool) -> None:
-        body = (start or self.first_at or fmt.RECORD_BYTES) + fmt.RECORD_BYTES
-        records = max(self.context.offset, body)
-        end = min(end, self.window.size)
-        if not self.window.holds(start, end):
-            self.records.emit()
-            self.window.load(start, end)
-        if following is not None:
-            used, check = start + following.used, following.check
-        elif last and self.closing is not None:
-            used, check = self.closing
-            self.state = CLOSED
+    def _take(self, frame: _Frame) -> None:
+        """Take the records of a frame, as far as they can be trusted."""
+        records = max(self.context.offset, self._body(frame.start))
+        if frame.is_headless:
+            self._report(frame.start, fmt.FRAME_BYTES, "the header of a frame is damaged")
+        if frame.verdict is _Verdict.WHOLE:
+            self.records.take_frame(frame.start, records, frame.used, frame.end)
+        elif frame.verdict is _Verdict.DAMAGED:
+            self._take_damaged(frame, records)
+        elif frame.verdict is _Verdict.UNACCOUNTED:
+            self.records.walk(records, frame.end, salvage=True)
+        elif self.closing is not None:
+            self._take_closed(frame, records, *self.closing)
         else:
-            self._read_unaccounted(records, body, start, end, last=last)
-            return
-        if not self._is_whole(start, body, used, end, check):
-            self._report(start, end - start, "a frame does not match its CRC")
-            self.records.walk(records, end, trusted=False, salvage=True)
+            self._take_last(frame, records)
+
+    def _take_damaged(self, frame: _Frame, records: int) -> None:
+        end = min(frame.end, self.window.size)
+        self._report(frame.start, end - frame.start, "a frame does not match its CRC")
+        self.records.walk(records, end, trusted=False, salvage=True)
+
+    def _take_closed(self, frame: _Frame, records: int, used: int, check: int) -> None:
+        """The last frame of a journal that was closed: nothing of it changes any more."""
+        self.state = CLOSED
+        if self._matches(frame.start, used, frame.end, check):
+            self.records.take_frame(frame.start, records, used, frame.end)
         else:
-            self.records.take_frame(start, records, used, end)
-        if self.state == CLOSED:
-            self.context.offset = used
+            self._take_damaged(frame, records)
+        self.context.offset = used
 
-    def _is_whole(self, start: int, body: int, used: int, end: int, check: int) -> bool:
-        """Whether a frame's records match their CRC, if need be after another look: it may have been read too early."""
-        if not body <= used <= end or not self.window.holds(start, end):
-            return False
-        if check_of(self.window, body, used) == check:
-            return True
-        self.records.emit()
-        self.window.load(start, end)
-        return self.window.holds(start, end) and check_of(self.window, body, used) == check
-
-    def _read_unaccounted(self, records: int, body: int, start: int, end: int, *, last: bool) -> None:
-        """A frame of which nobody says how it ended: the last one, or one before a damaged header."""
-        self.window.reread(start, end)
-        walked = self.records.walk(records, end, salvage=not last)
-        if not last:
+    def _take_last(self, frame: _Frame, records: int) -> None:
+        """The frame that the writer fills just now, or died in: records count up to the first that is not committed."""
+        end = min(frame.end, self.window.size)
+        if not self.window.holds(frame.start, end):
+            self._load(frame.start, end)
+        self.window.reread(frame.start, end)
+        walked = walk(self.window, records, end)
+        check = closing_check(self.window.peek(walked.end, fmt.RECORD_BYTES))
+        if check is not None:  # closed, and not yet cut to its length
+            self._take_closed(frame, records, walked.end, check)
             return
-        self.context.offset = at = walked.end
-        check = self._closing_check(self.window.peek(at, 32))
-        if check is not None:
-            self.state = CLOSED
-            if check_of(self.window, body, at) != check:
-                self._report(start, at - start, "the last frame does not match its CRC")
-                self.records.withdraw(walked)
-        elif at < end:
-            place = at - self.window.base
-            stop = min(end - self.window.base, self.window.length)
-            if self.window.data.count(0, place, stop) != stop - place:
-                self.state = TORN
+        self.records.take_walked(walked)
+        self.context.offset = walked.end
+        if not self._is_clean(walked.end, frame.end):
+            self.state = TORN
+
+    def _is_clean(self, at: int, end: int) -> bool:
+        """Whether nothing is behind the records that count but such that were committed a moment later."""
+        self.window.see()
+        at = walk(self.window, at, min(end, self.window.size)).end
+        return fmt.is_blank(self.window.peek(at, end + fmt.RECORD_BYTES - at))
 
     # -- the end ------------------------------------------------------------------------------------------------
 
     def _find_closing(self) -> tuple[int, int] | None:
-        """Where the closing record is and what it says of its frame, if the file ends with one."""
+        """Where the closing record is and what it says of its frame, if the journal ends with one."""
         at = self.window.size - fmt.RECORD_BYTES
         if at < fmt.HEADER_BYTES:
             return None
-        check = self._closing_check(self.window.peek(at, fmt.RECORD_BYTES))
+        check = closing_check(self.window.peek(at, fmt.RECORD_BYTES))
         return None if check is None else (at, check)
-
-    def _closing_check(self, raw: bytes) -> int | None:
-        """The CRC of its frame that a closing record holds; None: this is none."""
-        if len(raw) < fmt.RECORD_BYTES:
-            return None
-        time, step, check, count, own, tail = fmt.RECORD.unpack(raw)
-        if tail != fmt.CLOSE_TAIL or own != crc32(fmt.RECORD.pack(time, step, check, count, 0, 0)[:24]):
-            return None
-        return int(check)

@@ -16,14 +16,14 @@ from zlib import crc32
 import numpy as np
 
 from runlore.journal import format as fmt
-from runlore.journal.decode import Damage, Event, Points
+from runlore.journal.decoded import Damage, Event, Points
 from runlore.journal.expand import Columns, expand, scalars
 from runlore.journal.layouts import Layouts
 from runlore.journal.scan import Fields, find
 from runlore.journal.walk import Walked, walk
 
 if TYPE_CHECKING:
-    from runlore.journal.decode import Context
+    from runlore.journal.decoded import Context
     from runlore.journal.scan import Places
     from runlore.journal.window import Window
 
@@ -80,19 +80,14 @@ class Records:
             self._noted.append(frames)
         frames.append(_Frame(start, records, used, end))
 
-    def walk(self, at: int, end: int, *, trusted: bool = True, salvage: bool = False) -> Walked:
+    def walk(self, at: int, end: int, *, trusted: bool = True, salvage: bool = False) -> None:
         """Take the records in `[at, end)`, which is here and was not checked. Args: as for `runlore.journal.walk`."""
-        walked = walk(self.window, at, end, trusted=trusted, salvage=salvage)
+        self.take_walked(walk(self.window, at, end, trusted=trusted, salvage=salvage))
+
+    def take_walked(self, walked: Walked) -> None:
+        """Take the records that a walk found."""
         self.withheld += walked.withheld
         self._noted.append(walked)
-        return walked
-
-    def withdraw(self, walked: Walked) -> None:
-        """Withhold the scalars of a walk: they belong to a frame that is damaged."""
-        tails, shift = self.window.tails, fmt.TAIL_AT - self.window.base
-        kept = [at for at in walked.records if tails[(at + shift) >> 2] != fmt.SCALAR_TAIL]
-        self.withheld += len(walked.records) - len(kept)
-        walked.records[:] = kept
 
     def _places(self, offsets: list[int]) -> Places:
         return ((np.array(offsets, dtype=np.int64) - self.window.base) >> 3).astype(np.intp, copy=False)

@@ -22,38 +22,13 @@ import numpy as np
 from runlore.reader.facts import EXACT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
 NOT_A_TIME = -(1 << 63)
 """NaT, as int64."""
-
-
-def frame(data: dict[str, Any], length: int) -> pd.DataFrame:
-    """A DataFrame of so many rows, of columns by name."""
-    import pandas as pd
-
-    index = pd.RangeIndex(length)  # one for all columns, which need not be aligned then
-    try:
-        return pd.DataFrame(data, index=index, copy=False)
-    except UnicodeEncodeError:  # a name is no valid Unicode, as a cell may be none
-        made = pd.DataFrame(dict(enumerate(data.values())), index=index, copy=False)
-        made.columns = pd.Index(list(data), dtype=object)
-        return made
-
-
-def index(names: Sequence[str]) -> Any:
-    """Text as an index."""
-    import pandas as pd
-
-    kind: Any = "str" if names and int(pd.__version__.partition(".")[0]) >= 3 else object
-    cells: Any = names
-    try:
-        return pd.Index(cells, dtype=kind)
-    except UnicodeEncodeError:
-        return pd.Index(objects(names), dtype=object)
 
 
 def text(values: Sequence[str | None]) -> Any:
@@ -107,6 +82,39 @@ def integers(values: Sequence[int | None]) -> Any:
         return np.array(values, dtype=np.int64)
     missing = np.array([value is None for value in values], dtype=bool)
     return pd.arrays.IntegerArray(np.array([value or 0 for value in values], dtype=np.int64), missing)
+
+
+def table(data: Mapping[str, Any], rows: int) -> pd.DataFrame:
+    """The columns as a table. Texts that are no valid Unicode, in cells and in names, stay what they are.
+
+    pandas would make its own type for text of them, which cannot hold such.
+
+    Args:
+        data: columns as the functions here give them, by name.
+        rows: how many there are.
+    """
+    import pandas as pd
+
+    index = pd.RangeIndex(rows)
+    cells = [
+        pd.Series(column, dtype=object, index=index)
+        if isinstance(column, np.ndarray) and column.dtype == object
+        else column
+        for column in data.values()
+    ]
+    frame = pd.DataFrame(dict(enumerate(cells)), index=index, copy=False)
+    frame.columns = labels(data)
+    return frame
+
+
+def labels(names: Iterable[str], name: str | None = None) -> pd.Index[Any]:
+    """Names of columns or rows as an index, also those that are no valid Unicode."""
+    import pandas as pd
+
+    try:
+        return pd.Index(list(names), name=name)
+    except UnicodeEncodeError:
+        return pd.Index(list(names), dtype=object, name=name)
 
 
 def times(ns: Sequence[int] | NDArray[np.int64]) -> pd.DatetimeIndex:

@@ -57,12 +57,12 @@ def compare(
         values = [side.get(field) for side in sides]
         if everything or any(not _same(values[0], value) for value in values[1:]):
             rows[field] = values
-    parts = [columns.index([field[level] for field in rows]) for level in (0, 1)]
-    index = pd.MultiIndex.from_arrays(parts, names=["section", "key"])
+    sections, keys = zip(*rows, strict=True) if rows else ((), ())
+    index = pd.MultiIndex.from_arrays([columns.labels(sections, "section"), columns.labels(keys, "key")])
     titles = [f"{view.experiment}#{view.number}" for view in views]
     if len(set(titles)) < len(titles):
         titles = [view.uid for view in views]
-    return pd.DataFrame(list(rows.values()), index=index, columns=titles, dtype=object)
+    return pd.DataFrame(list(rows.values()), index=index, columns=columns.labels(titles), dtype=object)
 
 
 def _views(runs: list[str | RunView], store: StoreLike | None) -> list[RunView]:

@@ -178,11 +178,18 @@ class Experiment:
 
         Raises:
             QuerySyntaxError: the query cannot be understood; the message points at the column.
+
+        Warns:
+            NothingMatches: no run is found, or the order is in vain, for a name that no run of the store has.
         """
+        from runlore.reader.asking import ask
         from runlore.reader.tables import run_frame
 
         mine = literal_glob(self.path)
-        return run_frame(self._session.refresh().all_pages(query, order_by, limit, experiment=mine))
+        question = ask(self._session.refresh(), query, order_by, experiment=mine)
+        found = run_frame(question.pages(limit))
+        question.warn(found=len(found) > 0)
+        return found
 
     def metric(self, key: str, runs: Any = None) -> pd.DataFrame:
         """The points of a metric, of several runs: columns run, step, value, time, in time order.

@@ -36,6 +36,10 @@ class Session:
         self.store = open_store(store)
         self.index = open_index(self.store)
 
+    def __reduce__(self) -> tuple[type[Session], tuple[str]]:
+        """As the address of its store, which is opened again: so whatever holds a session can be copied and sent."""
+        return Session, (self.store.location,)
+
     def refresh(self, progress: Callable[[int, int], None] | None = None) -> Session:
         """Bring the index up to date; returns the session itself."""
         self.index.refresh(progress)

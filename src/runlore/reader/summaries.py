@@ -57,7 +57,7 @@ def of_runs(
     chosen = {field: columns.values([row[field] for row in rows]) for field in fields}
     counts = {"count": columns.integers([row["count"] for row in rows])}
     rest = {name: columns.numbers([row[name] for row in rows]) for name in _STATISTICS[1:]}
-    return columns.frame({**texts, **chosen, **counts, **rest}, len(rows))
+    return columns.table({**texts, **chosen, **counts, **rest}, len(rows))
 
 
 def _check_field(field: Any, runs: Sequence[RunRecord]) -> None:
@@ -128,13 +128,23 @@ def of_points(data: pd.DataFrame, runs: Sequence[RunRecord]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    values = pd.to_numeric(data["value"], errors="coerce")
-    rows = [
-        {"event": model.METRIC, "key": key, **values[group.index].describe().to_dict()}
-        for key, group in data.groupby("key", sort=True)
-        if not is_system(str(key))
+    places: dict[str, int] = {}  # by number: pandas cannot group by every text that is a key
+    groups = pd.to_numeric(data["value"], errors="coerce").groupby(
+        [places.setdefault(key, len(places)) for key in data["key"].tolist()]
+    )
+    rows: list[dict[str, Any]] = [
+        {"event": model.METRIC, "key": key, **_described(groups.get_group(places[key]))}
+        for key in sorted(places)
+        if not is_system(key)
     ]
     spans = pd.Series([run.active_ns / 1e9 for run in runs if run.ended_ns is not None], dtype="float64")
-    rows.append({"event": _DURATION[0], "key": _DURATION[1], **spans.describe().to_dict()})
-    names = ["event", "key", "count", "mean", "std", "min", "25%", "50%", "75%", "max"]
-    return pd.DataFrame(rows, columns=names).astype({"count": "int64"})
+    rows.append({"event": _DURATION[0], "key": _DURATION[1], **_described(spans)})
+    found: dict[str, Any] = {name: columns.text([row[name] for row in rows]) for name in ("event", "key")}
+    found["count"] = columns.integers([int(row["count"]) for row in rows])
+    for name in ("mean", "std", "min", "25%", "50%", "75%", "max"):
+        found[name] = columns.numbers([row[name] for row in rows])
+    return columns.table(found, len(rows))
+
+
+def _described(values: pd.Series[Any]) -> dict[str, float]:
+    return {str(name): float(number) for name, number in values.describe().items()}

@@ -66,7 +66,7 @@ def run_frame(pages: Iterable[Sequence[RunRecord]], *, system: bool = False) -> 
             column[start : start + len(array)] = array
     for key, pieces in sorted(tags.items()):
         found[f"tags.{key}"] = columns.text(_whole(pieces, len(rows)))
-    return columns.frame(found, len(rows))
+    return columns.table(found, len(rows))
 
 
 def _whole(pieces: list[tuple[int, Sequence[Any]]], length: int) -> Sequence[Any]:

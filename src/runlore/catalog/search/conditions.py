@@ -9,8 +9,8 @@ from runlore.catalog.database.sql import FALSE, Sql, all_of, any_of, one_of
 from runlore.query import values
 from runlore.query.expression import Compare, Contains, In, Like, Matches
 from runlore.query.fields import Kind
-from runlore.query.text import to_stored
 from runlore.query.values import is_nan
+from runlore.stored_text import to_stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -32,7 +32,7 @@ from runlore.query.expression import (
     Tags,
 )
 from runlore.query.fields import Kind, kind_of
-from runlore.query.text import to_stored
+from runlore.stored_text import to_stored
 
 if TYPE_CHECKING:
     from runlore.catalog.database.base import Dialect

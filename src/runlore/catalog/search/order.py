@@ -19,7 +19,7 @@ from runlore.errors import InvalidArgument
 from runlore.query.expression import Attribute, Metric, MetricAt, Param, Tags
 from runlore.query.fields import ATTRIBUTES, Kind, check_field, is_fixed
 from runlore.query.ordering import order_keys, tie_breakers
-from runlore.query.text import to_stored
+from runlore.stored_text import to_stored
 
 if TYPE_CHECKING:
     from runlore.catalog.database.base import Dialect

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from runlore.catalog.database.sql import Sql, all_of, join
-from runlore.catalog.rows import OPEN
+from runlore.catalog.database.tables import OPEN
 from runlore.catalog.search.filters import compile_filter
 from runlore.catalog.search.front import fetch_front
 from runlore.catalog.search.selection import IS_OPEN, SETTLED, Selection, make_selection
-from runlore.catalog.search.undecided import Decider, in_order, is_onward, sort_values
 from runlore.query import cursor as cursors
 from runlore.query.cursor import Position
 
@@ -96,7 +96,7 @@ class _Search:
         if not selection.asks_facts:
             return rows
         self._open = self._decided(self._may_be_open())
-        return in_order([*rows, *self._open], selection.order.terms)[:wanted] if self._open else rows
+        return self._in_order([*rows, *self._open], wanted) if self._open else rows
 
     def live_before(self) -> frozenset[str]:
         """Runs whose sort key may change and that were not visited before this page, in the snapshot of the page."""
@@ -111,13 +111,15 @@ class _Search:
         return frozenset(sorted((row[1] for row in found), reverse=True)[:MAX_LIVE])
 
     def _searched(self, wanted: int | None) -> list[Row]:
-        """What can be searched: found and sorted by SQL; where it cannot tell, Python is asked till the page is full."""
+        """What can be searched: found and sorted by SQL; where it cannot tell, Python is asked until it is full."""
         selection, condition = self._selection, self._filter.condition
         if not selection.order.decides:
-            return in_order(self._decided(all_of(SETTLED, condition)), selection.order.terms)[:wanted]
+            return self._in_order(self._decided(all_of(SETTLED, condition)), wanted)
         if self._filter.decides:
             rows = None if wanted is None else fetch_front(self._connection, selection, wanted)
             return self._connection.rows(selection.page(condition, wanted)) if rows is None else rows
+        from runlore.catalog.search.undecided import Decider
+
         decider = Decider(self._connection, selection)
         candidates = self._connection.stream(selection.page(condition, None, decider.columns, decider.joined))
         found = decider.found(candidates, 3 + len(selection.order.terms))
@@ -131,6 +133,8 @@ class _Search:
 
     def _decided(self, condition: Sql) -> list[Row]:
         """What Python finds among the runs of a condition, from the position on, in no order."""
+        from runlore.catalog.search.undecided import Decider, is_onward, sort_values
+
         selection = self._selection
         decider = Decider(self._connection, selection)
         template = f"SELECT runs.id, runs.uid, runs.state, {decider.columns} FROM runs {decider.joined} WHERE {{}}"
@@ -138,6 +142,12 @@ class _Search:
         terms = selection.order.terms
         found = ((*row, *sort_values(terms, subject)) for row, subject in decider.found(rows, 3))
         return [row for row in found if is_onward(row, terms, selection.position)]
+
+    def _in_order(self, rows: list[Row], wanted: int | None) -> list[Row]:
+        """The first of these rows."""
+        for place, term in reversed(list(enumerate(self._selection.order.terms, start=3))):
+            rows.sort(key=itemgetter(place), reverse=term.descending)
+        return rows[:wanted]
 
 
 def _position(selection: Selection, live: frozenset[str], visited: Sequence[Row]) -> Position:

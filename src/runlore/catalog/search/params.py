@@ -15,8 +15,8 @@ from runlore.catalog.database.tables import FLAG, NULL, NUMBER, WORDS
 from runlore.catalog.search.conditions import on_text
 from runlore.errors import InvalidArgument
 from runlore.query.expression import Compare, In
-from runlore.query.text import to_stored
 from runlore.query.values import as_float, is_nan, number
+from runlore.stored_text import to_stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

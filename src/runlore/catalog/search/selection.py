@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runlore.catalog.database.sql import TRUE, Sql, all_of, any_of, is_true, join, negated, one_of, sql
-from runlore.catalog.rows import OPEN
+from runlore.catalog.database.tables import OPEN
 from runlore.catalog.search.conditions import compare
 from runlore.catalog.search.experiments import experiment_condition
 from runlore.catalog.search.filters import Filter, compile_filter, compile_listings

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from runlore.catalog.packed import PackedSeries
 from runlore.catalog.records import RecordsReader
 from runlore.index.evaluate import Subject, evaluate, place_of
-from runlore.query.text import to_stored
+from runlore.stored_text import to_stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ class Decider:
         self._connection = connection
         self._selection = selection
         self._records = RecordsReader(facts=selection.asks_facts)
-        self.columns = f"{self._records.columns}, series" if selection.asks_facts else self._records.columns
+        self.columns = f"{self._records.columns}, facts.series" if selection.asks_facts else self._records.columns
         self.joined = self._records.joined
 
     def found(self, rows: Iterable[Row], width: int) -> Iterator[tuple[Row, Subject]]:
@@ -90,11 +90,3 @@ def is_onward(row: Row, terms: Sequence[SortTerm], position: Position | None) ->
         if value != before:
             return bool((value < before) == term.descending)
     return False
-
-
-def in_order(rows: list[Row], terms: Sequence[SortTerm]) -> list[Row]:
-    """Rows (id, uid, state, sort values), sorted."""
-    found = list(rows)
-    for place, term in reversed(list(enumerate(terms, start=3))):
-        found.sort(key=lambda row, at=place: row[at], reverse=term.descending)  # type: ignore[misc]
-    return found
