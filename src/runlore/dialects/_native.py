@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runlore.journal.values import flatten, number_of, step_of, to_json
-from runlore.run.handle import check_columns
+from runlore.run.arguments import check_columns
 
 if TYPE_CHECKING:
     import os
@@ -138,8 +138,8 @@ def find_runs(
     from runlore.reader.session import Session
 
     session = Session(store).refresh()
-    page = session.page(wanted, order, limit)
-    return [RunView(session, row) for row in session.rows([key.id for key in page.runs])]
+    page = session.page(wanted, order, limit, facts=True, last=True)
+    return [RunView(session, record) for record in page.runs]
 
 
 def handle_of(uid: str) -> Run | None:
@@ -154,6 +154,6 @@ def record_now(run: Run, capture: str) -> None:
     from runlore.capture import Captures
     from runlore.run.capturing import RunSink
 
-    captures = Captures(RunSink(run), {capture: True}, exclude=(run.store.root,))
+    captures = Captures(RunSink(run), {capture: True}, exclude=(run.store.location,))
     captures.start()
     captures.stop()
