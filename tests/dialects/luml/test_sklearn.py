@@ -14,7 +14,6 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from runlore.dialects.luml.integrations.sklearn import load_sklearn, save_sklearn
 from runlore.dialects.luml.modelref import ModelReference
-from runlore.errors import UnsafeLoad
 
 X = np.random.default_rng(0).random((30, 2))
 Y = X[:, 0] > 0.5
