@@ -9,9 +9,8 @@ import sys
 import pytest
 
 from runlore.capture import _cgroups
-from runlore.capture._cgroups import ControlGroups
+from runlore.capture._cgroups import ControlGroups, memory_metrics
 from runlore.capture._psutil import Machine
-from runlore.capture.hardware import memory_metrics
 
 MIB = 1024 * 1024
 V2 = "35 24 0:30 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
@@ -37,8 +36,23 @@ def tree(tmp_path):
     return make
 
 
+def told(limit):
+    if limit is None:
+        return None
+    names = (
+        ("limit_bytes", "used_bytes", "cached_bytes")
+        if isinstance(limit, _cgroups.Memory)
+        else ("limit", "used_seconds")
+    )
+    return tuple(getattr(limit, name) for name in names)
+
+
 def memory_v2(limit, current, inactive=0):
-    return {"memory.max": f"{limit}\n", "memory.current": f"{current}\n", "memory.stat": f"anon 5\ninactive_file {inactive}\n"}
+    return {
+        "memory.max": f"{limit}\n",
+        "memory.current": f"{current}\n",
+        "memory.stat": f"anon 5\ninactive_file {inactive}\n",
+    }
 
 
 def below(directory, files):
@@ -49,14 +63,14 @@ def test_version_2(tree):
     groups = tree("0::/job\n", V2, below("job", memory_v2(400 * MIB, 277 * MIB, 7 * MIB) | {
         "cpu.max": "150000 100000\n", "cpu.stat": "usage_usec 2500000\nuser_usec 1\n",
     }))  # fmt: skip
-    assert groups.memory() == (400 * MIB, 270 * MIB, 7 * MIB)
-    assert groups.processors() == (1.5, 2.5)
+    assert told(groups.memory()) == (400 * MIB, 270 * MIB, 7 * MIB)
+    assert told(groups.processors()) == (1.5, 2.5)
 
 
 def test_version_2_inside_a_container_sees_its_group_as_the_top(tree):
     groups = tree("0::/\n", V2, below(".", memory_v2(400 * MIB, 100 * MIB) | {"cpu.max": "50000 100000\n"}))
     assert groups.memory().limit_bytes == 400 * MIB
-    assert groups.processors() == (0.5, None)
+    assert told(groups.processors()) == (0.5, None)
 
 
 @pytest.mark.parametrize("smallest", ["a", "a/b", "a/b/c"])
@@ -67,12 +81,14 @@ def test_the_smallest_limit_on_the_way_up_counts(tree, smallest):
         files |= below(directory, memory_v2(limit, 40 * MIB if directory == smallest else 1))
         files |= below(directory, {"cpu.max": ("20000" if directory == smallest else "90000") + " 100000"})
     groups = tree("0::/a/b/c\n", V2, files)
-    assert groups.memory() == (100 * MIB, 40 * MIB, 0)
+    assert told(groups.memory()) == (100 * MIB, 40 * MIB, 0)
     assert groups.processors().limit == 0.2
 
 
 def test_no_limit_is_none(tree):
-    groups = tree("0::/a/b\n", V2, below("a/b", {"memory.max": "max\n", "memory.current": "5", "cpu.max": "max 100000\n"}))
+    groups = tree(
+        "0::/a/b\n", V2, below("a/b", {"memory.max": "max\n", "memory.current": "5", "cpu.max": "max 100000\n"})
+    )
     assert groups.memory() is None
     assert groups.processors() is None
 
@@ -89,8 +105,8 @@ def test_version_1(tree):
         | below("cpu,cpuacct/slurm", {"cpu.cfs_quota_us": "250000", "cpu.cfs_period_us": "100000",
                                       "cpuacct.usage": "3000000000"}),
     )  # fmt: skip
-    assert groups.memory() == (400 * MIB, 280 * MIB, 20 * MIB)
-    assert groups.processors() == (2.5, 3.0)
+    assert told(groups.memory()) == (400 * MIB, 280 * MIB, 20 * MIB)
+    assert told(groups.processors()) == (2.5, 3.0)
 
 
 def test_version_1_without_a_limit(tree):
@@ -118,7 +134,7 @@ def test_both_versions_at_once(tree):
         below("memory/job", {"memory.limit_in_bytes": str(64 * MIB), "memory.usage_in_bytes": str(8 * MIB)})
         | below("unified/user.slice", {"cpu.max": "100000 100000"}),
     )
-    assert groups.memory() == (64 * MIB, 8 * MIB, 0)
+    assert told(groups.memory()) == (64 * MIB, 8 * MIB, 0)
     assert groups.processors().limit == 1.0
 
 

@@ -44,7 +44,7 @@ def stop():
     if waits:
         sys.stdout.flush()
         deadline = time.monotonic() + 0.5
-        while select.select([capture._token[0]], [], [], 0)[0] and time.monotonic() < deadline:
+        while capture._line and select.select([capture._line._token[0]], [], [], 0)[0] and time.monotonic() < deadline:
             time.sleep(0.005)
     capture.stop()
     import json
@@ -379,6 +379,29 @@ def test_without_an_interpreter_output_stays_as_it_was(journals):
     done = run(journals, f"{body.replace('os._exit(0)', 'stop()')}", before)
     assert b"no Python interpreter" in done.stdout
     assert done.stdout.endswith(b"x\n")
+
+
+def test_a_forwarder_that_cannot_record_says_so_and_passes_on(journals):
+    body = (
+        "print('shown', flush=True)\nwait_until_taken = time.monotonic() + 20\n"
+        "import select\n"
+        "while select.select([capture._line._token[0]], [], [], 0)[0] and time.monotonic() < wait_until_taken: pass\n"
+        "capture.stop()\nsys.stderr.write(repr(sink.events))"
+    )
+    done = run(journals, body, "sink.journal_directory += '/nowhere'")
+    assert done.stdout == b"shown\n"
+    assert b"output is not recorded: [Errno 2]" in done.stderr
+
+
+def test_output_that_cannot_be_recorded_in_the_program_is_counted_and_passed_on(journals):
+    body = (
+        "sys.modules['runlore.capture._record'] = None\n"
+        "print('x' * 99)\nos.write(2, b'y' * 9 + b'\\n')\ncapture.stop()\nsys.stderr.write(repr(sink.events))"
+    )
+    done = run(journals, body, ready=False)
+    assert done.stdout == b"x" * 99 + b"\n"
+    assert b"output is not recorded: ModuleNotFoundError" in done.stderr
+    assert b"{'dropped_bytes': 100, 'dropped_lines': 1}" in done.stderr
 
 
 def wait_until(condition):

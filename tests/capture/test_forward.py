@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -30,12 +31,10 @@ def pipes():
 
 def test_a_stream_that_ended_before_the_program_does_not_cost_the_other_one_its_last_words(tmp_path, pipes):
     out, err, target, token = pipes(), pipes(), pipes(), pipes()
-    plan = {
-        "mark": "mark", "channels": [["stdout", True, False], ["stderr", True, False]], "directory": str(tmp_path),
-        "uid": "0" * 32, "mode": "auto",
-    }  # fmt: skip
+    plan = {"mark": "mark", "channels": [["stdout", True, False], ["stderr", True, False]]}
+    run = {"directory": str(tmp_path), "uid": "0" * 32, "mode": "auto"}
     relay = Relay(plan, [*token, out[0], target[1], err[0], target[1]], lambda _: True, 1)
-    os.write(token[1], b"A")
+    os.write(token[1], b"A" + json.dumps(run).encode())
     os.close(out[1])
     relay.on_ready(out[0])
     assert relay.watched() == {err[0]}

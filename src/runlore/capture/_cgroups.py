@@ -8,39 +8,55 @@ from __future__ import annotations
 
 import os
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from runlore.capture._files import is_shortage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 KEPT_SECONDS = 10.0
-"""How long a process is taken to stay in its group. Limits are read each time: they are changed more often."""
+"""How long a process is taken to stay in its group, and the limits to stay as they are."""
 NO_LIMIT = 1 << 60
 """Version 1 writes a number near 2^63 where there is no limit."""
 
 _kept: tuple[int, float, ControlGroups] | None = None
 
 
-class Memory(NamedTuple):
-    """A limit of memory, and what the group uses of it."""
+class Memory:
+    """A limit of memory, and what the group uses of it.
 
-    limit_bytes: int
-    used_bytes: int
-    """Without the part of the file cache that the kernel would give back first, as for the machine as a whole."""
-    cached_bytes: int
+    Attributes:
+        limit_bytes: the limit.
+        used_bytes: without the part of the file cache that the kernel would give back first, as for the whole machine.
+        cached_bytes: that part.
+    """
+
+    __slots__ = ("cached_bytes", "limit_bytes", "used_bytes")
+
+    def __init__(self, limit_bytes: int, used_bytes: int, cached_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self.used_bytes = used_bytes
+        self.cached_bytes = cached_bytes
 
 
-class Processors(NamedTuple):
-    """A limit of processor time, and what the group has used."""
+class Processors:
+    """A limit of processor time, and what the group has used.
 
-    limit: float
-    """In processors: 1.5 are one and a half."""
-    used_seconds: float | None
-    """Since the group exists; None where nobody tells."""
+    Attributes:
+        limit: in processors: 1.5 are one and a half.
+        used_seconds: since the group exists; None where nobody tells.
+    """
+
+    __slots__ = ("limit", "used_seconds")
+
+    def __init__(self, limit: float, used_seconds: float | None) -> None:
+        self.limit = limit
+        self.used_seconds = used_seconds
 
 
 class ControlGroups:
-    """The groups of this process.
+    """The groups of this process, and their limits as they are now.
 
     Args:
         root: where `/proc` and `/sys` are found.
@@ -60,18 +76,14 @@ class ControlGroups:
             for controller, path in paths.items()
             if controller in mounts
         }
+        self._memory_limit = self._smallest_of_memory()
+        self._processor_limit = self._smallest_of_processors()
 
     def memory(self) -> Memory | None:
-        """The smallest limit of memory on the way up, with what its group uses; None without one."""
-        limits = [
-            *_limits(self._groups.get("", ()), "memory.max", _number),
-            *_limits(self._groups.get("memory", ()), "memory.limit_in_bytes", _number),
-        ]
-        if not limits:
+        """The smallest limit of memory on the way up, with what its group uses now; None without one."""
+        if self._memory_limit is None:
             return None
-        limit, directory = min(limits)
-        if limit >= NO_LIMIT:
-            return None
+        limit, directory = self._memory_limit
         unified = os.path.exists(os.path.join(directory, "memory.current"))
         usage = _number(_read(os.path.join(directory, "memory.current" if unified else "memory.usage_in_bytes"))) or 0
         statistics = _fields(_read(os.path.join(directory, "memory.stat")))
@@ -79,17 +91,28 @@ class ControlGroups:
         return Memory(int(limit), max(0, int(usage) - cached), min(cached, int(usage)))
 
     def processors(self) -> Processors | None:
-        """The smallest limit of processor time on the way up; None without one."""
+        """The smallest limit of processor time on the way up, and what its group has used; None without one."""
+        if self._processor_limit is None:
+            return None
+        limit, directory = self._processor_limit
+        return Processors(limit, self._used_seconds(directory))
+
+    def _smallest_of_memory(self) -> tuple[float, str] | None:
+        limits = [
+            *_limits(self._groups.get("", ()), "memory.max", _number),
+            *_limits(self._groups.get("memory", ()), "memory.limit_in_bytes", _number),
+        ]
+        smallest = min(limits, default=None)
+        return None if smallest is None or smallest[0] >= NO_LIMIT else smallest
+
+    def _smallest_of_processors(self) -> tuple[float, str] | None:
         unified = _limits(self._groups.get("", ()), "cpu.max", _quota_of_period)
         divided = [
             (quota / period, directory)
             for quota, directory in _limits(self._groups.get("cpu", ()), "cpu.cfs_quota_us", _number)
             if quota > 0 and (period := _number(_read(os.path.join(directory, "cpu.cfs_period_us"))) or 0) > 0
         ]
-        if not unified and not divided:
-            return None
-        limit, directory = min([*unified, *divided])
-        return Processors(limit, self._used_seconds(directory))
+        return min([*unified, *divided], default=None)
 
     def _used_seconds(self, directory: str) -> float | None:
         microseconds = _fields(_read(os.path.join(directory, "cpu.stat"))).get("usage_usec")
@@ -117,6 +140,34 @@ def control_groups() -> ControlGroups:
     if _kept is None or _kept[0] != pid or now - _kept[1] > KEPT_SECONDS:
         _kept = pid, now, ControlGroups()
     return _kept[2]
+
+
+def memory_metrics(machine: dict[str, int], group: Memory | None) -> dict[str, float]:
+    """The memory that this process can have: the machine's, or what its control group is allowed.
+
+    Args:
+        machine: `total_bytes`, `available_bytes`, `free_bytes` and, if known, `used_bytes`.
+        group: the limit of the control group, if there is one.
+
+    Example:
+        >>> machine = {"total_bytes": 1000, "available_bytes": 600, "free_bytes": 300}
+        >>> memory_metrics(machine, None)["system/memory_percent"]
+        40.0
+    """
+    memory = machine
+    if group is not None and group.limit_bytes < machine["total_bytes"]:
+        left = group.limit_bytes - group.used_bytes
+        memory = {
+            "total_bytes": group.limit_bytes,
+            "used_bytes": group.used_bytes,
+            "available_bytes": max(0, min(left, machine["available_bytes"])),
+            "free_bytes": max(0, min(left - group.cached_bytes, machine["free_bytes"])),
+        }
+    unavailable = memory["total_bytes"] - memory["available_bytes"]
+    percent = 100.0 * (unavailable if memory is machine else memory["used_bytes"]) / memory["total_bytes"]
+    return {f"system/memory_{name}": float(value) for name, value in memory.items()} | {
+        "system/memory_percent": percent
+    }
 
 
 def _own_paths(text: str) -> dict[str, str]:
@@ -181,9 +232,15 @@ def _fields(text: str) -> dict[str, int]:
 
 
 def _read(path: str) -> str:
-    """A file's text without the last newline; empty where there is none, or not for us to read."""
+    """A file's text without the last newline; empty where there is none, or not for us to read.
+
+    Raises:
+        OSError: there is no descriptor left.
+    """
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read().strip()
-    except OSError:
+    except OSError as error:
+        if is_shortage(error):
+            raise
         return ""

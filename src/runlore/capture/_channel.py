@@ -24,6 +24,13 @@ class Channel:
         target: descriptor to write to; None: the stream is only recorded.
         record: called with (key, text, time in ns, extra columns) of each batch of lines.
         mark: bytes that the program writes where its run ends; they are not passed on.
+
+    Attributes:
+        ended: nobody can write to it any more.
+        target_gone: nobody reads the target any more.
+        marked: the run's end has come.
+        dropped: bytes and lines that were not recorded, of a run that has ended.
+        problem: why recording failed, or None. Passing on continues then.
     """
 
     def __init__(
@@ -37,6 +44,7 @@ class Channel:
         self.target_gone = False
         self.marked = False
         self.dropped = (0, 0)
+        self.problem: str | None = None
         self._record = record
         self._recording = True
         self._recorder: Recorder | None = None
@@ -60,13 +68,20 @@ class Channel:
         self._take(data)
         return True
 
+    def begin(self) -> None:
+        """A run begins: record from here on, up to the mark."""
+        self.marked = False
+        self.dropped = (0, 0)
+        self.problem = None
+        self._recording = True
+
     def finish(self) -> None:
         """Record what is there and stop recording; passing on continues."""
         self._recording = False
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
-            recorder.close()
-            self.dropped = (recorder.dropped_bytes, recorder.dropped_lines)
+            self._try(recorder.close)
+            self.dropped = (self.dropped[0] + recorder.dropped_bytes, self.dropped[1] + recorder.dropped_lines)
 
     def wait_seconds(self) -> float | None:
         """How long until a batch of lines is due to be recorded; None when there is none."""
@@ -75,12 +90,12 @@ class Channel:
     def flush_due(self) -> None:
         """Record the batch of lines whose time has come."""
         if self._recorder is not None:
-            self._recorder.flush_due()
+            self._try(self._recorder.flush_due)
 
     def flush_lines(self) -> None:
         """Record the lines that are finished."""
         if self._recorder is not None:
-            self._recorder.flush_lines()
+            self._try(self._recorder.flush_lines)
 
     def _take(self, data: bytes) -> None:
         if self.marked:
@@ -105,15 +120,31 @@ class Channel:
         if self.target is not None and not self.target_gone:
             self.target_gone = not write_all(self.target, data)
         if self._recording:
-            if self._recorder is None:
-                self._recorder = self._begin_to_record()
-            self._recorder.feed(data)
+            self._try(lambda: self._feed(data))
+            if self.problem is not None:
+                self.dropped = (self.dropped[0] + len(data), self.dropped[1] + data.count(b"\n"))
+
+    def _feed(self, data: bytes) -> None:
+        if self._recorder is None:
+            self._recorder = self._begin_to_record()
+        self._recorder.feed(data)
+
+    def _try(self, record: Callable[[], None]) -> None:
+        """Record, or note why that is not possible; what was recorded before that stays."""
+        if self.problem is None:
+            try:
+                record()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the program's output has to be passed on
+                self.problem = f"{type(error).__name__}: {error}"
 
     def _begin_to_record(self) -> Recorder:
         from runlore.capture._record import Recorder  # with the first output: a silent run needs none of it
 
-        def record(text: str, time_ns: int, offsets_ms: list[int]) -> None:
-            self._record(self.key, text, time_ns, {"offsets_ms": offsets_ms} if any(offsets_ms) else {})
+        def record(text: str, time_ns: int, offsets_ms: list[int], goes_on: bool) -> None:
+            columns: dict[str, Any] = {"offsets_ms": offsets_ms} if any(offsets_ms) else {}
+            if goes_on:
+                columns["goes_on"] = True
+            self._record(self.key, text, time_ns, columns)
 
         return Recorder(record)
 

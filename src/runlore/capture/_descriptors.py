@@ -32,20 +32,25 @@ class Stream:
         target: a copy of the descriptor that output goes to, or None.
 
     Raises:
-        OSError: there is no descriptor left. None was taken but `target`.
+        OSError: there is no descriptor left. None was taken.
     """
 
     __slots__ = ("descriptors", "is_terminal", "key", "place", "source", "target", "writer")
 
-    def __init__(self, key: str, descriptors: tuple[int, ...], target: int | None) -> None:
+    def __init__(self, key: str, descriptors: tuple[int, ...]) -> None:
         self.key = key
         self.descriptors = descriptors
-        self.target = target
-        self.is_terminal = target is not None and os.isatty(target)
-        if self.is_terminal and target is not None:
-            self.source, self.writer = open_terminal(target)
-        else:
-            self.source, self.writer = os.pipe()
+        self.target = os.dup(descriptors[0]) if descriptors else None
+        self.is_terminal = self.target is not None and os.isatty(self.target)
+        try:
+            if self.is_terminal and self.target is not None:
+                self.source, self.writer = open_terminal(self.target)
+            else:
+                self.source, self.writer = os.pipe()
+        except OSError:
+            if self.target is not None:
+                os.close(self.target)
+            raise
         os.set_blocking(self.source, False)
         self.place = place_of(self.writer)
 
@@ -105,11 +110,6 @@ def place_of(descriptor: int) -> Place:
     """What a descriptor leads to."""
     status = os.fstat(descriptor)
     return status.st_dev, status.st_ino, status.st_rdev
-
-
-def is_same_place(first: int, second: int) -> bool:
-    """Whether two descriptors lead to the same file, pipe or terminal."""
-    return place_of(first) == place_of(second)
 
 
 def flush_python() -> None:

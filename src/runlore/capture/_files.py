@@ -6,6 +6,7 @@ files are as before costs two microseconds a file, asking anew milliseconds.
 
 from __future__ import annotations
 
+import errno
 import os
 from time import time_ns
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -18,10 +19,17 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
+_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
 TICK_NS = 30_000_000
 COARSE_TICK_NS = 2_000_000_000
 """Two changes within a tick of a file system's clock leave the same time: a file that has just changed tells nothing.
 Whole seconds hint at one that counts in seconds."""
+
+
+def is_shortage(error: OSError) -> bool:
+    """Whether the process had no descriptor or memory left: then nothing is known, and nothing may be concluded."""
+    return error.errno in _SHORTAGES
 
 
 def marks_of(paths: Iterable[str], *, follow_links: bool = False) -> list[Mark]:
@@ -40,7 +48,7 @@ def _mark(path: str, look: Callable[[str], os.stat_result]) -> Mark:
 
 def are_settled(marks: Iterable[Mark], now_ns: int) -> bool:
     """Whether every change after `now_ns` will show in the marks that were taken then."""
-    return all(mark is None or _is_past(mark[0], now_ns) and _is_past(mark[1], now_ns) for mark in marks)
+    return all(mark is None or (_is_past(mark[0], now_ns) and _is_past(mark[1], now_ns)) for mark in marks)
 
 
 def _is_past(changed_ns: int, now_ns: int) -> bool:

@@ -5,12 +5,9 @@ pipe takes would wait for a reader that waits for the GIL; and what is in the pi
 reach the terminal. Its `Channel` serves inside the program when a run is over before this process has begun with it, or
 when somebody killed this process.
 
-The program hands over each run with its descriptors over a socket. Of these, `token` is a pipe that decides who passes
-output on: `A` is in it until one of the two takes it, this process with the first output, the program when its run
-ends; then it brings `D` to the program (done up to the mark) or `F` to this process (the program did it; what its
-children still write is left to us). Over the socket this process says `gone` (nobody reads the target of this channel any
-more), to which the program answers `restored` once its descriptors are back in place; `failed` (and why nothing is
-recorded); and `refused` (it cannot take the run).
+The program hands over each line with its descriptors over a socket; `_line` tells how the two share it. Over the socket
+this process says `gone` (nobody reads the target of this stream any more), to which the program answers `restored` once
+its descriptors are back in place; `failed` (and why nothing is recorded); and `refused` (it cannot take the line).
 """
 
 from __future__ import annotations
@@ -21,6 +18,7 @@ import json
 import os
 import select
 import signal
+
 from runlore.capture._relay import ENDED, IDLE_SECONDS, Relay
 
 MESSAGE_BYTES = 65_536
@@ -28,7 +26,7 @@ MAX_FDS = 16
 
 
 class Forwarder:
-    """The process's one loop, over all runs that the program hands to it.
+    """The process's one loop, over all lines that the program hands to it.
 
     Args:
         connection: the socket to the program.
@@ -67,8 +65,9 @@ class Forwarder:
             if number is not None:
                 self._relays[number].on_ready(fd)
                 self._settle(number)
-        for relay in self._relays.values():
+        for number, relay in list(self._relays.items()):
             relay.on_time()
+            self._settle(number)
         if not self._program_gone and self._has_ended(ready):
             self._program_gone = True
             for number, relay in list(self._relays.items()):

@@ -12,7 +12,7 @@ import threading
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from runlore.capture import _poll, _worker
+from runlore.capture import _children, _poll, _worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -122,6 +122,7 @@ class Command:
         """Read to the end in this thread, or end the process at the deadline (`time.monotonic()` seconds).
 
         Args:
+            deadline: in seconds of `time.monotonic()`.
             why: what is said of a process that was ended: `git status took longer than …`.
         """
         with self._lock:  # from here on, the shared thread finds nothing to do
@@ -181,12 +182,12 @@ class Command:
         """Collect the process, which has closed its output: at once, but for one that does not end."""
         try:
             for _ in range(EXIT_TRIES):
-                pid, status = os.waitpid(self._process, os.WNOHANG)
+                pid, status = _children.collect(self._process, os.WNOHANG)
                 if pid:
                     return os.waitstatus_to_exitcode(status)
                 sleep(EXIT_SECONDS / EXIT_TRIES)
             self._kill()
-            return os.waitstatus_to_exitcode(os.waitpid(self._process, 0)[1])
+            return os.waitstatus_to_exitcode(_children.collect(self._process)[1])
         except ChildProcessError:
             return 0  # the program collects every child itself, so the exit code is gone; the output is here
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import re
 import stat
+from functools import lru_cache
 
-from runlore.capture._files import Remembered
+from runlore.capture._files import Remembered, is_shortage
 
 _OBJECT_NAME = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?").fullmatch
 _REFERENCE = re.compile(r"refs/(?!.*\.\.)[^\x00-\x20~^:?*\[\\\x7f]+").fullmatch
@@ -54,23 +55,7 @@ class Repository:
 
     def remote(self, branch: str | None) -> str | None:
         """The address that the branch follows, else `origin`'s, else the first; as written, with credentials."""
-        urls: dict[str, str] = {}
-        followed = None
-        section = ""
-        for line in self.config.splitlines():
-            text = line.strip()
-            if text.startswith("["):
-                section = text.partition("]")[0][1:]
-            name, equals, value = text.partition("=")
-            if not equals:
-                continue
-            if section.startswith('remote "') and name.strip().lower() == "url":
-                urls.setdefault(section[8:-1], value.strip().strip('"'))
-            elif branch is not None and section == f'branch "{branch}"' and name.strip().lower() == "remote":
-                followed = value.strip()
-        if followed in urls:
-            return urls[followed]
-        return urls.get("origin") or (next(iter(urls.values())) if urls else None)
+        return _remote(self.config, branch)
 
     def _resolve(self, reference: str) -> str | None:
         for _ in range(_MAX_SYMBOLIC_DEPTH):
@@ -94,6 +79,27 @@ class Repository:
                 name = line.partition(" ")[0]
                 return name if _OBJECT_NAME(name) else None
         return None
+
+
+@lru_cache(4)
+def _remote(config: str, branch: str | None) -> str | None:
+    urls: dict[str, str] = {}
+    followed = None
+    section = ""
+    for line in config.splitlines():
+        text = line.strip()
+        if text.startswith("["):
+            section = text.partition("]")[0][1:]
+        name, equals, value = text.partition("=")
+        if not equals:
+            continue
+        if section.startswith('remote "') and name.strip().lower() == "url":
+            urls.setdefault(section[8:-1], value.strip().strip('"'))
+        elif branch is not None and section == f'branch "{branch}"' and name.strip().lower() == "remote":
+            followed = value.strip()
+    if followed in urls:
+        return urls[followed]
+    return urls.get("origin") or (next(iter(urls.values())) if urls else None)
 
 
 def find(directory: str) -> Repository | None:
@@ -121,16 +127,26 @@ def open_repository(root: str) -> Repository | None:
 
 
 def _read(path: str) -> str | None:
-    """A file's text, or None when there is no such file or it cannot be read: then that fact is simply unknown."""
+    """A file's text, or None when there is no such file or it cannot be read: then that fact is simply unknown.
+
+    Raises:
+        OSError: there is no descriptor left.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # of a pipe, nobody may ever write
-    except (OSError, ValueError):
+    except ValueError:
+        return None
+    except OSError as error:
+        if is_shortage(error):
+            raise
         return None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
         return _read_all(descriptor).decode("utf-8", "replace")
-    except OSError:
+    except OSError as error:
+        if is_shortage(error):
+            raise
         return None
     finally:
         os.close(descriptor)
@@ -140,5 +156,5 @@ def _read_all(descriptor: int) -> bytes:
     content = os.read(descriptor, _PAGE_BYTES)
     if len(content) < _PAGE_BYTES:
         return content
-    with os.fdopen(os.dup(descriptor), "rb") as file:
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
         return content + file.read(_MAX_FILE_BYTES - _PAGE_BYTES)

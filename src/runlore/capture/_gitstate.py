@@ -1,8 +1,8 @@
 """What differs from the commit, in every part of a working tree, as git finds it.
 
 What git does not look at by itself is looked at all the same: the files of submodules and of repositories inside the
-repository, files that `update-index` marked as `assume-unchanged` or `skip-worktree`, and what lies in the directory of a
-submodule that was never checked out. What git ignores (`.gitignore` and the like) is no change. Files that a sparse
+repository, files that `update-index` marked as `assume-unchanged` or `skip-worktree`, and what lies in the directory of
+a submodule that was never checked out. What git ignores (`.gitignore` and the like) is no change. Files that a sparse
 checkout leaves out are none either; that it is sparse is said.
 """
 
@@ -283,7 +283,7 @@ class _Index:
     def _is_absent(self, path: str) -> bool:
         return not os.path.lexists(os.path.join(self._repository.root, path))
 
-    def __enter__(self) -> _Index:
+    def __enter__(self) -> _Index:  # noqa: PYI034 - typing.Self is newer than Python 3.10
         """Make the copy."""
         if self._paths:
             import shutil

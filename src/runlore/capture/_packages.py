@@ -11,7 +11,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from runlore.capture._files import Remembered
+from runlore.capture._files import Remembered, is_shortage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +40,9 @@ def _list(directories: Iterable[str]) -> list[str]:
     for directory in directories:
         try:
             names = os.listdir(directory)
-        except OSError:
+        except OSError as error:
+            if is_shortage(error):
+                raise
             continue  # a zip file, or an entry that does not exist: both are usual on sys.path
         for name in names:
             if name.endswith((".dist-info", ".egg-info")):
@@ -57,7 +59,9 @@ def _describe(path: str, name: str) -> tuple[str, str] | None:
         try:
             with open(os.path.join(path, file) if file else path, "rb") as metadata:
                 head = metadata.read(_HEAD_BYTES).decode("utf-8", "replace")
-        except OSError:
+        except OSError as error:
+            if is_shortage(error):
+                raise
             continue  # the other spelling, or no metadata at all: then the directory's name has to do
         headers = dict(re.findall(r"(?m)^(Name|Version): *(\S+)", head))
         break

@@ -1,9 +1,8 @@
 """The forwarder as the program sees it: one process for all runs of a program that come one after the other.
 
-It is started with the first run, without waiting for it, and is let go a second after the last. Runs are handed to it
-with their descriptors over a socket, so that a run costs it no start. Runs that are open at the same time share one
-as long as none passes its output on to another one: a process that fills the pipe that it empties would wait for
-itself.
+It is started with the first run, without waiting for it, and is let go a second after the last. Lines are handed to it
+with their descriptors over a socket. Runs that are open at the same time share one as long as none passes its output on
+to another one: a process that fills the pipe that it empties would wait for itself.
 """
 
 from __future__ import annotations
@@ -19,12 +18,13 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from runlore.capture import _worker
+from runlore.capture import _children, _worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from runlore.capture._descriptors import Place
+    from runlore.capture._line import Line
 
 LINGER_SECONDS = 1.0
 """How long a forwarder that has no run waits for the next one."""
@@ -32,7 +32,7 @@ MESSAGE_BYTES = 4096
 
 lock = threading.RLock()
 """Held while a run is given to a forwarder, or a forwarder is let go."""
-_processes: list[ForwarderProcess] = []
+processes: list[ForwarderProcess] = []
 _passages: dict[Place, tuple[ForwarderProcess, Place | None]] = {}
 """Pipes and terminals between program and forwarder that somebody can still write to: whose they are, and where they
 lead to."""
@@ -44,8 +44,8 @@ class ForwarderProcess:
     """A process that passes on what runs write, and this program's end of the socket to it.
 
     Attributes:
-        fileno: the socket's descriptor. It is readable when there is a message, and when the process is gone.
-        retired: whether it is given no further runs.
+        retired: whether it is given no further lines.
+        free: its lines on which no run is open.
 
     Raises:
         OSError: there is no interpreter, process or descriptor to be had.
@@ -53,137 +53,165 @@ class ForwarderProcess:
 
     def __init__(self) -> None:
         self.retired = False
-        self._hear: dict[int, Callable[[str, str], None]] = {}
+        self.free: list[Line] = []
+        self._lines: dict[int, Line] = {}
         self._numbers = 0
         self._idle_since = 0.0
         self._linger: _worker.Task | None = None
+        self._hearing = threading.RLock()
         self._socket, other = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-        self.fileno = self._socket.fileno()
         self._socket.setblocking(False)
         try:
             _unreaped.append(spawn(other.fileno()))
-            self._watch = _worker.Task(self.listen, fd=self.fileno)
-            _worker.watch(self._watch)
-        except (OSError, RuntimeError):
+        except OSError:
             self._socket.close()
             raise
         finally:
             other.close()
-        _processes.append(self)
+        processes.append(self)
+        self._watch = _worker.Task(self.listen, fd=self._socket.fileno())
+        try:
+            _worker.watch(self._watch)
+        except (OSError, RuntimeError):
+            return  # no thread to be had, as when the interpreter ends: the end of the run listens
 
-    def hand_over(self, plan: Mapping[str, Any], fds: Sequence[int], hear: Callable[[str, str], None]) -> int:
-        """Give it a run: the process passes on what is written from now on, even if this program is killed at once.
+    def hand_over(self, line: Line, plan: Mapping[str, Any], fds: Sequence[int]) -> None:
+        """Give it a line.
+
+        It tells the line's `hear`, on the shared thread: `gone` (nobody reads the target of the stream of this index
+        any more), `failed` and why nothing is recorded, `refused` when it cannot take the line, and `dead` when it is
+        gone.
 
         Args:
-            plan: what `_forward.Relay` needs to know.
+            line: what hears.
+            plan: what `_relay.Relay` needs to know.
             fds: the descriptors that the plan counts.
-            hear: called on the shared thread with each message about the run: `gone` (nobody reads the target of
-                the channel of this index any more), `failed` and why, `refused` when it cannot take the run, and `dead` when it is gone.
-
-        Returns:
-            The run's number there.
 
         Raises:
             OSError: the process is gone, or takes no more.
         """
-        number = self._numbers = self._numbers + 1
-        self._hear[number] = hear
+        number = self._numbers + 1
         message = json.dumps({"number": number, **plan}).encode("ascii")
-        try:
-            self._socket.sendmsg([message], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", fds))])
-        except BaseException:
-            self.forget(number)
-            raise
-        return number
+        self._socket.sendmsg([message], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", fds))])
+        self._numbers = number
+        self._lines[number] = line
 
-    def say_restored(self, number: int, channel: int) -> None:
-        """Tell the process that the program writes to the target of this channel itself again."""
-        try:
-            self._socket.send(json.dumps({"number": number, "restored": channel}).encode("ascii"))
-        except OSError:
-            return  # it is gone, which `listen` notices
-
-    def forget(self, number: int) -> None:
-        """The run is over. After a while without one the process is let go."""
-        with lock:
-            self._hear.pop(number, None)
-            if self._hear or self not in _processes:
-                return
-            self._idle_since = monotonic()
-            if self.retired:
-                self.close()
-            elif self._linger is None:
+    def say_restored(self, line: Line, stream: int) -> None:
+        """Tell the process that the program writes to the target of this stream itself again."""
+        for number, known in self._lines.items():
+            if known is line:
                 try:
-                    self._linger = _worker.call_after(LINGER_SECONDS, self._let_go)
-                except (OSError, RuntimeError):
-                    self.close()  # no thread to be had, as when the interpreter ends: nobody would do it later
+                    self._socket.send(json.dumps({"number": number, "restored": stream}).encode("ascii"))
+                except OSError:
+                    return  # it is gone, which `listen` notices
+
+    def keep(self, line: Line) -> None:
+        """No run is open on the line any more. After a while without one, line and process are let go."""
+        with lock:
+            self.free.append(line)
+            self._rest()
+
+    def drop(self, line: Line) -> None:
+        """The program has no more use for the line; the process goes on serving who still writes to it."""
+        with lock:
+            self._lines = {number: known for number, known in self._lines.items() if known is not line}
+            line.close()
+            self._rest()
 
     def retire(self) -> None:
-        """Give it no further runs. It serves those that it has, and ends with them."""
+        """Give it no further lines. It serves those that it has, and ends with them."""
         with lock:
             self.retired = True
-            if not self._hear:
-                self.close()
+            for line in self.free:
+                self._lines = {number: known for number, known in self._lines.items() if known is not line}
+                line.close()
+            self.free = []
+            self._rest()
 
     def listen(self) -> None:
-        """Pass each message on to the run that it is about; called on the shared thread."""
-        try:
-            message = self._socket.recv(MESSAGE_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            message = b""
-        if message:
-            number, _, words = message.decode("utf-8", "replace").partition(" ")
-            word, _, text = words.partition(" ")
-            hear = self._hear.get(int(number))
-            if hear is not None:
-                hear(word, text)
-            return
+        """Pass all messages on to the lines that they are about: on the shared thread, and at the end of a run."""
+        with self._hearing:
+            while self in processes:
+                try:
+                    message = self._socket.recv(MESSAGE_BYTES)
+                except BlockingIOError:
+                    return
+                except OSError:
+                    message = b""
+                if not message:
+                    self._die()
+                    return
+                number, _, words = message.decode("utf-8", "replace").partition(" ")
+                word, _, text = words.partition(" ")
+                line = self._lines.get(int(number))
+                if line is not None:
+                    line.hear(word, text)
+
+    def _die(self) -> None:
         with lock:
-            heard, self._hear = list(self._hear.values()), {}
+            lines = list(self._lines.values())
             self.close()
-        for hear in heard:
-            hear("dead", "")
+        for line in lines:
+            line.hear("dead", "")
 
     def is_dead(self) -> bool:
-        """Whether the process is gone. It can only be asked while there is a run."""
+        """Whether the process is gone. Only to be asked while a run is open."""
         with lock:
-            if self not in _processes:
+            if self not in processes:
                 return True
             poll = select.poll()
-            poll.register(self.fileno, 0)
+            poll.register(self._socket.fileno(), 0)
             return bool(poll.poll(0))
 
     def close(self) -> None:
-        """Let go of the socket: the process ends once nobody writes to what it serves."""
-        if self in _processes:
-            _processes.remove(self)
+        """Let go of the process and of the free lines: it ends once nobody writes to what it serves."""
+        if self in processes:
+            processes.remove(self)
             self._watch.cancel(0)
+            for line in self.free:
+                line.close()
+            self.free = []
             self._socket.close()
 
-    def close_after_fork(self) -> None:
+    def close_after_fork(self, kept: set[int]) -> None:
         """In a forked child: the process serves the parent."""
         self._socket.close()
+        for line in self._lines.values():
+            line.close_after_fork(kept)
+
+    def _is_idle(self) -> bool:
+        return len(self.free) == len(self._lines)
+
+    def _rest(self) -> None:
+        """See to it that the process is let go if no run needs it for a while."""
+        if not self._is_idle() or self not in processes:
+            return
+        self._idle_since = monotonic()
+        if self.retired:
+            self.close()
+        elif self._linger is None:
+            try:
+                self._linger = _worker.call_after(LINGER_SECONDS, self._let_go)
+            except (OSError, RuntimeError):
+                self.close()  # no thread to be had, as when the interpreter ends: nobody would do it later
 
     def _let_go(self) -> None:
         """On the shared thread: end it, unless a run came meanwhile."""
         with lock:
-            due = self._idle_since + LINGER_SECONDS
-            if self._hear:
-                self._linger = None
-            elif due > monotonic() and self._linger is not None:
-                self._linger.again(due)
-            else:
-                self._linger = None
+            linger, due = self._linger, self._idle_since + LINGER_SECONDS
+            self._linger = None
+            if self._is_idle() and due <= monotonic():
                 self.close()
+            elif self._is_idle() and linger is not None:
+                self._linger = linger
+                linger.again(due)
 
 
 def choose(targets: Iterable[Place]) -> ForwarderProcess:
     """A forwarder for a run whose output leads to these places: one that none of them leads through, or a new one.
 
     Raises:
-        OSError, RuntimeError: there is no process, thread or descriptor to be had.
+        OSError: there is no process or descriptor to be had.
     """
     through = set()
     for target in targets:
@@ -191,7 +219,7 @@ def choose(targets: Iterable[Place]) -> ForwarderProcess:
         while place is not None and place in _passages:
             process, place = _passages[place]
             through.add(process)
-    for process in _processes:
+    for process in processes:
         if process not in through and not process.retired:
             return process
     return ForwarderProcess()
@@ -219,15 +247,16 @@ def spawn(connection: int) -> int:
         pidfd = os.pidfd_open(os.getpid())
     except (AttributeError, OSError):
         pidfd = -1  # an older kernel, or no descriptor left: the forwarder looks twice a second instead
-    free = max(connection, pidfd, 2) + 1  # numbers that collide with nothing
-    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [(os.POSIX_SPAWN_DUP2, connection, free)]
+    taken = (connection, pidfd)
+    ours, watch = [number for number in range(3, 7) if number not in taken][:2]  # low ones: a limit may forbid others
+    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [(os.POSIX_SPAWN_DUP2, connection, ours)]
     if pidfd >= 0:
-        actions.append((os.POSIX_SPAWN_DUP2, pidfd, free + 1))
+        actions.append((os.POSIX_SPAWN_DUP2, pidfd, watch))
     actions += [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     code = (
         f"import sys; sys.path.append({root!r}); from runlore.capture._forward import main; "
-        f"main({free}, {free + 1 if pidfd >= 0 else -1}, {os.getpid()})"
+        f"main({ours}, {watch if pidfd >= 0 else -1}, {os.getpid()})"
     )
     try:
         return os.posix_spawn(
@@ -245,19 +274,17 @@ def reap() -> None:
 
 def _has_ended(pid: int) -> bool:
     try:
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
+        return _children.collect(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
         return True  # the program collects every child itself
 
 
-def _after_fork() -> None:
+def forget_after_fork(kept: set[int]) -> None:
+    """In a forked child: the forwarders serve the parent. Let go of all that leads to them but these descriptors."""
     global lock  # noqa: PLW0603 - another thread of the parent may have held it
     lock = threading.RLock()
-    for process in _processes:
-        process.close_after_fork()
-    _processes.clear()
+    for process in processes:
+        process.close_after_fork(kept)
+    processes.clear()
     _passages.clear()
     _unreaped.clear()
-
-
-os.register_at_fork(after_in_child=_after_fork)

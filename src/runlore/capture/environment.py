@@ -11,13 +11,15 @@ import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from runlore.capture import _worker, report_failure, secrets
+from runlore.capture import secrets
 from runlore.capture._cgroups import control_groups
+from runlore.capture._job import Job
 
 if TYPE_CHECKING:
     from runlore.capture import Sink
 
 GRACE_SECONDS = 1.0
+STOP_SECONDS = 10.0
 
 ALLOWED_VARIABLES = frozenset(
     {
@@ -45,27 +47,23 @@ class EnvironmentCapture:
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._task: _worker.Task | None = None
-        self._done = False
+        self._packages = Job(sink, "environment", self._record_packages, "the list of packages")
         self._pid = os.getpid()
 
     def start(self) -> None:
         """Record the facts; arrange for the packages."""
+        self._packages.start(GRACE_SECONDS)
         self._sink.event("capture", "environment", facts())
-        self._task = _worker.call_after(GRACE_SECONDS, lambda: report_failure(self._sink, "environment", self._finish))
 
     def stop(self) -> None:
         """Record the packages, unless they are. Idempotent; nothing in a forked child."""
-        if self._task is not None and self._pid == os.getpid():
-            self._task.cancel()
-            self._finish()
+        if self._pid == os.getpid():
+            self._packages.finish(STOP_SECONDS)
 
-    def _finish(self) -> None:
-        if not self._done:
-            self._done = True
-            from runlore.capture._packages import installed_packages
+    def _record_packages(self) -> None:
+        from runlore.capture._packages import installed_packages
 
-            self._sink.event("capture", "environment", {"packages": installed_packages()})
+        self._sink.event("capture", "environment", {"packages": installed_packages()})
 
 
 def facts() -> dict[str, Any]:
@@ -166,7 +164,7 @@ def user_name() -> str:
 def allowed_variables() -> dict[str, str]:
     """The environment variables that may be recorded, with values that look like secrets masked."""
     names = [name for name in os.environ if name in ALLOWED_VARIABLES or name.startswith(ALLOWED_PREFIXES)]
-    return {name: secrets.redact_value(name, os.environ[name]) for name in sorted(names)}
+    return {name: _redacted_value(name, os.environ[name]) for name in sorted(names)}
 
 
 @lru_cache(1)
@@ -175,7 +173,7 @@ def cpu_model() -> str:
     try:
         with open("/proc/cpuinfo", "rb") as file:
             head = file.read(2048).decode("utf-8", "replace")
-    except OSError:
+    except (FileNotFoundError, PermissionError):
         return ""  # not Linux
     names = [line.partition(":")[2].strip() for line in head.splitlines() if line.startswith(("model name", "Model"))]
     return names[0] if names else ""
@@ -202,9 +200,14 @@ def _gpus() -> list[str]:
         for device in sorted(os.listdir(root)):
             with open(os.path.join(root, device, "information"), encoding="utf-8") as file:
                 models += [line.partition(":")[2].strip() for line in file if line.startswith("Model:")]
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return models  # no driver, no device
     return models
+
+
+@lru_cache(256)
+def _redacted_value(name: str, value: str) -> str:
+    return secrets.redact_value(name, value)
 
 
 @lru_cache(4)

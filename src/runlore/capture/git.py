@@ -15,10 +15,11 @@ from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from runlore.capture import _gitfiles, _worker, report_failure, secrets
+from runlore.capture import _gitfiles, _worker, secrets
+from runlore.capture._failures import report_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from runlore.capture import Sink
     from runlore.capture._gitcommand import Question
@@ -41,9 +42,9 @@ class GitCapture:
     """Records the state of the repository that holds the script, or the working directory.
 
     Recorded as `capture` events with the key `git`, each adding to the one before: at the start `root`, `commit`,
-    `branch`, `remote` and `dirty` as None; then `dirty`, `staged`, `unstaged`, `untracked` (paths, at most 200 each, and
-    `*_count`), `sparse` if files were left out of the working tree, and the artifact `git/diff.patch` when tracked files
-    differ from the commit. Outside a repository nothing is recorded.
+    `branch`, `remote` and `dirty` as None; then `dirty`, `staged`, `unstaged`, `untracked` (paths, at most 200 each,
+    and `*_count`), `sparse` if files were left out of the working tree, and the artifact `git/diff.patch` when tracked
+    files differ from the commit. Outside a repository nothing is recorded.
 
     `dirty` is True where anything differs, in submodules too; False where nothing does; None where not everything could
     be looked at, because git is not installed, refuses or takes longer than a minute: `error` then says why.
@@ -75,7 +76,7 @@ class GitCapture:
         remote = repository.remote(branch)
         about = {"root": repository.root, "commit": commit, "branch": branch, "dirty": None}
         self._sink.event("capture", "git", {**about, "remote": secrets.redact_url(remote) if remote else None})
-        self._first = _worker.call_after(GRACE_SECONDS, self._look)
+        self._first = call_later(GRACE_SECONDS, self._look)
 
     def stop(self) -> None:
         """Wait at most two seconds for git, and record what it said. Idempotent; nothing in a forked child."""
@@ -114,7 +115,7 @@ class GitCapture:
 
         self._question = Question(examine(repository, self._exclude), self._answered, self._failed)
         self._question.go_on()
-        self._timer = _worker.call_after(TIMEOUT_SECONDS, lambda: self._finish(0, f"{TIMEOUT_SECONDS:g} s"))
+        self._timer = call_later(TIMEOUT_SECONDS, lambda: self._finish(0, f"{TIMEOUT_SECONDS:g} s"))
 
     def _key(self, repository: _gitfiles.Repository) -> tuple[object, ...]:
         """What a finding is about, besides the files."""
@@ -139,7 +140,7 @@ class GitCapture:
             facts["sparse"] = True
         if finding.problems:
             known = "changes are unknown" if finding.dirty is None else "not all changes are known"
-            facts["error"] = f"{known}: {'; '.join(dict.fromkeys(finding.problems))}"
+            facts["error"] = secrets.redact_forms(f"{known}: {'; '.join(dict.fromkeys(finding.problems))}")
         if finding.patch:
             facts |= self._store_patch(finding)
         self._sink.event("capture", "git", facts)
@@ -157,6 +158,14 @@ class GitCapture:
         self._sink.artifact(finding.cleaned, DIFF_NAME, kind="diff", media_type="text/x-diff", metadata=about)
         facts: dict[str, Any] = {"diff": DIFF_NAME, **{f"diff_{name}": value for name, value in about.items()}}
         return facts | ({"diff_cut": finding.cut} if finding.cut else {})
+
+
+def call_later(delay_s: float, function: Callable[[], None]) -> _worker.Task | None:
+    """As `call_after`; None where there is no thread to be had: then all is done at the end of the run."""
+    try:
+        return _worker.call_after(delay_s, function)
+    except (OSError, RuntimeError):
+        return None
 
 
 def recall(key: tuple[object, ...]) -> Finding | None:
@@ -182,7 +191,10 @@ def find_repository(directory: str | None = None) -> _gitfiles.Repository | None
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     home = _directory_of(script, sys.prefix, sys.base_prefix) if script else None
     found = _gitfiles.find(home) if home else None
-    return found or _gitfiles.find(os.getcwd())
+    try:
+        return found or _gitfiles.find(os.getcwd())
+    except FileNotFoundError:
+        return None  # the working directory was removed
 
 
 @lru_cache(4)

@@ -6,25 +6,17 @@ version that changed is read as a whole and its rows are replaced: two readers d
 
 from __future__ import annotations
 
-import json
 import os
-from time import time_ns
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from runlore.catalog.changes import Directory, above
-from runlore.catalog.database.card_tables import CARD_DIRECTORIES, CARDS, HANGING
-from runlore.store import cards as files
+from runlore.catalog.changes import Directory, above, trusted
+from runlore.catalog.database.card_tables import CARD_DIRECTORIES
 from runlore.store.listing import change_time, directory_problem, list_entries, unreadable
-from runlore.stored_text import to_stored
-from runlore.versions import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from runlore.catalog.database.base import Connection, Transactions
     from runlore.store.listing import Entries
 
-_GRAIN_NS = 50_000_000
 _BATCH_CARDS = 200
 _NAME_DEPTH = 3
 """kind, space, name: below that are versions."""
@@ -47,16 +39,25 @@ def refresh_cards(database: Transactions, root: str) -> int:
     """
     with database.reading() as connection:
         scan = _scan(connection, root)
+    if scan.changed:
+        _take_in(database, root, scan)
+    if scan.directories or scan.gone or scan.gone_cards:
+        _remember(database, scan)
+    return len(scan.changed)
+
+
+def _take_in(database: Transactions, root: str, scan: _Scan) -> None:
+    from runlore.catalog.card_writing import read_card, replace_cards
+
     for start in range(0, len(scan.changed), _BATCH_CARDS):
         batch = scan.changed[start : start + _BATCH_CARDS]
-        rows = [_read(root, path, mtime) for path, mtime in batch]
-        _replace(database, [row for row in rows if row is not None])
-        for (path, _), row in zip(batch, rows, strict=True):
-            if row is None:  # claimed, not registered: look again, also when its process dies before it says so
-                name = path.rpartition("/")[0]
-                scan.directories[name] = scan.directories.get(name, Directory(0, {}))._replace(mtime_ns=0)
-    _remember(database, scan)
-    return len(scan.changed)
+        rows = [(path, read_card(root, path, mtime)) for path, mtime in batch]
+        replace_cards(database, [row for _, row in rows if not isinstance(row, str)])
+        for path, row in rows:
+            if isinstance(row, str):  # look again, also where a claim is not a card yet and its process dies
+                name, _, version = path.rpartition("/")
+                known = scan.directories.get(name, Directory(0, {})).strangers
+                scan.directories[name] = Directory(0, {**known, version: row} if row else known)
 
 
 # -- what changed ---------------------------------------------------------------------------------------------------
@@ -74,7 +75,7 @@ def _scan(connection: Connection, root: str) -> _Scan:
         entries = _listed(root, path, scan)
         if entries is None:
             continue
-        scan.directories[path] = Directory(_trusted(mtime), entries.strangers)
+        scan.directories[path] = Directory(trusted(mtime), entries.strangers)
         found = {f"{path}/{name}" if path else name: time for name, time in entries.directories.items()}
         if path.count("/") + bool(path) < _NAME_DEPTH:
             pending.extend((inner, time) for inner, time in found.items() if inner not in known)
@@ -132,122 +133,13 @@ def _time_of_version(root: str, path: str) -> int:
         return 0  # reading it says what is wrong
 
 
-def _trusted(mtime_ns: int) -> int:
-    """The time to remember: 0, which never matches, where the directory may change again within the clock's grain."""
-    return 0 if time_ns() - mtime_ns < _GRAIN_NS else mtime_ns
-
-
-# -- what a card says -----------------------------------------------------------------------------------------------
-
-
-class _Row(NamedTuple):
-    """One card's row, and the rows that hang on it, by table."""
-
-    card: dict[str, Any]
-    others: dict[str, list[dict[str, Any]]]
-
-
-def _read(root: str, path: str, mtime_ns: int) -> _Row | None:
-    """The rows of one version; None where nothing is registered (yet)."""
-    trusted = _trusted(mtime_ns)
-    state = files.read_card(os.path.join(root, path))
-    if state is None or not state.about:
-        return None
-    row = _row_of(state)
-    row.card.update(path=path, mtime_ns=trusted if state.settled else 0)
-    return row
-
-
-def _row_of(state: files.CardState) -> _Row:
-    about = state.about
-    aliases: dict[str, tuple[bool, int]] = {}
-    tags: dict[str, str | None] = {str(key): str(value) for key, value in (about.get("tags") or {}).items()}
-    facts: dict[str, Any] = {}
-    links = {("card", item["uid"], "input") for item in about.get("inputs", ())}
-    if about.get("run"):
-        links.add(("run", about["run"], about.get("run_role") or "output"))
-    for event in state.events:
-        if event.kind == files.ALIAS:
-            aliases[event.key] = (bool(event.value), event.time_ns)
-        elif event.kind == files.TAG:
-            tags[event.key] = event.value
-        elif event.kind == files.USE:
-            links.add(("run", event.key, "input"))
-        else:
-            facts[event.kind] = event.value
-    others: dict[str, list[dict[str, Any]]] = {
-        "card_aliases": [{"alias": key, "held": int(held), "time_ns": time} for key, (held, time) in aliases.items()],
-        "card_tags": [{"key": key, "value": value} for key, value in tags.items() if value is not None],
-        "card_links": [{"target": target, "uid": uid, "role": role} for target, uid, role in sorted(links)],
-        "card_artifacts": [_artifact(item) for item in about.get("artifacts", ())],
-    }
-    card = {
-        "uid": about["uid"], "kind": about["kind"], "space": about["space"], "name": about["name"],
-        "version": about["version"], "version_key": Version.parse(about["version"]).sort_key,
-        "created_ns": about["created_ns"],
-        "updated_ns": max([about["created_ns"], *(event.time_ns for event in state.events)]),
-        "user_name": about.get("user"), "host": about.get("host"),
-        "description": about.get("description"), "note": facts.get(files.NOTE), "stage": facts.get(files.STAGE),
-        "run_uid": about.get("run"), "run_role": about.get("run_role"),
-        "metadata": json.dumps(about.get("metadata") or {}), "deleted": int(bool(facts.get(files.DELETED))),
-        "damage": json.dumps(state.damage) if state.damage else None,
-    }  # fmt: skip
-    return _Row(card, others)
-
-
-def _artifact(item: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": item["name"],
-        "digest": item.get("digest"),
-        "size": item.get("size"),
-        "media_type": item.get("media_type"),
-        "kind": item.get("kind") or "file",
-        "metadata": json.dumps(item.get("metadata") or {}),
-    }
-
-
-# -- applying -------------------------------------------------------------------------------------------------------
-
-
-def _replace(database: Transactions, rows: list[_Row]) -> None:
-    if not rows:
-        return
-    with database.writing() as connection:
-        paths = [row.card["path"] for row in rows]
-        ids: dict[str, int] = dict(connection.rows("SELECT path, id FROM cards WHERE path IN ??", paths))
-        next_id = (connection.rows("SELECT max(id) FROM cards")[0][0] or 0) + 1
-        _forget(connection, list(ids.values()))
-        numbered = [(ids.get(row.card["path"], next_id + number), row) for number, row in enumerate(rows)]
-        connection.insert(CARDS, [_values(CARDS.names, {"id": card_id, **row.card}) for card_id, row in numbered])
-        for table in HANGING:
-            connection.insert(
-                table,
-                [
-                    _values(table.names, {"card_id": card_id, **other})
-                    for card_id, row in numbered
-                    for other in row.others[table.name]
-                ],
-            )
-
-
-def _values(names: Sequence[str], row: dict[str, Any]) -> tuple[Any, ...]:
-    values = map(row.__getitem__, names)
-    return tuple(to_stored(value) if isinstance(value, str) else value for value in values)
-
-
-def _forget(connection: Connection, ids: list[int]) -> None:
-    for table in HANGING:
-        connection.run(f"DELETE FROM {table.name} WHERE card_id IN ??", ids)
-    connection.run("DELETE FROM cards WHERE id IN ??", ids)
-
-
 def _remember(database: Transactions, scan: _Scan) -> None:
-    if not (scan.directories or scan.gone or scan.gone_cards):
-        return
+    from runlore.catalog.card_writing import forget_cards
+
     with database.writing() as connection:
         gone = [
             card_id for path in scan.gone for _, card_id, _ in connection.rows(_BELOW, path + "/", path + "0")
         ]  # fmt: skip
-        _forget(connection, [*scan.gone_cards, *gone])
+        forget_cards(connection, [*scan.gone_cards, *gone])
         connection.run("DELETE FROM card_directories WHERE path IN ??", [*scan.gone, *scan.directories])
         connection.insert(CARD_DIRECTORIES, [found.row(path) for path, found in scan.directories.items()])

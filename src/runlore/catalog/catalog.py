@@ -18,7 +18,6 @@ from runlore.index.base import DEFAULT_TIME_LIMIT_S, Index
 from runlore.index.limits import check_time_limit
 from runlore.index.records import Page
 from runlore.notices import say_once
-from runlore.store.cards import cards_root
 from runlore.store.listing import Stranger
 
 if TYPE_CHECKING:
@@ -111,12 +110,19 @@ class Catalog(Index):
 
         def fill(database: Transactions) -> None:
             nonlocal looked_at
-            refresh_cards(database, cards_root(self.store))
+            refresh_cards(database, self.store.cards_root)
             looked_at = refresh_runs(database, self.store.runs_root, progress)
 
         if self.database.is_there() or not self.database.build(fill):
             fill(self.database)
         return looked_at
+
+    def misfiled_runs(self) -> list[str]:
+        """Uids of runs that a query may find, or not find, for something else than they are."""
+        from runlore.catalog.checking import misfiled_runs
+
+        with self.database.reading() as connection:
+            return misfiled_runs(connection)
 
     def strangers(self) -> list[Stranger]:
         """Entries of the store that are left out, because they are not what belongs there; of the last refresh."""

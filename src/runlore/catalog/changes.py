@@ -97,7 +97,7 @@ def _scan(
         except OSError as error:
             changes.directories[path] = Directory(0, {"": unreadable(error)})
             continue
-        changes.directories[path] = Directory(0 if time_ns() - mtime < _GRAIN_NS else mtime, entries.strangers)
+        changes.directories[path] = Directory(trusted(mtime), entries.strangers)
         runs = _known_runs(connection, path) if path in known else {}
         for name, found in entries.directories.items():
             inner = f"{path}/{name}" if path else name
@@ -108,6 +108,11 @@ def _scan(
             elif inner not in known:
                 pending.append((inner, found))
         changes.gone.extend(run_id for run_id, _, _ in runs.values())
+
+
+def trusted(mtime_ns: int) -> int:
+    """The time to remember: 0, which never matches, where the directory may change again within the clock's grain."""
+    return 0 if time_ns() - mtime_ns < _GRAIN_NS else mtime_ns
 
 
 def above(path: str) -> str | None:

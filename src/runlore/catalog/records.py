@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 _RUN_COLUMNS = (
     "runs.uid, runs.experiment, runs.number, runs.name, runs.status, runs.started_ns, runs.ended_ns, runs.updated_ns, "
-    "runs.active_ns, runs.user_name, runs.host, runs.description, runs.group_name, runs.parent_uid, runs.points, runs.lost, "
-    "runs.liveness, runs.damage, runs.archived, runs.deleted, runs.state"
+    "runs.active_ns, runs.user_name, runs.host, runs.description, runs.group_name, runs.parent_uid, runs.points, "
+    "runs.lost, runs.liveness, runs.damage, runs.archived, runs.deleted, runs.state"
 )
-_FACTS_COLUMNS = "keys, values_json, last, detail"
+_FACTS_COLUMNS = "facts.keys, facts.values_json, facts.last, facts.detail"
 FROM_FACTS = "FROM runs JOIN facts ON facts.run_id = runs.id"
 
 
@@ -46,8 +46,8 @@ class RecordsReader:
         texts = map(text_or_none, (name, user, host, description, group, parent))
         name, user, host, description, group, parent = texts
         return RunRecord(
-            uid, from_stored(experiment), number, name, from_stored(status), started_ns, ended_ns, updated_ns, active_ns,
-            user, host, description, group, parent, points, lost, liveness,
+            uid, from_stored(experiment), number, name, from_stored(status), started_ns, ended_ns, updated_ns,
+            active_ns, user, host, description, group, parent, points, lost, liveness,
             tuple(json.loads(damage)) if damage else (), bool(archived), bool(deleted), state == OPEN,
             self.keys.facts(*packed) if self._facts else None,
         )  # fmt: skip

@@ -26,7 +26,7 @@ def runs_by_id(connection: Connection, ids: Sequence[int], *, facts: bool) -> li
     reader = RecordsReader(facts=facts)
     rows = connection.rows(f"SELECT runs.id, {reader.columns} FROM runs {reader.joined} WHERE runs.id IN ??", list(ids))
     by_id = {run_id: row for run_id, *row in rows}
-    return [reader.record(by_id[run_id]) for run_id in ids]
+    return [reader.record(by_id[run_id]) for run_id in ids if run_id in by_id]
 
 
 def runs_by_uid(connection: Connection, uids: Sequence[str], *, facts: bool) -> list[RunRecord]:

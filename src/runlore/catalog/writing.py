@@ -22,7 +22,9 @@ _KNOWN = (
     f"SELECT runs.id, {', '.join(_RUN_COLUMNS)}, {', '.join(FACTS.names[1:])} "
     "FROM runs JOIN facts ON facts.run_id = runs.id WHERE path IN ??"
 )
-_CURRENT = "SELECT path, runs.id, sealed, progress FROM runs JOIN facts ON facts.run_id = runs.id WHERE path IN ??"
+_CURRENT = (
+    "SELECT path, runs.id, sealed, state, progress FROM runs JOIN facts ON facts.run_id = runs.id WHERE path IN ??"
+)
 _UPDATE_RUN = f"UPDATE runs SET {', '.join(f'{name} = ?' for name in _RUN_COLUMNS)} WHERE id = ?"
 _UPDATE_FACTS = f"UPDATE facts SET {', '.join(f'{name} = ?' for name in FACTS.names[1:])} WHERE run_id = ?"
 
@@ -98,7 +100,7 @@ def write_runs(database: Transactions, gains: Iterable[Gain]) -> None:
 
 def _guard(known: Known | None) -> tuple[Any, ...] | None:
     """What must be in the catalog for a gain to be right."""
-    return None if known is None else (known.run_id, known.sealed, known.packed.progress)
+    return None if known is None else (known.run_id, known.sealed, known.state, known.packed.progress)
 
 
 def _replace(connection: Connection, changes: Sequence[Change]) -> None:

@@ -216,6 +216,16 @@ class JournalWriter(Appender, Recorder):
                 self._lose()
                 self.buffer = NOTHING
 
+    def discard(self) -> None:
+        """Close it and remove its file: nothing was recorded in it.
+
+        Raises:
+            OSError: the file cannot be removed.
+        """
+        path = self.path
+        self.close()
+        os.unlink(path)
+
     def columns(self, columns: Mapping[str, Any]) -> None:
         """Give every later record of this writer these extra columns, instead of those given before.
 

@@ -129,14 +129,14 @@ class RunView(EditMethods):
 
     @property
     def statuses(self) -> list[tuple[int, str, str | None]]:
-        """History of statuses: (time in ns, status, message)."""
+        """History of statuses: (time in ns, status, message). A process that joins the run changes none."""
         history: list[tuple[int, str, str | None]] = []
         for time, kind, key, value in self._said_of_it().statuses:
             if kind == model.STOP:
                 history.append((time, value["status"], value.get("message")))
             elif kind == model.STATUS:
                 history.append((time, key, value))
-            else:
+            elif kind == model.START or key == "resume":
                 history.append((time, model.RUNNING, None if kind == model.START else key))
         return history
 
@@ -223,17 +223,18 @@ class RunView(EditMethods):
         Args:
             streams: `stdout`, `stderr`, or `logging` for records of that module; stdout and stderr by default.
         """
-        wanted = streams or ("stdout", "stderr")
-        for event in self.events(model.LOG):
-            if event.key in wanted and isinstance(event.value, str):
-                yield from event.value.split("\n")
+        from runlore.reader.console import ConsoleLines
+
+        for line in ConsoleLines(streams or ("stdout", "stderr")).of(self.events(model.LOG)):
+            yield line.text
 
     def children(self) -> list[RunView]:
         """Runs that were started under this one, oldest first, without those in the trash."""
-        from runlore.query.expression import Attribute, Compare
+        from runlore.query.expression import Attribute, Compare, OrderKey
 
         mine = Compare(Attribute("parent"), "=", self.uid)
-        found = self._session.refresh().page(mine, "started", facts=True, last=True)
+        order = OrderKey(Attribute("started"))
+        found = self._session.refresh().page(mine, order, facts=True, last=True)
         return [RunView(self._session, record) for record in found.runs]
 
     # -- artifacts ----------------------------------------------------------------------------------------------

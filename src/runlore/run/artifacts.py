@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from runlore.run.losses import Keeping
-    from runlore.store import DirectoryStore
+    from runlore.store.base import RecordedRun, Store
 
 _MOST_NAMED = 10
 _NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
@@ -27,8 +27,8 @@ _NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAM
 class ArtifactMethods:
     """The part of `Run` that keeps files and bytes."""
 
-    path: str
-    store: DirectoryStore
+    store: Store
+    _run: RecordedRun
     _journal: Any
     _check_open: Callable[[], None]
     _keeping: Callable[[str, str], Keeping]
@@ -147,7 +147,7 @@ class ArtifactMethods:
             >>> path == runlore.get_run(run.uid).directory + "/outputs"
             True
         """
-        path = os.path.join(self.path, "outputs")
+        path = os.path.join(self._run.directory, "outputs")
         try:
             os.makedirs(path, exist_ok=True)
         except OSError as error:

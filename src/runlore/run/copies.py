@@ -6,20 +6,15 @@ of its own with its first record, as a forked child's does; a copy that only tra
 
 from __future__ import annotations
 
-import json
-import os
-import struct
 from typing import TYPE_CHECKING, Any
 
-from runlore import config
-from runlore.journal import format as fmt
-from runlore.journal import liveness, open_journal
+from runlore.errors import RunNotFound
 from runlore.run import ends
 
 if TYPE_CHECKING:
     from runlore.run.handle import Run
+    from runlore.store.base import RecordedRun
 
-_HEADER_BYTES = 4096
 _arrived: dict[str, Run] = {}
 """Handles that came from other processes, by uid: each run has one."""
 
@@ -36,31 +31,22 @@ def restore(kind: type[Run], about: dict[str, Any]) -> Run:
     known = ends.open_runs.get(about["uid"]) or _arrived.get(about["uid"])
     if known is not None and not known.ended:
         return known
-    directory = os.path.join(about["path"], fmt.JOURNAL)
-    journal = open_journal(directory, about["uid"], config.journal_mode(), fsync=config.fsync(), create=False)
+    recorded: RecordedRun = about["run"]
+    recorder = recorded.record(lazily=True)
     run = kind(
-        about["store"], journal, uid=about["uid"], number=about["number"], experiment=about["experiment"],
-        path=about["path"], name=about["name"], owner=False,
+        about["store"], recorded, recorder, about["number"], about["experiment"], about["name"], owner=False,
+        start=about["start"],
     )  # fmt: skip
-    over = about["ended"] or not _goes_on(about["origin"])
+    over = about["ended"] or not _goes_on(recorded)
     run._adopt(about, over=over)  # noqa: SLF001 - the other half of `Run.__reduce__`
     if not over:
         _arrived[run.uid] = run
     return run
 
 
-def _goes_on(path: str) -> bool:
-    """Whether the writer of this journal lives, which is what the copied handle recorded with."""
+def _goes_on(run: RecordedRun) -> bool:
+    """Whether some writer of the run lives."""
     try:
-        with open(path, "rb") as file:
-            data = file.read(_HEADER_BYTES)
-    except FileNotFoundError:
-        return False  # the run was sealed since, or removed
-    except OSError:
-        return True  # nothing says that it is over
-    try:
-        length = fmt.FILE_HEADER.unpack_from(data)[4]
-        header = dict(json.loads(data[fmt.HEADER_BYTES : fmt.HEADER_BYTES + length]))
-    except (ValueError, TypeError, struct.error):
-        header = {"lock": True}
-    return liveness.is_alive(path, header)[0]
+        return run.is_alive()[0]
+    except RunNotFound:
+        return False

@@ -19,12 +19,12 @@ from runlore.run.losses import Keeping
 from runlore.run.media import MediaMethods
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from types import TracebackType
 
-    from runlore.journal import JournalWriter
-    from runlore.store import DirectoryStore
+    from runlore.recorder import Recorder
+    from runlore.store.base import RecordedRun, Store
 
 
 class Run(ArtifactMethods, MediaMethods):
@@ -41,7 +41,6 @@ class Run(ArtifactMethods, MediaMethods):
         experiment: its name, a path such as `vision/cifar10`.
         name: a name for people, or None.
         store: where it is recorded.
-        path: its directory.
         params: what `log_param` and `log_params` recorded through this handle.
 
     Example:
@@ -54,29 +53,29 @@ class Run(ArtifactMethods, MediaMethods):
     """
 
     def __init__(
-        self, store: DirectoryStore, journal: JournalWriter, *, uid: str, number: int | None, experiment: str,
-        path: str, name: str | None, owner: bool,
+        self, store: Store, run: RecordedRun, recorder: Recorder, number: int | None, experiment: str,
+        name: str | None, *, owner: bool, start: Callable[..., Run],
     ) -> None:  # fmt: skip
-        self.uid = uid
+        self.uid = run.uid
+        self._run = run
         self._number = number
         self.experiment = experiment
         self.name = name
         self.store = store
-        self.path = path
         self.params: dict[str, Any] = {}
-        self._journal = journal
+        self._journal = recorder
         self._owner = owner
+        self._start = start
         self._pid = os.getpid()
         self._terminal: str | None = None
         self._ended = False
         self._status = model.RUNNING
         self._extra: dict[str, Any] = {}
         self._captures: Any = None
-        self._origin = ""
         """The journal of the process that this handle was copied from, if it was."""
         if type(self).log_metric is Run.log_metric:
-            # One Python call a point: the bound method of the journal is the method of the run.
-            self.__dict__["log_metric"] = journal.scalar
+            # One Python call a point: the bound method of the recorder is the method of the run.
+            self.__dict__["log_metric"] = recorder.scalar
 
     def __copy__(self) -> Run:
         return self
@@ -90,14 +89,14 @@ class Run(ArtifactMethods, MediaMethods):
 
         about = {
             "store": self.store, "uid": self.uid, "number": self.number or None, "experiment": self.experiment,
-            "path": self.path, "name": self.name, "params": self.params, "columns": self._extra,
-            "status": self._status, "ended": self._ended, "origin": self._origin or self._journal.path,
+            "run": self._run, "name": self.name, "params": self.params, "columns": self._extra,
+            "status": self._status, "ended": self._ended, "start": self._start,
         }  # fmt: skip
         return restore, (type(self), about)
 
     def _adopt(self, about: Mapping[str, Any], *, over: bool) -> None:
         """Be what `__reduce__` told of: a handle in another process, or at a later time."""
-        self.params, self._status, self._origin = dict(about["params"]), about["status"], about["origin"]
+        self.params, self._status = dict(about["params"]), about["status"]
         if about["columns"]:
             self.log_extra(**about["columns"])
         if over:
@@ -126,6 +125,15 @@ class Run(ArtifactMethods, MediaMethods):
             )
 
     @property
+    def path(self) -> str:
+        """The directory of this machine in which the run is recorded.
+
+        Raises:
+            NotLocal: its store keeps it elsewhere.
+        """
+        return self._run.directory
+
+    @property
     def status(self) -> str:
         """`running`, what `log_status` said last, or how the run ended."""
         return self._status
@@ -134,9 +142,7 @@ class Run(ArtifactMethods, MediaMethods):
     def number(self) -> int:
         """Counted 1, 2, 3 … within the experiment; 0 in a process that joined before the run's owner had one."""
         if self._number is None:
-            from runlore.store.start_event import start_of
-
-            found = start_of(self.path).get("number")
+            found = self._run.start().get("number")
             self._number = None if found is None else int(found)
         return self._number or 0
 
@@ -370,7 +376,7 @@ class Run(ArtifactMethods, MediaMethods):
         A process that has them in its environment records into this run when it calls `runlore.start`, in a journal of
         its own; this process alone ends the run.
         """
-        return {"RUNLORE_RUN": self.uid, "RUNLORE_STORE": self.store.root, "RUNLORE_EXPERIMENT": self.experiment}
+        return {"RUNLORE_RUN": self.uid, "RUNLORE_STORE": self.store.location, "RUNLORE_EXPERIMENT": self.experiment}
 
     def child(self, name: str | None = None, *, experiment: str | None = None, **options: Any) -> Run:
         """Start a run that belongs under this one.
@@ -380,9 +386,9 @@ class Run(ArtifactMethods, MediaMethods):
             experiment: by default the one of this run.
             options: as for `runlore.start`.
         """
-        from runlore.run.starting import start
-
-        return start(experiment or self.experiment, name, parent=self.uid, store=self.store, join=False, **options)
+        return self._start(
+            experiment or self.experiment, name, parent=self.uid, store=self.store, join=False, **options
+        )
 
     # -- the end ------------------------------------------------------------------------------------------------
 

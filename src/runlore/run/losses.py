@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Literal
 
-    from runlore.journal import JournalWriter
+    from runlore.recorder import Recorder
 
 
 class Keeping:
@@ -28,15 +28,15 @@ class Keeping:
         done: whether the block ran to its end.
 
     Args:
-        journal: of the run.
+        recorder: of the run.
         what: what is kept, in a word: `artifact`.
         key: its name.
     """
 
-    __slots__ = ("_journal", "_key", "_what", "done")
+    __slots__ = ("_key", "_recorder", "_what", "done")
 
-    def __init__(self, journal: JournalWriter, what: str, key: str) -> None:
-        self._journal = journal
+    def __init__(self, recorder: Recorder, what: str, key: str) -> None:
+        self._recorder = recorder
         self._what = what
         self._key = key
         self.done = False
@@ -52,7 +52,7 @@ class Keeping:
             return False
         if not is_environmental(error):
             return False
-        self._journal.lose(self._key, f"{self._what} {self._key!r}", error)
+        self._recorder.lose(self._key, f"{self._what} {self._key!r}", error)
         return True
 
 

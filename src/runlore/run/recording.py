@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runlore._version import __version__
@@ -51,15 +52,28 @@ def begin_run(
     run = store.open_run(uid, experiment=experiment)
     recorder: Recorder | None = None
     try:
-        recorder = run.record()
+        recorder = run.record(first=True)
         number = store.claim_number(experiment, uid)
     except OSError:
-        if recorder is not None:
-            recorder.close()
-        store.abandon_run(experiment, uid)
+        abandon(store, experiment, uid, recorder)
         raise
     if columns:
         recorder.columns(columns)
     said = {"experiment": experiment, "number": number, "runlore": __version__, **(about or {})}
     recorder.event(START, "start", {key: value for key, value in said.items() if value is not None}, time_ns=time_ns)
     return Begun(uid, number, run, recorder)
+
+
+def abandon(store: Store, experiment: str, uid: str, recorder: Recorder | None) -> None:
+    """Leave nothing of a run that could not begin, as on a full disk: it would look like one that crashed.
+
+    Args:
+        store: where it was made.
+        experiment: its experiment.
+        uid: its uid.
+        recorder: what was opened of it.
+    """
+    with suppress(OSError):  # the disk does not even let go
+        if recorder is not None:
+            recorder.discard()
+    store.abandon_run(experiment, uid)

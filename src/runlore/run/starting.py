@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from runlore import config, model
-from runlore._version import __version__
-from runlore.errors import AlreadyExists, InvalidName, NoActiveRun, RunNotFound, WrongType
-from runlore.journal import open_journal
-from runlore.journal.format import JOURNAL
+from runlore.errors import AlreadyExists, InvalidName, NoActiveRun, WrongType
 from runlore.journal.values import flatten, to_json
 from runlore.names import check_key, check_path_name, is_uid
 from runlore.run import ends
 from runlore.run.arguments import check_columns, check_event
 from runlore.run.handle import Run
 from runlore.run.losses import Beginning
-from runlore.store import DirectoryStore, open_store
+from runlore.run.recording import begin_run
+from runlore.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from runlore.journal.writer import JournalWriter
+    from runlore.store.base import Store
 
 _PYTHON = sys.version.split(" ", 1)[0]
 _users: dict[int, str] = {}
@@ -39,7 +36,7 @@ def start(
     description: str | None = None,
     group: str | None = None,
     parent: str | Run | None = None,
-    store: str | os.PathLike[str] | DirectoryStore | None = None,
+    store: str | os.PathLike[str] | Store | None = None,
     capture: bool | Mapping[str, bool | float | str] | None = None,
     join: bool | str = True,
     columns: Mapping[str, Any] | None = None,
@@ -97,7 +94,7 @@ def start(
 
 
 def _open(
-    place: DirectoryStore, experiment: str, uid: str, about: dict[str, Any], columns: Mapping[str, Any], *, new: bool
+    place: Store, experiment: str, uid: str, about: dict[str, Any], columns: Mapping[str, Any], *, new: bool
 ) -> Run:
     """A run's handle, whose start is recorded, or that this process joined it.
 
@@ -109,32 +106,23 @@ def _open(
         columns: extra columns of every record of this process.
         new: there must be no such run yet.
     """
-    owner = place.create_run(experiment, uid)
-    if new and not owner:
+    begun = begin_run(place, experiment, uid=uid, about={**about, **_process()}, columns=columns)
+    if begun is None and new:
         raise AlreadyExists(f"experiment {experiment!r} has a run with the uid {uid!r}; to go on with it, resume it")
-    path = place.run_directory(experiment, uid)
-    journals = f"{path}/{JOURNAL}" if owner else place.journal_directory(path)
-    journal: JournalWriter | None = None
-    try:
-        journal = open_journal(journals, uid, config.journal_mode(), fsync=config.fsync())
-        number = place.claim_number(experiment, uid) if owner else None
-        if not owner:
-            place.touch_run(path)
-    except OSError:
-        _abandon(path, journal, whole=owner)
-        raise
-    if columns:
-        journal.columns(columns)
-    if owner:
-        journal.event(model.START, "start", _about(experiment, number, about))
+    if begun is not None:
+        run = Run(place, begun.run, begun.recorder, begun.number, experiment, about["name"], owner=True, start=start)
     else:
-        journal.event(model.RESUME, "join", _process())
-    run = Run(place, journal, uid=uid, number=number, experiment=experiment, path=path, name=about["name"], owner=owner)
+        joined = place.open_run(uid, experiment=experiment)
+        recorder = joined.record()
+        if columns:
+            recorder.columns(columns)
+        recorder.event(model.RESUME, "join", _process())
+        run = Run(place, joined, recorder, None, experiment, about["name"], owner=False, start=start)
     run._extra = dict(columns)  # noqa: SLF001 - what `log_extra` adds to
     return run
 
 
-def resume(uid: str, *, store: str | os.PathLike[str] | DirectoryStore | None = None, capture: Any = None) -> Run:
+def resume(uid: str, *, store: str | os.PathLike[str] | Store | None = None, capture: Any = None) -> Run:
     """Go on recording a run that ended, or whose process died. Nothing of it is lost or overwritten.
 
     The run is `running` again until it ends anew.
@@ -167,26 +155,14 @@ def resume(uid: str, *, store: str | os.PathLike[str] | DirectoryStore | None = 
     return run
 
 
-def _reopen(place: DirectoryStore, uid: str) -> Run:
+def _reopen(place: Store, uid: str) -> Run:
     """A handle that goes on with a run."""
-    from urllib.parse import unquote
-
-    from runlore.store.start_event import start_of
-
-    path = place.find_run(uid)
-    about = start_of(path)
-    journal = open_journal(place.journal_directory(path), uid, config.journal_mode(), fsync=config.fsync())
-    try:
-        place.touch_run(path)
-    except OSError:
-        _abandon(path, journal, whole=False)
-        raise
-    journal.event(model.RESUME, "resume", _process())
-    return Run(
-        place, journal, uid=uid, number=about.get("number"), path=path,
-        experiment=about.get("experiment") or unquote(os.path.relpath(os.path.dirname(path), place.runs_root)),
-        name=about.get("name"), owner=True,
-    )  # fmt: skip
+    run = place.open_run(uid)
+    about = run.start()
+    recorder = run.record()
+    recorder.event(model.RESUME, "resume", _process())
+    experiment = about.get("experiment") or run.experiment
+    return Run(place, run, recorder, about.get("number"), experiment, about.get("name"), owner=True, start=start)
 
 
 def active_run() -> Run:
@@ -206,13 +182,12 @@ def active_run() -> Run:
     raise NoActiveRun("no run is active in this process; start one with runlore.start('experiment')")
 
 
-def _joined(join: bool | str, experiment: str, place: DirectoryStore) -> tuple[str | None, str]:
+def _joined(join: bool | str, experiment: str, place: Store) -> tuple[str | None, str]:
     """The uid of the run to join, if any, and its experiment."""
     if isinstance(join, str):
         if not is_uid(join):
             raise InvalidName(f"join={join!r} is no uid: 32 hexadecimal digits, as `run.uid` gives")
-        if not os.path.isdir(place.run_directory(experiment, join)):
-            raise RunNotFound(f"join={join!r}: experiment {experiment!r} has no such run in the store {place.root!r}")
+        place.open_run(join, experiment=experiment)
         return join, experiment
     joined = config.joined_run() if join else None
     if joined is None:
@@ -220,23 +195,6 @@ def _joined(join: bool | str, experiment: str, place: DirectoryStore) -> tuple[s
     if not is_uid(joined):
         raise InvalidName(f"RUNLORE_RUN={joined!r} is no uid: 32 hexadecimal digits, as `run.uid` gives")
     return joined, check_path_name(os.environ.get("RUNLORE_EXPERIMENT") or experiment, "RUNLORE_EXPERIMENT")
-
-
-def _abandon(path: str, journal: JournalWriter | None, *, whole: bool) -> None:
-    """Leave nothing of a run that could not begin, as on a full disk: it would look like one that crashed.
-
-    Args:
-        path: its directory.
-        journal: what this process opened of it.
-        whole: the run itself is this process's.
-    """
-    with suppress(OSError):  # somebody joined it meanwhile, or the disk does not even let go
-        if journal is not None:
-            journal.close()
-            os.unlink(journal.path)
-        if whole:
-            os.rmdir(f"{path}/{JOURNAL}")
-            os.rmdir(path)
 
 
 def _begin(run: Run, params: dict[str, Any], tags: dict[str, Any], captures: dict[str, Any]) -> None:
@@ -289,11 +247,6 @@ def _captures(capture: Any) -> dict[str, Any]:
     from runlore.capture import resolve
 
     return resolve(capture)
-
-
-def _about(experiment: str, number: int | None, more: dict[str, Any]) -> dict[str, Any]:
-    about = {"experiment": experiment, "number": number, **more, "runlore": __version__, **_process()}
-    return {key: value for key, value in about.items() if value is not None}
 
 
 def _process() -> dict[str, Any]:

@@ -35,10 +35,11 @@ class Detail:
         self.last_ns = 0
 
     def dump(self) -> str:
-        """The detail as JSON."""
-        lives = [[writer, *times] for writer, times in self.lives.items()]
+        """The detail as JSON, the same whatever the order in which the events came."""
+        lives = [[writer, *times] for writer, times in sorted(self.lives.items())]
+        attributes = dict(sorted(self.attributes.items()))
         return json.dumps(
-            [self.start, self.started_ns, self.attributes, self.statuses, self.first_ns, self.last_ns, lives],
+            [self.start, self.started_ns, attributes, self.statuses, self.first_ns, self.last_ns, lives],
             separators=(",", ":"),
         )
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING, Any
 
+from runlore.config import fsync, journal_mode
+from runlore.errors import ReadOnlyStore
+from runlore.journal import open_journal
+from runlore.journal.format import JOURNAL
 from runlore.store.base import RecordedRun
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from runlore.recorder import Recorder
+    from runlore.journal import JournalWriter
     from runlore.store.base import Fact, Follower
     from runlore.store.content import RunPoints, StoredEvent
     from runlore.store.directory import DirectoryStore
@@ -58,12 +63,30 @@ class DirectoryRun(RecordedRun):
 
         return start_of(self._directory)
 
-    def record(self) -> Recorder:  # noqa: D102
-        from runlore.config import fsync
-        from runlore.store.annotate import open_writer
+    @property
+    def experiment(self) -> str:  # noqa: D102
+        from urllib.parse import unquote
 
-        recorder = open_writer(self._store, self._directory, fsync=fsync())
-        self._store.touch_run(self._directory)
+        return unquote(os.path.relpath(os.path.dirname(self._directory), self._store.runs_root))
+
+    def record(self, *, first: bool = False, lazily: bool = False) -> JournalWriter:  # noqa: D102
+        try:
+            in_place = first or lazily
+            journals = f"{self._directory}/{JOURNAL}" if in_place else self._store.journal_directory(self._directory)
+            recorder = open_journal(journals, self.uid, journal_mode(), fsync=fsync(), create=not lazily)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise ReadOnlyStore(
+                    f"nothing was recorded of run {self.uid}: the store {self._store.root!r} cannot be written to "
+                    f"({error.strerror})"
+                ) from error
+            raise
+        if not in_place:
+            try:
+                self._store.touch_run(self._directory)
+            except OSError:
+                recorder.discard()
+                raise
         return recorder
 
     def annotate(self, facts: Iterable[Fact], *, after_ns: int = 0) -> int:  # noqa: D102

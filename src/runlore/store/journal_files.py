@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runlore.files import open_binary
 from runlore.journal import format as fmt
-from runlore.journal.decode import CLOSED, read
+from runlore.journal.decode import read
 from runlore.journal.format import JOURNAL
 
 if TYPE_CHECKING:
@@ -50,18 +50,6 @@ def header_of(path: str) -> dict[str, Any]:
         return dict(json.loads(data[fmt.HEADER_BYTES : fmt.HEADER_BYTES + length]))
     except ValueError:
         return {"lock": True}  # the decoder says what is damaged
-
-
-def discard_empty_journals(directory: str) -> None:
-    """Remove the journals of a run that were closed before anything was recorded in them.
-
-    Raises:
-        OSError: one cannot be removed.
-    """
-    for _, path in journal_paths(directory):
-        chunk = read(path, max_bytes=fmt.FRAME_BYTES)
-        if chunk.state == CLOSED and not (len(chunk.points.key) or chunk.events or chunk.extras):
-            os.unlink(path)
 
 
 def chunks(path: str, context: Context | None = None) -> Iterator[Chunk]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from runlore.catalog.database.tables import ID, INTEGER, RUN_TABLES, TEXT, Column, Index, Table
+from zlib import crc32
+
+from runlore.catalog.database.tables import ID, INTEGER, RUN_TABLES, TEXT, VERSION, Column, Index, Table
 
 CARD_DIRECTORIES = Table(
     "card_directories",
@@ -99,3 +101,6 @@ HANGING = (CARD_ALIASES, CARD_TAGS, CARD_LINKS, CARD_ARTIFACTS)
 
 TABLES = (*RUN_TABLES, CARD_DIRECTORIES, CARDS, *HANGING)
 """All tables of the catalog."""
+
+CATALOG_VERSION = f"{VERSION}.{crc32(repr(TABLES).encode()):08x}"
+"""What a catalog says of itself. One of another version is rebuilt, never migrated, never misread."""

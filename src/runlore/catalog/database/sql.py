@@ -46,7 +46,7 @@ def sql(text: str, *values: Any) -> Sql:
 
     Example:
         >>> all_of(sql("points > ?", 3), any_of(sql("lost = 0"), sql("lost > ?", 5)))
-        Sql(text='(lost = 0 OR lost > ?) AND points > ?', values=(5, 3), binding=1, nesting=2)
+        Sql(text='(lost = 0 OR lost > ?) AND points > ?', values=(5, 3), binding=1, nesting=5)
     """
     return Sql(text, values)
 

@@ -15,10 +15,10 @@ from time import time
 from typing import TYPE_CHECKING
 
 from runlore.catalog.database.base import Database, Transactions, definition, index_definitions
-from runlore.catalog.database.card_tables import TABLES
+from runlore.catalog.database.card_tables import CATALOG_VERSION, TABLES
 from runlore.catalog.database.location import SUFFIXES
 from runlore.catalog.database.sqlite_connection import SqliteConnection, connect
-from runlore.catalog.database.tables import BYTES, FLOAT, ID, INTEGER, TEXT, VERSION
+from runlore.catalog.database.tables import BYTES, FLOAT, ID, INTEGER, TEXT
 from runlore.errors import NotStored
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ def _make_tables(raw: sqlite3.Connection, *, indexes: bool) -> None:
         raw.execute(definition(table, _TYPES, _ENDING))
         for statement in index_definitions(table) if indexes else ():
             raw.execute(statement)
-    raw.execute("INSERT OR IGNORE INTO properties VALUES ('version', ?)", (str(VERSION),))
+    raw.execute("INSERT OR IGNORE INTO properties VALUES ('version', ?)", (CATALOG_VERSION,))
     raw.execute("COMMIT")
 
 
@@ -241,7 +241,7 @@ def _is_current(raw: sqlite3.Connection) -> bool:
         return True
     if not tables >= {table.name for table in TABLES}:
         return False
-    return raw.execute("SELECT value FROM properties WHERE name = 'version'").fetchall() == [(str(VERSION),)]
+    return raw.execute("SELECT value FROM properties WHERE name = 'version'").fetchall() == [(CATALOG_VERSION,)]
 
 
 def _identity(path: str) -> tuple[int, int] | None:

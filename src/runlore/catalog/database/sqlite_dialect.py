@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from runlore.catalog.database.base import Dialect
 from runlore.catalog.database.sql import Sql, sql
 from runlore.errors import InvalidArgument
-from runlore.query.regex import compile_pattern, like_parts, like_to_regex
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,11 +22,15 @@ class SqliteDialect(Dialect):
     """Regular expressions and values at a step are functions that a connection registers: see `Functions`."""
 
     def like(self, column: str, pattern: str) -> Sql:  # noqa: D102 - described by the contract
+        from runlore.query.regex import like_parts
+
         shapes = {"any": "*", "one": "?"}
         parts = [shapes.get(kind) or (f"[{text}]" if text in "*?[" else text) for kind, text in like_parts(pattern)]
         return sql(f"{column} GLOB ?", "".join(parts))
 
     def ilike(self, column: str, pattern: str) -> Sql:  # noqa: D102
+        from runlore.query.regex import like_parts, like_to_regex
+
         if not pattern.isascii():
             return self.matches(column, like_to_regex(pattern))
         shapes = {"any": "%", "one": "_"}
@@ -95,6 +98,8 @@ class Functions:
     def _matches(self, pattern: str, text: str | None) -> int | None:
         if text is None:
             return None
+        from runlore.query.regex import compile_pattern
+
         found = self._found.get((pattern, text))
         if found is None:
             found = compile_pattern(pattern).search(text) is not None

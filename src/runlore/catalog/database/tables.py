@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 VERSION = 4
-"""Raised with every change of a table. A catalog of another version is rebuilt, never migrated, never misread."""
+"""Raised when what stands in a column changes. A table that changes makes another version by itself."""
 
 ID, TEXT, INTEGER, FLOAT, BYTES = "id", "text", "integer", "float", "bytes"
 
