@@ -54,6 +54,7 @@ SAYS = {
     "run": "the write handle",
     "index": "contract: asking",
     "catalog": "the index in SQL",
+    "opening": "which index a store has",
     "reader": "read handles",
     "registry": "cards and lineage",
     "tracing": "spans",
@@ -166,6 +167,8 @@ def _rows(edges: dict[str, set[str]]) -> list[tuple[int, list[str]]]:
         left = {room for room in edges if LAYERS[room] == layer}
         while left:
             ready = {room for room in left if not edges[room] & left}
+            if not ready:
+                raise ValueError(f"the rooms {', '.join(sorted(left))} import one another in a circle")
             row = sorted(ready, key=lambda room: (_middle([stand[other] for other in edges[room]]), room))
             stand.update({room: (at + 0.5) / len(row) for at, room in enumerate(row)})
             rows.append((layer, row))

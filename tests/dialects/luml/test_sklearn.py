@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import GridSearchCV
 
 from runlore.dialects.luml.integrations.sklearn import load_sklearn, save_sklearn
 from runlore.dialects.luml.modelref import ModelReference
