@@ -564,7 +564,6 @@ GETTERS = {
     "get_params": "POLYAXON_PARAMS",
     "get_cluster_def": "POLYAXON_CLUSTER",
     "get_task_info": "POLYAXON_TASK_INFO",
-    "get_tf_config": "TF_CONFIG",
     "get_data_paths": "POLYAXON_RUN_DATA_PATHS",
     "get_outputs_refs_paths": "POLYAXON_REFS_OUTPUTS_PATHS",
 }
@@ -610,7 +609,8 @@ def test_in_a_cluster_that_does_not_say_which_experiment_it_is_none_has_to_be_cr
     experiment.log_params(lr=0.1)
     assert experiment.id == 1
     experiment.log_succeeded()
-    assert (view("default#1").metrics, view("default#1").params) == ({"loss": 0.5}, {"lr": 0.1})
+    found = view(1, "default")
+    assert (found.metrics, found.params) == ({"loss": 0.5}, {"lr": 0.1})
 
 
 def test_outside_of_a_cluster_an_experiment_has_to_be_created(store):
@@ -626,8 +626,8 @@ def test_what_is_logged_after_the_end_is_no_status(view):
     experiment.log_metrics(loss=2)
     experiment.log_params(late=1)
     Experiment("p", experiment_id=1)  # a look
-    assert [status for _, status, _ in view("p#1").statuses][-1] == "succeeded"
-    assert (view("p#1").status, view("p#1").metrics, view("p#1").params) == ("succeeded", {"loss": 2}, {"late": 1})
+    assert [status for _, status, _ in view(1).statuses][-1] == "succeeded"
+    assert (view(1).status, view(1).metrics, view(1).params) == ("succeeded", {"loss": 2}, {"late": 1})
 
 
 def test_the_short_names_of_the_ends(view):
@@ -637,12 +637,12 @@ def test_the_short_names_of_the_ends(view):
         experiment = Experiment("p").create()
         experiment.start()
         getattr(experiment, name)()
-        assert view(f"p#{number}").status == status
+        assert view(number).status == status
     experiment = Experiment("p").create()
     with pytest.raises(ValueError, match="status='running' must be one of succeeded"):
         experiment.end("running")
     experiment.end("skipped", "nothing to do")
-    assert (view("p#4").status, view("p#4").exit) == ("stopped", {"message": "nothing to do"})
+    assert (view(4).status, view(4).exit) == ("stopped", {"message": "nothing to do"})
 
 
 def test_the_store_of_outputs_can_be_set_later(tmp_path):

@@ -14,9 +14,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import Any
 
+from runlore.dialects._absent import Absent
 from runlore.dialects.polyaxon import settings
 from runlore.dialects.polyaxon.exceptions import PolyaxonClientException
 
@@ -143,7 +145,8 @@ class Silent:
             return object.__getattribute__(self, name)
         if name == "create_experiment":
             return lambda *_args, **_options: type(self).member_class()  # type: ignore[attr-defined] # a group's
-        return _nothing if callable(getattr(type(self), name, None)) else None
+        found = inspect.getattr_static(type(self), name, None)
+        return _nothing if callable(found) or isinstance(found, Absent) else None
 
 
 def _nothing(*_args: Any, **_options: Any) -> None:
