@@ -564,7 +564,6 @@ GETTERS = {
     "get_params": "POLYAXON_PARAMS",
     "get_cluster_def": "POLYAXON_CLUSTER",
     "get_task_info": "POLYAXON_TASK_INFO",
-    "get_tf_config": "TF_CONFIG",
     "get_data_paths": "POLYAXON_RUN_DATA_PATHS",
     "get_outputs_refs_paths": "POLYAXON_REFS_OUTPUTS_PATHS",
 }
@@ -585,9 +584,109 @@ def test_31_getters(managed, monkeypatch, getter):
 
 def test_31_tf_config_is_composed(managed):
     managed(POLYAXON_CLUSTER={"worker": ["w:1"]}, POLYAXON_TASK_INFO={"type": "worker", "index": 0})
-    expected = {"cluster": {"worker": ["w:1"]}, "task": {"type": "worker", "index": 0}, "environment": "cloud"}
+    expected = {
+        "cluster": {"worker": ["w:1"]}, "task": {"type": "worker", "index": 0}, "model_dir": None,
+        "environment": "cloud",
+    }  # fmt: skip
     assert Experiment.get_tf_config() == expected
     assert Experiment.get_tf_config() == expected
+
+
+@pytest.mark.parametrize("known", [(), ("cluster",), ("task",), ("model_dir",)])
+def test_31_tf_config_says_none_of_what_is_not_told(managed, known):
+    told = {"cluster": {"master": ["m:1"]}, "task": {"type": "master"}, "model_dir": "/outputs"}
+    names = {"cluster": "POLYAXON_CLUSTER", "task": "POLYAXON_TASK_INFO", "model_dir": "POLYAXON_RUN_OUTPUTS_PATH"}
+    managed(**{names[name]: told[name] for name in known})
+    assert Experiment.get_tf_config() == {**dict.fromkeys(told), **{n: told[n] for n in known}, "environment": "cloud"}
+
+
+@pytest.mark.parametrize("variable", ["POLYAXON_IS_MANAGED", "POLYAXON_IN_CLUSTER"])
+def test_in_a_cluster_that_does_not_say_which_experiment_it_is_none_has_to_be_created(monkeypatch, view, variable):
+    monkeypatch.setenv(variable, "1")
+    experiment = Experiment()
+    assert experiment.id is None
+    experiment.log_metrics(step=1, loss=0.5)
+    experiment.log_params(lr=0.1)
+    assert experiment.id == 1
+    experiment.log_succeeded()
+    found = view(1, "default")
+    assert (found.metrics, found.params) == ({"loss": 0.5}, {"lr": 0.1})
+
+
+def test_outside_of_a_cluster_an_experiment_has_to_be_created(store):
+    with pytest.raises(RuntimeError, match=r"call create\(\) first"):
+        Experiment().log_metrics(loss=1)
+    assert not store.exists()
+
+
+def test_what_is_logged_after_the_end_is_no_status(view):
+    experiment = Experiment("p").create()
+    experiment.log_metrics(loss=1)
+    experiment.log_succeeded()
+    experiment.log_metrics(loss=2)
+    experiment.log_params(late=1)
+    Experiment("p", experiment_id=1)  # a look
+    assert [status for _, status, _ in view(1).statuses][-1] == "succeeded"
+    assert (view(1).status, view(1).metrics, view(1).params) == ("succeeded", {"loss": 2}, {"late": 1})
+
+
+def test_the_short_names_of_the_ends(view):
+    for number, (name, status) in enumerate(
+        {"succeeded": "succeeded", "failed": "failed", "stop": "stopped"}.items(), 1
+    ):
+        experiment = Experiment("p").create()
+        experiment.start()
+        getattr(experiment, name)()
+        assert view(number).status == status
+    experiment = Experiment("p").create()
+    with pytest.raises(ValueError, match="status='running' must be one of succeeded"):
+        experiment.end("running")
+    experiment.end("skipped", "nothing to do")
+    assert (view(4).status, view(4).exit) == ("stopped", {"message": "nothing to do"})
+
+
+def test_the_store_of_outputs_can_be_set_later(tmp_path):
+    (tmp_path / "f.txt").write_text("x")
+    got = []
+
+    class Store:
+        def upload_file(self, path, **options):
+            got.append(path)
+
+        upload_dir = upload_file
+
+    experiment = Experiment("p").create()
+    experiment.set_outputs_store(Store())
+    experiment.log_artifact(tmp_path / "f.txt")
+    assert got == [tmp_path / "f.txt"]
+    with pytest.raises(TypeError, match="upload_file"):
+        experiment.set_outputs_store("s3://bucket")
+    with pytest.raises(ValueError, match="outputs_path='/x'"):
+        experiment.set_outputs_store(outputs_path="/x")
+    experiment.log_succeeded()
+
+
+def test_settings_are_those_of_the_environment_until_they_are_set(monkeypatch, store):
+    from runlore.dialects.polyaxon import settings
+
+    assert (settings.NO_OP, settings.IS_MANAGED, settings.LOGS_LEVEL) == (False, False, None)
+    monkeypatch.setenv("POLYAXON_IN_CLUSTER", "true")
+    monkeypatch.setenv("POLYAXON_LOG_LEVEL", "DEBUG")
+    assert (settings.IS_MANAGED, settings.IN_CLUSTER, settings.LOGS_LEVEL) == (True, True, "DEBUG")
+    monkeypatch.setitem(vars(settings), "NO_OP", True)
+    assert Experiment("p").create() is None
+    assert not store.exists()
+    with pytest.raises(AttributeError):
+        _ = settings.NOTHING
+
+
+def test_the_base_of_outputs_is_known_in_a_cluster(managed):
+    from runlore.dialects.polyaxon import get_base_outputs_path
+
+    with pytest.raises(PolyaxonClientException):
+        get_base_outputs_path()
+    managed(POLYAXON_BASE_OUTPUTS_PATH="/base")
+    assert get_base_outputs_path() == "/base"
 
 
 def test_31_malformed_information_does_not_stop_an_experiment(managed, view):

@@ -14,28 +14,23 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import Any
 
-from runlore.errors import RunloreError
-
-
-class PolyaxonClientException(RunloreError, RuntimeError):
-    """Something was asked that only a program can know which the platform started."""
+from runlore.dialects._absent import Absent
+from runlore.dialects.polyaxon import settings
+from runlore.dialects.polyaxon.exceptions import PolyaxonClientException
 
 
 def is_no_op() -> bool:
     """Whether calls are to do nothing."""
-    return _is_on("POLYAXON_NO_OP")
+    return bool(settings.NO_OP)
 
 
 def is_managed() -> bool:
     """Whether the platform started this program."""
-    return _is_on("POLYAXON_IS_MANAGED") or _is_on("POLYAXON_IN_CLUSTER")
-
-
-def _is_on(variable: str) -> bool:
-    return os.environ.get(variable, "").strip().lower() in ("1", "true", "t", "yes", "y", "on")
+    return bool(settings.IS_MANAGED)
 
 
 def get_experiment_info() -> Any:
@@ -72,21 +67,19 @@ def get_tf_config(envvar: str = "TF_CONFIG") -> Any:
     """Cluster, task and environment as TensorFlow wants them.
 
     Args:
-        envvar: variable that holds them. Where it is unset, they are composed of `get_cluster_def` and
-            `get_task_info`, and put there.
+        envvar: variable that holds them. Where it is unset, they are composed and put there.
 
     Returns:
-        None where there is neither.
+        `cluster` and `task` (each None where it is unset), `model_dir` (the outputs path) and `environment`.
     """
     import json
 
     found = _from_json(envvar)
     if found is not None or is_no_op():
         return found
-    cluster, task = get_cluster_def(), get_task_info()
-    if cluster is None or task is None:
-        return None
-    config = {"cluster": cluster, "task": task, "environment": "cloud"}
+    config = {
+        "cluster": get_cluster_def(), "task": get_task_info(), "model_dir": get_outputs_path(), "environment": "cloud",
+    }  # fmt: skip
     os.environ[envvar] = json.dumps(config)
     return config
 
@@ -104,6 +97,11 @@ def get_outputs_refs_paths() -> Any:
 def get_outputs_path() -> str | None:
     """Where the platform wants the outputs; None where that is unset. Outside of it, ask an `Experiment`."""
     return None if is_no_op() else _managed(os.environ.get("POLYAXON_RUN_OUTPUTS_PATH"))
+
+
+def get_base_outputs_path() -> str | None:
+    """Under which directory the platform wants the outputs of all runs; None where that is unset."""
+    return None if is_no_op() else _managed(os.environ.get("POLYAXON_BASE_OUTPUTS_PATH"))
 
 
 def get_log_level() -> str | None:
@@ -147,7 +145,8 @@ class Silent:
             return object.__getattribute__(self, name)
         if name == "create_experiment":
             return lambda *_args, **_options: type(self).member_class()  # type: ignore[attr-defined] # a group's
-        return _nothing if callable(getattr(type(self), name, None)) else None
+        found = inspect.getattr_static(type(self), name, None)
+        return _nothing if callable(found) or isinstance(found, Absent) else None
 
 
 def _nothing(*_args: Any, **_options: Any) -> None:

@@ -6,9 +6,10 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from runlore import config
+from runlore.dialects._absent import Absent
 from runlore.dialects._native import flatten, record_now
 from runlore.dialects.polyaxon._names import BACKEND, BUILD, as_text, check_slug, words
-from runlore.errors import InvalidArgument, RunloreError
+from runlore.errors import InvalidArgument, RunloreError, WrongType
 from runlore.model import DATA, TAG
 from runlore.names import check_key
 
@@ -29,6 +30,17 @@ STATUSES = (
 ENDS = {"succeeded": "succeeded", "failed": "failed", "upstream_failed": "failed", "stopped": "stopped",
         "skipped": "stopped"}  # fmt: skip
 """Those that end a run, and what Runlore calls them."""
+
+
+def check_outputs_store(store: Any) -> Any:
+    """The store itself, or None.
+
+    Raises:
+        WrongType: it lacks one of the methods.
+    """
+    if store is not None and not (hasattr(store, "upload_file") and hasattr(store, "upload_dir")):
+        raise WrongType(f"outputs_store={store!r} must have the methods upload_file and upload_dir")
+    return store
 
 
 class Records:
@@ -157,6 +169,41 @@ class Records:
     def log_failed(self, message: str | None = None, traceback: str | None = None) -> None:
         """End it as failed. An exception and `sys.exit` with an error do that by themselves."""
         self._end("failed", message, traceback)
+
+    def start(self) -> None:
+        """Say that it runs. `create` does it by itself."""
+        self.log_status("running")
+
+    def end(self, status: str, message: str | None = None, traceback: str | None = None) -> None:
+        """End it with a status that ends it.
+
+        Raises:
+            InvalidArgument: it is none of these.
+        """
+        if status not in ENDS:
+            raise InvalidArgument(f"status={status!r} must be one of {', '.join(ENDS)}; log_status() takes others")
+        self._end(status, message, traceback)
+
+    succeeded, stop, failed = log_succeeded, log_stopped, log_failed
+
+    client_backend = get_entity_data = Absent("there is no server; experiment.run is the native handle")
+    send_logs = Absent("track_logs=True records the console; print() and logging are enough")
+    is_notebook_job = get_notebook_job_info = Absent("log_run_env() records whether there is a notebook")
+    REQUIRES_OUTPUTS = Absent("get_outputs_path() makes a directory when it is called")
+
+    def set_outputs_store(self, outputs_store: Any = None, outputs_path: Any = None, set_env_vars: Any = False) -> None:
+        """Have an object with `upload_file` and `upload_dir` get the artifacts that follow, too.
+
+        Raises:
+            InvalidArgument: a path instead of a store: get_outputs_path() has the outputs' directory.
+            WrongType: it lacks one of the methods.
+        """
+        if outputs_path is not None or set_env_vars:
+            raise InvalidArgument(
+                f"outputs_path={outputs_path!r}, set_env_vars={set_env_vars!r} are not supported; give outputs_store=, "
+                "or create(base_outputs_path=...)"
+            )
+        self.outputs_store = check_outputs_store(outputs_store)
 
     def _end(self, status: str, message: str | None = None, traceback: str | None = None) -> None:
         if self._run is not None and self.last_status in ENDS:

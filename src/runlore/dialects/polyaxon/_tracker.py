@@ -21,7 +21,7 @@ from runlore.dialects.polyaxon._names import (
     split_project,
     words,
 )
-from runlore.dialects.polyaxon._records import Records
+from runlore.dialects.polyaxon._records import Records, check_outputs_store
 from runlore.errors import AlreadyExists, InvalidArgument, NoActiveRun, NotFound, WrongType
 from runlore.names import encode, encode_path, is_uid
 from runlore.run import resume, start
@@ -50,12 +50,8 @@ class Tracker(Records):
         self, project: str | None, run_id: int | str | None, client: Any, captures: Mapping[str, Any],
         outputs_store: Any, group_id: int | str | None = None,
     ) -> None:  # fmt: skip
-        if outputs_store is not None and not (
-            hasattr(outputs_store, "upload_file") and hasattr(outputs_store, "upload_dir")
-        ):
-            raise WrongType(f"outputs_store={outputs_store!r} must have the methods upload_file and upload_dir")
         self.client = client
-        self.outputs_store = outputs_store
+        self.outputs_store = check_outputs_store(outputs_store)
         self.group_id = group_id
         self.last_status: str | None = None
         self._store = store_of(client)
@@ -101,18 +97,21 @@ class Tracker(Records):
         stays as it ended.
 
         Raises:
-            NoActiveRun: nothing was created.
+            NoActiveRun: nothing was created, and the platform did not start the program.
         """
         if self._run is not None and not self._run.ended:
             return self._run
-        if self._uid is None:
+        if self._uid is None and not context.is_managed():
             raise NoActiveRun(f"this {self._info[1]} was not created; call create() first. Nothing was recorded")
         with self._opening:
-            if self._run is None:
+            if self._uid is None:
+                self.create()  # the platform started the program, and did not say which experiment it is
+            elif self._run is None:
                 self._run = self._again(self._uid)
             elif self._run.ended:
                 self._run = start(self._path, join=self._uid, store=self._run.store, capture=False)
-        return self._run
+        run: Run = self._run  # type: ignore[assignment] # one of the three has set it
+        return run
 
     def create(
         self, name: str | None = None, framework: str | None = None, backend: str | None = None, tags: Tagging = None,
