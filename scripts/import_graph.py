@@ -24,10 +24,12 @@ LAYERS = {
     "recorder": 0,
     "versions": 0,
     "files": 0,
+    "json_files": 0,
     "stored_text": 0,
     "notices": 0,
     "scratch": 0,
     "_version": 0,
+    "plain": 0,
     "journal": 1,
     "store": 2,
     "query": 2,
@@ -72,11 +74,13 @@ HOMES = {
     "re2": ("query.regex",),
     "psycopg": ("catalog.database._psycopg",),
     "typer": ("cli", "exec"),
+    "sqlalchemy": ("catalog",),
     "click": ("cli",),
     "pytest": ("testing",),
     "hypothesis": ("testing",),
     "sklearn": ("demo", "media._skops", "media._lightgbm"),
     "matplotlib": ("demo", "media._matplotlib"),
+    "scipy": ("media._scipy", "dialects.omegaml.monitoring._scipy"),
 }
 """Where a library may be imported, as a prefix below `runlore`. A library that is neither here nor in `ANYWHERE` lives
 in one private module, whichever that is."""

@@ -276,7 +276,7 @@ def _frame(parts: Sequence[tuple[RunRecord, _Records]], names: _Names) -> pd.Dat
     }
     for name, column in records.extra.items():
         data[f"{name}_" if name in COLUMNS else name] = columns.values(column.tolist())
-    return columns.frame(data, len(records))
+    return columns.table(data, len(records))
 
 
 def _empty() -> pd.DataFrame:
