@@ -26,7 +26,9 @@ FACTS = 100
 CASES = {
     "import numpy, pandas": "import numpy, pandas",
     "import runlore": "import runlore",
-    f"first DataFrame of {POINTS:,} points": "import runlore; assert len(runlore.experiment('points').data()) > 100_000",
+    f"first DataFrame of {POINTS:,} points": (
+        "import runlore; assert len(runlore.experiment('points').data()) > 100_000"
+    ),
     f"first series of {POINTS // 10:,} points": (
         "import runlore; assert len(runlore.get_run('points#1').metric('m0')) == 10_000"
     ),

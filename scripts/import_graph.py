@@ -39,6 +39,7 @@ LAYERS = {
     "ship": 3,
     "index": 3,
     "catalog": 3,
+    "opening": 3,
     "reader": 3,
     "housekeeping": 3,
     "registry": 3,

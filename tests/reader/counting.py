@@ -6,7 +6,8 @@ from collections import Counter
 from typing import Any
 
 from runlore.index.base import Index
-from runlore.index.opening import IndexedStore, open_index
+from runlore.index.store import IndexedStore
+from runlore.opening import open_index
 from runlore.store.base import RecordedRun
 
 _LOCAL = frozenset({"location", "close", "index", "settled", "lineage", "pages", "one", "each"})

@@ -10,7 +10,7 @@ from tests.reader.made_runs import START_S, S, make_run
 import runlore
 from runlore import registry
 from runlore.errors import ArtifactNotFound, DamagedFile, NotFound, NotLocal, RunNotFound, WrongType
-from runlore.index.opening import open_index
+from runlore.opening import open_index
 from runlore.store import open_store
 from runlore.store.base import Store
 from runlore.testing import MemoryStore

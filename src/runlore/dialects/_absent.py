@@ -35,7 +35,7 @@ class Absent:
         self._name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
+        self._name = " or ".join(filter(None, (self._name, name)))
 
     def __get__(self, instance: object, owner: type) -> Any:
         raise AbsentAttribute(f"{owner.__name__}.{self._name} is not part of Runlore's dialect: {self._instead}")

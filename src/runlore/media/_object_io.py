@@ -177,7 +177,12 @@ class ObjectReader:
     what = "the object"
 
     def __init__(
-        self, archive: zipfile.ZipFile, *, allow_pickle: bool, trusted: tuple[str, ...], max_bytes: int | None
+        self,
+        archive: zipfile.ZipFile,
+        *,
+        allow_pickle: bool,
+        trusted: tuple[str, ...] | bool | str,
+        max_bytes: int | None,
     ) -> None:
         self.archive = archive
         self.allow_pickle = allow_pickle

@@ -39,8 +39,8 @@ def text(values: Sequence[str | None]) -> Any:
         try:
             return pd.array(values, dtype="str")
         except UnicodeEncodeError:
-            return pd.Index(objects(values), dtype=object)  # of an array pandas would try to make text once more
-    return objects(values)
+            return of_objects(objects(values))
+    return of_objects(objects(values))
 
 
 def coded(names: Sequence[str | None], codes: NDArray[Any]) -> Any:
@@ -50,12 +50,21 @@ def coded(names: Sequence[str | None], codes: NDArray[Any]) -> Any:
         names: the names.
         codes: of each cell, which of them it is.
     """
+    import pandas as pd
+
     found = text(names)
-    return found[codes] if isinstance(found, np.ndarray) else found.take(codes)
+    return of_objects(found.to_numpy()[codes]) if isinstance(found, pd.Series) else found.take(codes)
+
+
+def of_objects(cells: NDArray[Any]) -> pd.Series[Any]:
+    """A column that stays one of objects: pandas 3 would look into it, and make text of it if it can."""
+    import pandas as pd
+
+    return pd.Series(cells, dtype=object)
 
 
 def objects(values: Sequence[Any]) -> NDArray[Any]:
-    """A column of anything. Lists and arrays in it stay what they are."""
+    """Cells of any kind as an array. Lists and arrays among them stay what they are."""
     column = np.empty(len(values), dtype=object)
     if not any(isinstance(value, (list, tuple, np.ndarray)) for value in values):
         column[:] = values
@@ -147,7 +156,7 @@ def values(cells: Sequence[Any]) -> Any:
         return integers(cells)
     if kinds == {int, float} and all(value is None or type(value) is float or abs(value) <= EXACT for value in cells):
         return numbers(cells)
-    return objects(cells)
+    return of_objects(objects(cells))
 
 
 def _are_within(cells: Sequence[int | None], low: int, high: int, *, complete: bool) -> bool:

@@ -280,8 +280,6 @@ def _frame(parts: Sequence[tuple[RunRecord, _Records]], names: _Names) -> pd.Dat
 
 
 def _empty() -> pd.DataFrame:
-    import pandas as pd
-
     kinds: dict[str, Any] = {"run": columns.integers([]), "step": columns.numbers([]), "value": columns.numbers([])}
     data = {name: kinds[name] if name in kinds else columns.text([]) for name in COLUMNS}
-    return pd.DataFrame({**data, "time": columns.times([])}, index=pd.RangeIndex(0))
+    return columns.table({**data, "time": columns.times([])}, 0)

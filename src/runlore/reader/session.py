@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import RunNotFound
-from runlore.index.opening import open_index
 from runlore.index.reference import RunReference
+from runlore.opening import open_index
 from runlore.store import open_store
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ every reader finds it; what the event is called here (`data`, `related` …) and
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from runlore.media import Encoded
+
+_DIGEST = re.compile(r"[0-9a-f]{64}").fullmatch
 
 ORIGIN = "omegaml"
 """Where an artifact's metadata says what it is called here."""
@@ -73,14 +76,14 @@ def restore(value: Mapping[str, Any], store: Any, *, trusted: Iterable[str], all
     from runlore.media.model import is_model_type
 
     digest, kind = value.get("digest"), value.get("kind")
-    if not isinstance(digest, str) or not isinstance(kind, str):
+    if not isinstance(digest, str) or not _DIGEST(digest) or not isinstance(kind, str):
         raise InvalidArgument(f"value={value!r} is not the value of an artifact, as data() shows it")
-    path, media_type = _native.content_path(store, digest), value.get("media_type") or ""
-    is_file = kind not in KINDS or (kind == MODEL and not is_model_type(media_type))
+    media_type, place = value.get("media_type") or "", _native.open_store(store)
     try:
-        if is_file:
-            with open(path, "rb") as file:
+        if kind not in KINDS or (kind == MODEL and not is_model_type(media_type)):
+            with place.open_content(digest) as file:
                 return file.read()
+        path = place.content_path(digest)
         obj = _loading.load(path, kind, media_type, value, trusted=trusted, allow_pickle=allow_pickle)
     except FileNotFoundError as error:
         raise ArtifactNotFound(
