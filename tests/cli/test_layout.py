@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import runlore
@@ -95,6 +95,7 @@ columns_of = st.builds(
 )  # fmt: skip
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # a busy machine is no fault
 @given(st.data(), st.lists(columns_of, min_size=1, max_size=6), st.integers(1, 120))
 def test_any_table_keeps_to_its_width_and_accounts_for_every_column(data, columns, limit):
     rows = data.draw(st.lists(st.lists(texts, min_size=len(columns), max_size=len(columns)), max_size=3))
@@ -110,6 +111,7 @@ def test_any_table_keeps_to_its_width_and_accounts_for_every_column(data, column
         assert max(map(len_of, lines)) <= limit
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # as above
 @given(st.lists(columns_of, min_size=1, max_size=6), st.data())
 def test_any_table_has_as_many_cells_in_a_pipe_as_it_has_columns(columns, data):
     rows = data.draw(st.lists(st.lists(texts, min_size=len(columns), max_size=len(columns)), max_size=3))

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import runlore
@@ -26,6 +26,7 @@ components = st.lists(st.sampled_from(["a", "..", "", "b" * 300, "é"]), min_siz
 names = st.text(max_size=40) | st.sampled_from(ODD) | components
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # a busy machine is no fault
 @given(st.lists(names, unique=True, max_size=8))
 @example(ODD)
 def test_every_name_becomes_a_file_of_its_own_within_the_directory(given_names):
@@ -48,6 +49,7 @@ def test_a_name_that_can_be_a_file_is_one(name):
     assert file_path(name) == name
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # as above
 @given(names)
 def test_a_name_alone_becomes_the_same_file_as_among_others(name):
     assert file_paths([name]) == {name: file_path(name)}

@@ -98,7 +98,7 @@ def runs(
 
     question = ask(Session(store).refresh(), query, order_by, experiment=experiment)
     found = run_frame(question.pages(limit))
-    question.warn(found=len(found) > 0)
+    question.warn(found=len(found) > 0, had=found.columns)
     return found
 
 

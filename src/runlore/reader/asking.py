@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.errors import NothingMatches, QuerySyntaxError
+from runlore.reader.facts import facts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Container, Iterator, Sequence
 
     from runlore.index.base import Index
     from runlore.index.records import ExperimentRecord, Page, RunRecord
@@ -47,17 +48,24 @@ class Question:
         """All runs that it finds, at most so many, with their facts: a few thousand at once."""
         return self.session.all_pages(self.tree, list(self.order), limit, experiment=self.experiment)
 
-    def hints(self, *, found: bool) -> tuple[str, ...]:
-        """What to say of names that the store does not have, given whether any run was found."""
+    def hints(self, *, found: bool, had: Container[str] = ()) -> tuple[str, ...]:
+        """What to say of names that the store does not have.
+
+        Args:
+            found: whether any run was found.
+            had: what the runs that were found are known to have, such as `metrics.loss`: that need not be asked.
+        """
         if self.words is None:
             return ()
-        from runlore.query.hints import missing_names
+        from runlore.query.hints import key_of, missing_names
 
-        return tuple(missing_names(self.tree, self.order, self.experiment, self.words, found=found))
+        named = [(key, key_of(key.field)) for key in self.order]
+        in_doubt = [key for key, name in named if name is not None and f"{name[0]}.{name[1]}" not in had]
+        return tuple(missing_names(self.tree, in_doubt, self.experiment, self.words, found=found))
 
-    def warn(self, *, found: bool, stacklevel: int = 3) -> None:
+    def warn(self, *, found: bool, had: Container[str] = (), stacklevel: int = 3) -> None:
         """Say the hints as one warning, for the line of the caller's caller."""
-        hints = self.hints(found=found)
+        hints = self.hints(found=found, had=had)
         if hints:
             warnings.warn("; ".join(hints), NothingMatches, stacklevel=stacklevel)
 
@@ -121,7 +129,11 @@ def find_runs(
     """A page of runs as `Index.page` gives it, with facts, and with hints. Arguments are of that method."""
     question = ask(session, query, order_by, experiment=experiment)
     page = question.page(limit, last=last)
-    return Found(page, question.tree, question.order, question.hints(found=bool(page.runs)))
+    facts = [facts_of(run) for run in page.runs] if question.order else []
+    kinds = (("params", [known.params for known in facts]), ("metrics", [known.metrics for known in facts]),
+             ("tags", [known.tags for known in facts]))  # fmt: skip
+    had = {f"{kind}.{key}" for kind, of_runs in kinds for keys in of_runs for key in keys}
+    return Found(page, question.tree, question.order, question.hints(found=bool(page.runs), had=had))
 
 
 class _Words:

@@ -188,7 +188,7 @@ class Experiment:
         mine = literal_glob(self.path)
         question = ask(self._session.refresh(), query, order_by, experiment=mine)
         found = run_frame(question.pages(limit))
-        question.warn(found=len(found) > 0)
+        question.warn(found=len(found) > 0, had=found.columns)
         return found
 
     def metric(self, key: str, runs: Any = None) -> pd.DataFrame:
