@@ -14,8 +14,9 @@ import time
 import pytest
 
 import runlore
-from runlore.catalog import open_catalog
+from runlore.catalog import open_catalog, refresh
 from runlore.catalog.catalog import Catalog
+from runlore.catalog.changes import find_changes
 from runlore.errors import UnsupportedFormat
 from runlore.journal import liveness
 from runlore.store import open_store
@@ -214,6 +215,22 @@ def test_the_sign_of_zero_is_kept(store):
     view = runlore.get_run(run.uid)
     assert [math.copysign(1, found) for found in (view.metrics["m"], view.params["zero"])] == [-1, -1]
     assert runlore.runs("metrics.m = 0 and metrics.m <= -0.0")["run"].tolist() == [1]
+
+
+def test_an_experiment_that_is_made_anew_between_a_reader_s_look_and_its_note_is_found(store):
+    """Another reader finds the new directory first; the slower one forgets the old one."""
+    record("e/a")
+    runlore.runs()
+    shutil.rmtree(store / "runs/e/a")
+    slow = open_catalog(open_store())
+    with slow.database.reading() as connection:
+        changes = find_changes(connection, slow.store.runs_root)
+    assert changes.gone_directories == ["e/a"]
+    run = record("e/a")
+    time.sleep(0.1)  # the directory's time is trusted by then
+    assert runlore.runs()["uid"].tolist() == [run.uid]
+    refresh._remember(slow.database, changes)
+    assert runlore.runs()["uid"].tolist() == [run.uid]
 
 
 def test_experiments_that_are_removed_while_a_reader_looks_do_it_no_harm(store):

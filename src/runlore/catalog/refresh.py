@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runlore.catalog.changes import Changes, find_changes
+from runlore.catalog.changes import Changes, above, find_changes
 from runlore.catalog.database.tables import ARTIFACTS, DIRECTORIES, FACTS, SEARCHED
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ def _remember(database: Transactions, changes: Changes) -> None:
     with database.writing() as connection:
         connection.run("DELETE FROM directories WHERE path IN ??", [*changes.directories, *changes.gone_directories])
         connection.insert(DIRECTORIES, [found.row(path) for path, found in changes.directories.items()])
+        # One that is gone may have been made anew, and found by another reader meanwhile: it is to be found again.
+        parents = [above(path) for path in changes.gone_directories if path]
+        connection.run("UPDATE directories SET mtime_ns = 0 WHERE path IN ??", parents)
         if changes.gone:
             for table in (*SEARCHED, ARTIFACTS, FACTS):
                 connection.run(f"DELETE FROM {table.name} WHERE run_id IN ??", changes.gone)
