@@ -562,6 +562,7 @@ def test_of_a_status_that_took_too_long_what_it_said_counts(repository, monkeypa
 
 @pytest.mark.parametrize("command", ["ls-files", "config", "status", "diff"])
 def test_a_command_that_fails_leaves_no_clean_tree(repository, git_that, command):
+    run_git(repository, "config", "filter.any.clean", "cat")
     git_that(f'case "$*" in *" {command} "*) echo "fatal: told you so" >&2; exit 9;; esac; exec $git "$@"')
     facts = facts_of(repository)
     assert facts["dirty"] is None
@@ -638,8 +639,8 @@ def test_nothing_is_asked_again_while_nothing_changes(settled, asked):
     time.sleep(0.1)
     (settled / "ignored/output.txt").write_text("x")
     second, third = capture(settled), capture(settled)
-    assert before == ["git ls-files", "git config", "git status", "git diff"]
-    assert asked[len(before) :] == ["git check-ignore"]
+    assert before == ["git ls-files", "git status", "git diff"]
+    assert sorted(asked[len(before) :]) == ["git check-ignore", "git config"]
     assert first.facts("git") == second.facts("git") == third.facts("git")
 
 
@@ -688,7 +689,7 @@ def test_whatever_changes_between_two_runs_is_seen_by_the_second(settled, change
     time.sleep(wait_s)
     change(settled)
     second = capture(settled)
-    git._known = None
+    git._found = None
     fresh = capture(settled)
     assert second.facts("git") == fresh.facts("git")
     assert second.artifacts == fresh.artifacts

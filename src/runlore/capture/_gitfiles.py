@@ -57,6 +57,11 @@ class Repository:
         """The address that the branch follows, else `origin`'s, else the first; as written, with credentials."""
         return _remote(self.config, branch)
 
+    def may_have_filters(self) -> bool:
+        """Whether the repository's own configuration may name commands that git would run on files."""
+        text = self.config.lower()
+        return "filter" in text or "include" in text
+
     def _resolve(self, reference: str) -> str | None:
         for _ in range(_MAX_SYMBOLIC_DEPTH):
             if not _REFERENCE(reference):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from runlore.capture._files import are_settled, marks_of
 from runlore.capture._gitcommand import Command
+from runlore.capture._gitstate import configuration, parse_config
 from runlore.journal.liveness import trusts_locks
 
 if TYPE_CHECKING:
@@ -63,12 +64,16 @@ class Known:
         finding = self.finding
         if sum(listing.count(b"\0") for listing in finding.listings) > MAX_FILES:
             return []
-        paths = set(configuration_files(finding.settings, finding.repositories[0][0].root))
+        paths: set[str] = set()
         for (repository, _), listing in zip(finding.repositories, finding.listings, strict=True):
             found = self._of_a_repository(repository, listing)
             if found is None or not trusts_locks(repository.root):
                 return []  # too many files, or a network mount, whose times are another machine's
+            settings = settings_of(repository.root)
+            if settings is None:
+                return []
             paths |= found
+            paths.update(configuration_files(settings, repository.root))
         return sorted(paths)
 
     def _of_a_repository(self, repository: _gitfiles.Repository, listing: bytes) -> set[str] | None:
@@ -115,6 +120,13 @@ def ignored(root: str, paths: Sequence[str]) -> set[str]:
     command = Command("git check-ignore", ["check-ignore", "--", *paths], root, 1 << 20)
     command.finish(monotonic() + IGNORED_SECONDS, f"{IGNORED_SECONDS:g} s")
     return {os.fsdecode(line) for line in bytes(command.output).split(b"\n") if line}
+
+
+def settings_of(root: str) -> list[Setting] | None:
+    """Git's settings in a working tree; None if git does not tell."""
+    command = configuration(root)
+    command.finish(monotonic() + IGNORED_SECONDS, f"{IGNORED_SECONDS:g} s")
+    return None if command.problem or command.truncated else parse_config(bytes(command.output))
 
 
 def configuration_files(settings: Sequence[Setting], root: str) -> Iterable[str]:

@@ -52,7 +52,6 @@ class Finding:
     Attributes:
         began_ns: when git began to look, in ns since 1970. What is told is at least as new.
         repositories: every repository that was looked at, with the commit and branch that it was at.
-        settings: the configuration, in every repository.
         listings: per repository, what `git ls-files` told.
         facts: of the outermost repository: `commit` and `branch`, if git told.
         changes: `staged`, `unstaged` and `untracked` paths, from the root of the outermost repository.
@@ -66,7 +65,6 @@ class Finding:
     def __init__(self) -> None:
         self.began_ns = time_ns()
         self.repositories: list[tuple[_gitfiles.Repository, tuple[str | None, str | None]]] = []
-        self.settings: list[Setting] = []
         self.listings: list[bytes] = []
         self.facts: dict[str, Any] = {}
         self.changes: dict[str, list[str]] = {"staged": [], "unstaged": [], "untracked": []}
@@ -101,27 +99,25 @@ def _examine(
 ) -> Steps[bool]:
     """Add what is found in one working tree, below `prefix`. Returns whether there is time for more."""
     finding.repositories.append((repository, repository.head()))
+    settings: list[Setting] | None = None
+    if repository.may_have_filters():
+        config = configuration(repository.root)
+        yield (config,)
+        if config.problem or config.truncated:
+            return _note(finding, config, prefix)
+        settings = parse_config(bytes(config.output))
     listing = Command("git ls-files", ["ls-files", "-v", "-s", "-z"], repository.root, MAX_LISTING_BYTES)
-    config = Command(
-        "git config", ["config", "--includes", "--show-scope", "--show-origin", "-z", "--list"], repository.root,
-        MAX_STATUS_BYTES,
-    )  # fmt: skip
-    yield listing, config
-    for command in (listing, config):
-        if command.problem or command.truncated:
-            return _note(finding, command, prefix)
-    settings = parse_config(bytes(config.output))
-    finding.settings += settings
+    status, diff = _ask(repository, prefix, exclude, settings or [], {}, finding)
+    yield listing, status, diff
+    if listing.problem or listing.truncated:
+        return _note(finding, listing, prefix)
     finding.listings.append(bytes(listing.output))
     hidden, modules = _unusual(bytes(listing.output))
-    with _Index(repository, settings, hidden) as index:
-        finding.sparse |= index.sparse
-        for command in index.commands():
-            yield (command,)
-            if command.problem:
-                return _note(finding, command, prefix)
-        status, diff = _ask(repository, prefix, exclude, settings, index.variables, finding)
-        yield status, diff
+    if hidden:
+        looked = yield from _look_at_hidden(repository, prefix, exclude, finding, settings, hidden)
+        if isinstance(looked, bool):
+            return looked
+        status, diff = looked
     _add_status(finding, parse_status(bytes(status.output)), prefix)
     _add_patch(finding, diff)
     in_time = _note(finding, status, prefix) and _note(finding, diff, prefix)
@@ -130,6 +126,34 @@ def _examine(
             break
         in_time = yield from _examine_module(repository, path, prefix, exclude, finding, depth)
     return in_time
+
+
+def _look_at_hidden(
+    repository: _gitfiles.Repository, prefix: str, exclude: Sequence[str], finding: Finding,
+    settings: list[Setting] | None, hidden: Sequence[tuple[str, str]],
+) -> Steps[tuple[Command, Command] | bool]:  # fmt: skip
+    """Ask again, with an index in which no file is hidden; as `_examine` returns, where that was not possible."""
+    if settings is None:
+        config = configuration(repository.root)
+        yield (config,)
+        if config.problem or config.truncated:
+            return _note(finding, config, prefix)
+        settings = parse_config(bytes(config.output))
+    with _Index(repository, settings, hidden) as index:
+        finding.sparse |= index.sparse
+        for command in index.commands():
+            yield (command,)
+            if command.problem:
+                return _note(finding, command, prefix)
+        status, diff = _ask(repository, prefix, exclude, settings, index.variables, finding)
+        yield status, diff
+    return status, diff
+
+
+def configuration(root: str) -> Command:
+    """A command that tells git's settings in a working tree, for `parse_config`."""
+    arguments = ["config", "--includes", "--show-scope", "--show-origin", "-z", "--list"]
+    return Command("git config", arguments, root, MAX_STATUS_BYTES)
 
 
 def _examine_module(

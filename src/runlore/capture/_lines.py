@@ -88,7 +88,11 @@ class LineAssembler:
         *lines, rest = (self._rows[0] + text).split("\n")
         pieces: list[Piece] = []
         for index, line in enumerate(lines):
-            pieces += split(time_ns if index else first_ns, line)
+            changed_ns = time_ns if index else first_ns
+            if len(line) <= MAX_PIECE_CHARACTERS:
+                pieces.append((changed_ns, line.rstrip(), False))
+            else:
+                pieces += split(changed_ns, line)
         if len(rest) > MAX_PIECE_CHARACTERS:
             *finished, (_, rest, _) = split(time_ns, rest, is_whole=False)
             pieces += finished

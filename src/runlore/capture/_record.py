@@ -6,8 +6,7 @@ from time import monotonic, time_ns
 from typing import TYPE_CHECKING
 
 from runlore.capture._lines import LineAssembler
-from runlore.capture._secret_forms import mask_private_keys
-from runlore.capture.secrets import redact_forms
+from runlore.capture._secret_forms import mask_forms, mask_private_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,17 +84,21 @@ class Recorder:
 
     def _emit_batch(self, batch: list[Piece]) -> None:
         first = batch[0][0]
-        texts: list[str] = []
+        lines: list[str] = []
         offsets: list[int] = []
-        begins = True
+        parts: list[str] = []
         for changed_ns, piece, goes_on in batch:
-            if begins:
-                texts.append("\n")
+            if not parts:
                 offsets.append((changed_ns - first) // 1_000_000)
-            texts.append(piece)
-            begins = not goes_on
-        text, self._inside_key = mask_private_keys("".join(texts[1:]), inside=self._inside_key)
-        self._emit(redact_forms(text), first, offsets, not begins)
+            if goes_on:
+                parts.append(piece)
+            else:
+                lines.append("".join((*parts, piece)) if parts else piece)
+                parts = []
+        if parts:
+            lines.append("".join(parts))
+        text, self._inside_key = mask_private_keys("\n".join(lines), inside=self._inside_key)
+        self._emit(mask_forms(text), first, offsets, bool(parts))
 
     def close(self) -> None:
         """Record everything that is there, unfinished lines included."""

@@ -79,8 +79,10 @@ def _places() -> re.Pattern[str]:
 def mask_forms(text: str) -> str:
     """The text with everything masked that has the form of a secret, but private keys."""
     for prefixes, pattern in _SERVICES:
-        if any(prefix in text for prefix in prefixes):
-            text = _service(pattern).sub(MASK, text)
+        for prefix in prefixes:
+            if prefix in text:
+                text = _service(pattern).sub(MASK, text)
+                break
     lower = text.lower()
     marks = [mark for mark in _MARKS if mark in lower]
     if not marks:

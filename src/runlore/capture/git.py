@@ -35,7 +35,8 @@ RECORD_SECONDS = 30.0
 GRACE_SECONDS = 0.05
 """So that git does not compete for the processor with a program that is just starting."""
 
-_known: tuple[tuple[object, ...], Known] | None = None
+_found: tuple[tuple[object, ...], Finding, Sequence[str]] | None = None
+_known: Known | None = None
 
 
 class GitCapture:
@@ -170,18 +171,21 @@ def call_later(delay_s: float, function: Callable[[], None]) -> _worker.Task | N
 
 def recall(key: tuple[object, ...]) -> Finding | None:
     """What was found for the run before, if it was about the same and still holds."""
-    if _known is None or _known[0] != key or not _known[1].holds():
+    global _known  # noqa: PLW0603 - one for the process
+    if _found is None or _found[0] != key:
         return None
-    return _known[1].finding
+    if _known is None or _known.finding is not _found[1]:
+        from runlore.capture._gitknown import Known  # with the second run: the only one needs none of it
+
+        _known = Known(_found[1], _found[2])
+    return _found[1] if _known.holds() else None
 
 
 def remember(key: tuple[object, ...], finding: Finding, exclude: Sequence[str]) -> None:
     """Keep a finding for the next run, if it is complete."""
-    global _known  # noqa: PLW0603 - one for the process
-    from runlore.capture._gitknown import Known
-
+    global _found  # noqa: PLW0603 - one for the process
     complete = not finding.problems and finding.cut is None and len(finding.listings) == len(finding.repositories)
-    _known = (key, Known(finding, exclude)) if complete else None
+    _found = (key, finding, exclude) if complete else None
 
 
 def find_repository(directory: str | None = None) -> _gitfiles.Repository | None:
