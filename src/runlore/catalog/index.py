@@ -61,6 +61,8 @@ class _Gain(NamedTuple):
     sealed: str | None
     replace: bool
     """What the catalog has of the run is to be replaced, not added to."""
+    damage: list[str]
+    """What of the run cannot be read at all at the moment, and why."""
 
 
 def refresh(engine: Engine, root: str, progress: Callable[[int, int], None] | None = None) -> int:
@@ -121,7 +123,7 @@ def _load(connection: Connection, paths: Sequence[str]) -> dict[str, _Known]:
     ).all()
     marks: dict[int, dict[str, Mark]] = {row.id: {} for row in rows}
     if rows:
-        columns = (journals.c.offset, journals.c.state, journals.c.context, journals.c.lost, journals.c.damage)
+        columns = [journals.c[name] for name in Mark._fields]
         for run_id, writer, *mark in connection.execute(
             select(journals.c.run_id, journals.c.writer, *columns).where(journals.c.run_id.in_(list(marks)))
         ):
@@ -129,11 +131,13 @@ def _load(connection: Connection, paths: Sequence[str]) -> dict[str, _Known]:
     return {row.path: _Known(row.id, row.detail, row.sealed, row.points, marks[row.id]) for row in rows}
 
 
-def _read_run(root: str, path: str, mtime_ns: int, known: _Known | None) -> _Gain | None:
-    """Read what a run's files gained. None where the directory vanished meanwhile."""
+def _read_run(
+    root: str, path: str, mtime_ns: int, known: _Known | None, *, anew: bool = False
+) -> _Gain | None:  # fmt: skip
+    """Read what a run's files gained; or all of it, anew. None where the directory vanished meanwhile."""
     directory = os.path.join(root, path)
     sealed = _sealed_identity(directory)
-    replace = known is None or sealed != known.sealed
+    replace = anew or known is None or sealed != known.sealed
     summary = RunSummary()
     marks: dict[str, Mark] = {}
     if sealed and replace:
@@ -143,15 +147,18 @@ def _read_run(root: str, path: str, mtime_ns: int, known: _Known | None) -> _Gai
         summary = RunSummary.load(footer["summary"])
         for writer, about in footer["writers"].items():
             offset = Context.load(about["context"]).offset
-            marks[writer] = Mark(offset, "sealed", about["context"], about["lost"], json.dumps(about["damage"]))
+            marks[writer] = Mark(offset, "sealed", about["context"], about["lost"], json.dumps(about["damage"]), "")
     elif known is not None and not replace:
         summary.detail = Detail.load(known.detail)
         marks = dict(known.marks)
     reader = JournalsReader(directory, summary, marks)
     if not reader.read():
         return None
+    if reader.is_doubtful and not replace:
+        return _read_run(root, path, mtime_ns, known, anew=True)
     return _Gain(
-        path, mtime_ns, known, summary, marks, reader.alive, reader.liveness, reader.settled, sealed, replace
+        path, mtime_ns, known, summary, marks, reader.alive, reader.liveness, reader.settled, sealed, replace,
+        reader.unreadable,
     )  # fmt: skip
 
 
@@ -259,7 +266,7 @@ def _run_row(gain: _Gain) -> dict[str, Any]:
         status, ended_ns = model.CRASHED, detail.last_ns
     directory, _, uid = gain.path.rpartition("/")
     started = detail.started_ns if detail.started_ns is not None else detail.first_ns
-    damage = [item for mark in gain.marks.values() for item in json.loads(mark.damage)]
+    damage = gain.damage + [item for mark in gain.marks.values() for item in json.loads(mark.damage)]
     points = gain.summary.points + (gain.known.points if gain.known and not gain.replace else 0)
     return {
         "uid": uid,

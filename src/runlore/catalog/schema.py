@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import UserDefinedType
 
-VERSION = 2
+VERSION = 3
 """Raised with every change of a table. A catalog of another version is rebuilt, never migrated, never misread."""
 
 metadata = MetaData()
@@ -178,6 +178,7 @@ journals = Table(
     Column("context", Text, nullable=False, comment="JSON: what reading needs to go on from offset"),
     Column("lost", BigInteger, nullable=False, comment="records that its writer could not keep"),
     Column("damage", Text, nullable=False, comment="JSON list of what could not be read"),
+    Column("file", Text, nullable=False, comment="which file it was that had damage; '' where there is none"),
     PrimaryKeyConstraint("run_id", "writer"),
     sqlite_with_rowid=False,
 )

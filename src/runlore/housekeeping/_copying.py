@@ -11,11 +11,12 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from runlore.errors import DamagedFile, NotStored, RunNotFound
-from runlore.journal import format as fmt
-from runlore.journal.decode import CLOSED, Context
+from runlore.journal.copying import copy_journal
+from runlore.journal.decode import CLOSED, Context, read_pieces
+from runlore.journal.folder import journal_path
 from runlore.model import new_uid
 from runlore.store.directory import JOURNAL
-from runlore.store.journal_files import chunks, journal_paths
+from runlore.store.journal_files import journal_paths
 from runlore.store.seal_lock import sealing
 from runlore.store.sealed.combining import adopt_sealed, combine_sealed
 from runlore.store.sealed.files import EVENTS, METRICS, Sealed, Superseded, identity, open_sealed
@@ -28,14 +29,16 @@ if TYPE_CHECKING:
 
 _PIECE_BYTES = 1 << 20
 _PATIENCE_S = 30.0
+_ATTEMPTS = 50
+"""To copy a run while others seal it, which they do once."""
 _DAMAGED = "damaged"
 
 
-def copy_aside(source: str, target: str) -> None:
-    """Copy a file beside its place, then put it there by one rename."""
+def put_journal(source: str, target: str) -> None:
+    """Copy a journal beside its place, then put it there by one rename."""
     temporary = f"{target}.{new_uid()}.tmp"
     try:
-        shutil.copyfile(source, temporary)
+        copy_journal(source, temporary)
         os.replace(temporary, target)
     finally:
         if os.path.exists(temporary):
@@ -80,7 +83,7 @@ def copy_run(source: str, target: str, aside: str) -> None:
     Raises:
         RunNotFound: it was removed meanwhile.
     """
-    while True:
+    for _ in range(_ATTEMPTS):
         before = identity(source)
         try:
             _copy_files(source, aside)
@@ -92,12 +95,13 @@ def copy_run(source: str, target: str, aside: str) -> None:
                 os.rename(aside, target)
                 return
         shutil.rmtree(aside)
+    raise DamagedFile(f"the run {source!r} cannot be copied: its files vanish while they are read. Nothing was changed")
 
 
 def _copy_files(source: str, aside: str) -> None:
     os.makedirs(os.path.join(aside, JOURNAL))
     for writer, path in journal_paths(source):
-        shutil.copyfile(path, os.path.join(aside, JOURNAL, writer + fmt.SUFFIX))
+        copy_journal(path, journal_path(os.path.join(aside, JOURNAL), writer))
     run = open_sealed(source)
     if run is not None:
         try:
@@ -127,8 +131,13 @@ def _extents(directory: str, run: Sealed | None) -> dict[str, float]:
 
 
 def _extent(path: str) -> float:
-    for chunk in chunks(path):
+    """How far the records of a journal go. Of two that go equally far, one that has no damage goes further."""
+    damage = []
+    for chunk in read_pieces(path):
         last = chunk
+        damage += chunk.damage
+    if damage:
+        return last.context.offset - 0.5
     return math.inf if last.state == CLOSED else last.context.offset
 
 
@@ -168,7 +177,7 @@ def _merge(store: DirectoryStore, source: str, target: str, theirs: Sealed | Non
         for writer, path in journal_paths(source):
             extent = _extent(path)
             if extent > known.get(writer, -1):
-                copy_aside(path, os.path.join(store.journal_directory(target), writer + fmt.SUFFIX))
+                put_journal(path, journal_path(store.journal_directory(target), writer))
                 known[writer] = extent
                 changed = True
         if theirs is not None:

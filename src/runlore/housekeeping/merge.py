@@ -11,13 +11,16 @@ import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.errors import DamagedFile, InvalidArgument, ReadOnlyStore
-from runlore.housekeeping._copying import copy_aside, copy_blob, copy_run, merge_run
+from runlore.housekeeping._copying import copy_blob, copy_run, merge_run, put_journal
 from runlore.housekeeping.claiming import Clash, take_claims
 from runlore.housekeeping.garbage import INCOMING, digests_in, referred
 from runlore.housekeeping.numbering import Renumbered, repair_numbers
+from runlore.journal.folder import journal_path
 from runlore.model import new_uid
 from runlore.store import open_store
 from runlore.store.content import read_events
+from runlore.store.directory import JOURNAL
+from runlore.store.journal_files import journal_paths
 from runlore.store.listing import run_directories
 
 if TYPE_CHECKING:
@@ -162,12 +165,11 @@ def _take_card(store: DirectoryStore, source: DirectoryStore, directory: str, re
     if _read(directory) != _read(target):
         result.conflicts.append(where)
         return result
-    journals = os.path.join(directory, "journal")
-    for name in sorted(os.listdir(journals)) if os.path.isdir(journals) else ():
-        place = os.path.join(target, "journal", name)
-        if name.endswith(".rlj") and not os.path.exists(place):
+    for writer, path in journal_paths(directory):
+        place = journal_path(os.path.join(target, JOURNAL), writer)
+        if not os.path.lexists(place):
             os.makedirs(os.path.dirname(place), exist_ok=True)
-            copy_aside(os.path.join(journals, name), place)
+            put_journal(path, place)
             os.utime(target)
     return result
 

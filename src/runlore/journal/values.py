@@ -7,10 +7,14 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, WrongType
+from runlore.journal.format import MAX_PAYLOAD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+
+MAX_JSON_BYTES = MAX_PAYLOAD_BYTES
+"""What an event may take as JSON."""
 
 _MAX_NESTING = 100
 

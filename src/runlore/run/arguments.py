@@ -7,8 +7,7 @@ from typing import Any
 
 from runlore import model
 from runlore.errors import InvalidArgument, WrongType
-from runlore.journal import format as fmt
-from runlore.journal.values import shown, step_of, to_bytes
+from runlore.journal.values import MAX_JSON_BYTES, shown, step_of, to_bytes
 from runlore.names import check_key
 
 _STORED = {"digest": "0" * 64, "size": 2**63}
@@ -55,8 +54,8 @@ def check_event(kind: str, key: str, value: Any, columns: Mapping[str, Any] | No
         InvalidArgument: it is too large, too deep, or contains itself.
     """
     payload = to_bytes({"e": kind, "k": key, "v": value, "x": dict(columns or {})}, f"{kind} {shown(key)}")
-    if len(payload) > fmt.MAX_PAYLOAD_BYTES:
+    if len(payload) > MAX_JSON_BYTES:
         raise InvalidArgument(
-            f"{kind} {shown(key)} takes {len(payload):,} bytes of JSON; at most {fmt.MAX_PAYLOAD_BYTES:,} fit into an "
+            f"{kind} {shown(key)} takes {len(payload):,} bytes of JSON; at most {MAX_JSON_BYTES:,} fit into an "
             "event. Nothing was stored; log what is large as an artifact of its own"
         )

@@ -15,7 +15,7 @@ from time import monotonic, sleep, time
 from typing import TYPE_CHECKING
 
 from runlore.errors import NotStored
-from runlore.journal import format as fmt
+from runlore.journal.folder import is_journal
 from runlore.model import new_uid
 from runlore.names import check_path_name, encode_path, is_uid
 from runlore.store.directory import JOURNAL
@@ -107,7 +107,7 @@ def _is_beginning(run: str) -> bool:
     except FileNotFoundError:
         return False
     files = [*_names(run), *_names(os.path.join(run, JOURNAL))]
-    return young and not any(name.endswith((fmt.SUFFIX, ".parquet")) for name in files)
+    return young and not any(is_journal(name) or name.endswith(".parquet") for name in files)
 
 
 def _move(run: str, removed: str) -> bool:

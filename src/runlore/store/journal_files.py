@@ -1,46 +1,17 @@
-"""The journals of a run as files: which there are, whether they are closed, and reading them in pieces."""
+"""The journals of a run as files."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
-from runlore.journal import format as fmt
-from runlore.journal.decode import read
+from runlore.journal.folder import journals_in
 from runlore.store.directory import JOURNAL
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from runlore.journal.decode import Chunk, Context
-
-PIECE_BYTES = 1 << 26
 
 
 def journal_paths(directory: str) -> list[tuple[str, str]]:
-    """(writer, path) of the journals of a run, in the order of their writers."""
-    folder = os.path.join(directory, JOURNAL)
-    if not os.path.isdir(folder):
-        return []
-    names = sorted(name.removesuffix(fmt.SUFFIX) for name in os.listdir(folder) if name.endswith(fmt.SUFFIX))
-    return [(name, os.path.join(folder, name + fmt.SUFFIX)) for name in names]
+    """(writer, path) of the journals of a run, in the order of their writers.
 
-
-def is_closed(path: str) -> bool:
-    """Whether the journal ends with the record that closes it: closing cuts the file behind that."""
-    size = os.stat(path).st_size
-    if size < fmt.HEADER_BYTES + fmt.RECORD_BYTES:
-        return False
-    with open(path, "rb") as file:
-        file.seek(size - 4)
-        return file.read(4) == fmt.TAIL.pack(fmt.CLOSE_TAIL)
-
-
-def chunks(path: str, context: Context | None = None) -> Iterator[Chunk]:
-    """What a journal gained since the context, in pieces that fit into memory; at least one."""
-    while True:
-        chunk = read(path, context, max_bytes=PIECE_BYTES)
-        yield chunk
-        if not chunk.more:
-            return
-        context = chunk.context
+    Raises:
+        DamagedFile: what should be the directory of journals is something else.
+    """
+    return journals_in(os.path.join(directory, JOURNAL))
