@@ -80,23 +80,36 @@ def open_regular(path: str, flags: int = os.O_RDONLY, mode: int = 0o666) -> int:
     if stat.S_ISREG(found):
         return descriptor
     os.close(descriptor)
-    raise _other(path, found)
+    raise _irregular(path, f"is {kind_of(found)} where a regular file should be")
+
+
+def irregularity(path: str, wanted: str = "a regular file") -> str:
+    """What is wrong with what is there, in words: `is a FIFO where a regular file should be`.
+
+    Args:
+        path: the place.
+        wanted: what should be there: `a regular file` or `a directory`.
+
+    Returns:
+        The words; empty where it is as it should be, nothing is there, or nobody may look.
+    """
+    try:
+        found = kind_of(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return ""
+    return "" if found == wanted else f"is {found} where {wanted} should be"
 
 
 def refuse_others(path: str) -> None:
     """Raise `DamagedFile` if something is there that is not a regular file."""
-    try:
-        found = os.lstat(path).st_mode
-    except OSError:
-        return  # nothing is there, or nobody may look: not for this to say
-    if not stat.S_ISREG(found):
-        raise _other(path, found)
+    problem = irregularity(path)
+    if problem:
+        raise _irregular(path, problem)
 
 
-def _other(path: str, mode: int) -> DamagedFile:
+def _irregular(path: str, problem: str) -> DamagedFile:
     return DamagedFile(
-        f"{path!r} is {kind_of(mode)} where a regular file should be. It was left alone; "
-        "remove it, or put the file back from a copy of the store"
+        f"{path!r} {problem}. It was left alone; remove it, or put the file back from a copy of the store"
     )
 
 

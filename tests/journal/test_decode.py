@@ -115,7 +115,9 @@ def test_the_header_says_who_wrote(journal):
     assert header["writer"] == journal.writer
     assert header["pid"] == os.getpid()
     assert header["host"] == os.uname().nodename
-    assert set(header) == {"uid", "writer", "created_ns", "host", "boot", "pid", "pid_started", "lock"}
+    assert set(header) == {
+        "uid", "writer", "created_ns", "host", "boot", "pid", "pid_started", "pid_space", "file", "lock"
+    }  # fmt: skip
 
 
 def test_a_journal_that_became_shorter(tmp_path):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import pytest
 from journal_oracle import RUN, journals_in
@@ -67,6 +70,23 @@ def test_a_writer_lives_until_it_is_killed_whatever_its_children_do(tmp_path, mo
         process.stdout.close()
 
 
+def test_a_process_that_is_ending_does_not_live_longer_than_its_lock(tmp_path):
+    """Its lock goes before it does: whoever looks in between finds it dead."""
+    for turn in range(20):
+        directory = tmp_path / str(turn)
+        directory.mkdir()
+        process, child, path = start_writer(directory)
+        header = header_of(path)
+        os.kill(child, signal.SIGKILL)
+        process.kill()
+        told = []
+        while not told or told[-1][0]:
+            told.append(liveness.is_alive(path, header))
+        assert {how for alive, how in told if alive} <= {"lock"}, told
+        process.wait()
+        process.stdout.close()
+
+
 def test_a_zombie_does_not_live(tmp_path, untrusted):
     process, child, path = start_writer(tmp_path)
     try:
@@ -91,17 +111,30 @@ def test_a_reader_in_the_same_process_does_not_drop_the_lock(tmp_path, mode):
         assert liveness.is_alive(path, header_of(path)) == (True, "lock")
     assert ask_another_process(journal.path) == "True lock"
     journal.close()
-    assert ask_another_process(journal.path) == "False lock"
+    assert not os.path.exists(liveness.lock_path(journal.path))
 
 
-def test_a_journal_whose_lock_file_is_gone_is_dead(tmp_path):
+def test_a_journal_whose_lock_file_is_gone_is_told_by_its_process(tmp_path):
     process, child, path = start_writer(tmp_path)
-    process.kill()
-    process.wait()
-    os.kill(child, signal.SIGKILL)
-    process.stdout.close()
-    os.unlink(liveness.lock_path(path))
-    assert liveness.is_alive(path, header_of(path)) == (False, "lock")
+    try:
+        os.unlink(liveness.lock_path(path))
+        assert liveness.is_alive(path, header_of(path)) == (True, "process")
+    finally:
+        process.kill()
+        process.wait()
+        os.kill(child, signal.SIGKILL)
+        process.stdout.close()
+    assert liveness.is_alive(path, header_of(path)) == (False, "process")
+
+
+def test_a_writer_that_lost_its_lock_by_a_copy_made_in_its_own_process_lives(tmp_path):
+    """POSIX drops a process's locks on a file as soon as it closes any descriptor of it."""
+    (tmp_path / "origin").mkdir()
+    journal = open_journal(str(tmp_path / "origin"), RUN)
+    journal.scalar("a", 1.0)
+    shutil.copytree(tmp_path / "origin", tmp_path / "copy")
+    assert ask_another_process(journal.path) == "True process"
+    journal.close()
 
 
 def test_without_locks_the_process_tells(tmp_path, untrusted):
@@ -142,15 +175,170 @@ def test_a_damaged_header_does_not_hide_a_lock(tmp_path):
     assert liveness.is_alive(path, {}) == (False, "lock")
 
 
-def test_a_copy_of_a_living_journal_is_not_alive(tmp_path):
+@pytest.mark.parametrize("locks", ["with its lock", "without its lock"])
+def test_a_copy_of_a_living_journal_is_judged_by_its_age(tmp_path, locks):
     origin, copy = tmp_path / "origin", tmp_path / "copy"
     origin.mkdir()
-    journal = open_journal(str(origin), RUN)
-    subprocess.run(["cp", "-r", str(origin), str(copy)], check=True)
-    [path] = journals_in(copy)
+    process, child, path = start_writer(origin)
+    try:
+        subprocess.run(["cp", "-r", str(origin), str(copy)], check=True)
+        [copied] = journals_in(copy)
+        if locks == "without its lock":
+            os.unlink(liveness.lock_path(copied))
+        assert liveness.is_alive(copied, header_of(copied)) == (True, "age")
+        assert liveness.is_alive(path, header_of(path)) == (True, "lock")
+    finally:
+        process.kill()
+        process.wait()
+        os.kill(child, signal.SIGKILL)
+        process.stdout.close()
+    assert liveness.is_alive(copied, header_of(copied)) == (False, "process")
     assert liveness.is_alive(path, header_of(path)) == (False, "lock")
-    assert liveness.is_alive(journal.path, header_of(journal.path)) == (True, "lock")
-    journal.close()
+
+
+# -- every combination ----------------------------------------------------------------------------------------------
+
+HERE = {"host": "here", "boot": "this", "pid": 7, "pid_started": 70, "pid_space": 700, "lock": True}
+EARLIER = {"boot": "earlier", "created_ns": 0}
+OLD = {"pid_space": None, "file": None}
+"""What journals of earlier versions do not say."""
+
+TABLE = [
+    # lock, process, header, whether it is a copy, age in minutes; alive, told by
+    ("held", "there", HERE, False, 99, True, "lock"),
+    ("held", "gone", {**HERE, "host": "container"}, False, 99, True, "lock"),
+    ("held", "gone", {**HERE, **EARLIER, "host": "other"}, False, 99, True, "lock"),
+    ("held", "gone", {}, False, 99, True, "lock"),
+    # on this machine, since it was started
+    ("free", "gone", HERE, False, 0, False, "lock"),
+    ("free", "reused", HERE, False, 0, False, "lock"),
+    ("free", "there", HERE, False, 99, True, "process"),  # it lost its lock
+    ("gone", "gone", HERE, False, 0, False, "process"),
+    ("gone", "there", HERE, False, 99, True, "process"),
+    ("fifo", "gone", HERE, False, 0, False, "process"),
+    ("fifo", "there", HERE, False, 99, True, "process"),
+    ("none", "there", {**HERE, "lock": False}, False, 99, True, "process"),  # a network mount
+    ("none", "gone", {**HERE, "lock": False}, False, 0, False, "process"),
+    ("none", "reused", {**HERE, "lock": False}, False, 0, False, "process"),
+    ("none", "hidden", {**HERE, "lock": False}, False, 99, True, "process"),
+    ("gone", "hidden", HERE, False, 99, True, "process"),
+    # a copy in another directory of this machine
+    ("free", "there", HERE, True, 0, True, "age"),
+    ("free", "there", HERE, True, 16, False, "age"),
+    ("gone", "there", HERE, True, 0, True, "age"),
+    ("gone", "there", HERE, True, 16, False, "age"),
+    ("none", "there", {**HERE, "lock": False}, True, 0, True, "age"),
+    ("none", "there", {**HERE, "lock": False}, True, 16, False, "age"),
+    ("free", "gone", HERE, True, 0, False, "process"),
+    ("gone", "gone", HERE, True, 0, False, "process"),
+    # in a container of this machine, whose process ids mean nothing here
+    ("free", "gone", {**HERE, "host": "container"}, False, 0, False, "lock"),
+    ("free", "gone", {**HERE, "pid_space": 1}, False, 0, False, "lock"),
+    ("free", "there", {**HERE, "pid_space": 1}, False, 99, False, "lock"),
+    ("gone", "gone", {**HERE, "host": "container"}, False, 0, True, "age"),
+    ("gone", "gone", {**HERE, "pid_space": 1}, False, 16, False, "age"),
+    ("free", "gone", {**HERE, "pid_space": 1}, True, 0, True, "age"),
+    ("none", "gone", {**HERE, "host": "container", "lock": False}, False, 0, True, "age"),
+    ("none", "gone", {**HERE, "pid_space": 1, "lock": False}, False, 16, False, "age"),
+    # before this machine was started
+    ("free", "there", {**HERE, **EARLIER}, False, 0, False, "process"),
+    ("gone", "there", {**HERE, **EARLIER}, False, 0, False, "process"),
+    ("none", "there", {**HERE, **EARLIER, "lock": False}, False, 0, False, "process"),
+    # on another machine
+    ("free", "there", {**HERE, "host": "other", "boot": "another"}, True, 0, True, "age"),
+    ("free", "there", {**HERE, "host": "other", "boot": "another"}, True, 16, False, "age"),
+    ("gone", "there", {**HERE, "host": "other", "boot": "another"}, True, 0, True, "age"),
+    ("gone", "gone", {**HERE, "host": "other", "boot": "another"}, True, 16, False, "age"),
+    ("none", "gone", {**HERE, "host": "other", "boot": "another", "lock": False}, False, 0, True, "age"),
+    ("gone", "there", {**HERE, "boot": "another"}, True, 0, True, "age"),  # which has the name of this one
+    ("free", "gone", {**HERE, "boot": "another"}, True, 16, False, "age"),
+    ("gone", "gone", {**HERE, "host": "other", **EARLIER}, True, 0, True, "age"),
+    ("gone", "there", {**HERE, "boot": ""}, False, 0, True, "age"),  # whose system names no boots
+    ("gone", "there", {**HERE, "boot": ""}, False, 16, False, "age"),
+    # by an earlier version
+    ("free", "gone", {**HERE, **OLD}, False, 0, False, "lock"),
+    ("free", "there", {**HERE, **OLD}, True, 0, True, "age"),
+    ("gone", "gone", {**HERE, **OLD}, True, 0, False, "process"),
+    ("gone", "there", {**HERE, **OLD}, True, 16, False, "age"),
+    ("none", "there", {**HERE, **OLD, "lock": False}, False, 99, True, "process"),
+    # whoever it was died before it wrote a header, or the header is damaged
+    ("free", "gone", {}, False, 0, False, "lock"),
+    ("gone", "gone", {}, False, 0, True, "age"),
+    ("gone", "gone", {}, False, 16, False, "age"),
+    # clocks
+    ("gone", "there", {**HERE, "host": "other", "boot": "another"}, True, -30, True, "age"),
+    ("gone", "there", {**HERE, "host": "other", "boot": "another"}, True, -60 * 24 * 365, False, "age"),
+]
+
+
+HOLDER = """
+import fcntl, sys
+file = open(sys.argv[1], "r+")
+fcntl.lockf(file, fcntl.LOCK_EX)
+print("held", flush=True)
+input()
+"""
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A machine named `here`, in the boot `this`, whose process 7 is what is wanted."""
+
+    def become(process: str) -> None:
+        started = {"there": 70, "reused": 71}.get(process)
+        monkeypatch.setattr(liveness, "boot_id", lambda: "this")
+        monkeypatch.setattr(liveness, "process_space", lambda: 700)
+        monkeypatch.setattr(liveness, "process_started", lambda pid: started if pid == 7 else None)
+        monkeypatch.setattr(liveness.os, "uname", lambda: SimpleNamespace(nodename="here"))
+
+        def kill(pid: int, number: int) -> None:
+            assert number == 0
+            raise PermissionError if process == "hidden" else ProcessLookupError
+
+        monkeypatch.setattr(liveness.os, "kill", kill)
+
+    return become
+
+
+@pytest.mark.parametrize(("lock", "process", "header", "is_copy", "minutes", "alive", "how"), TABLE)
+@pytest.mark.timeout(20)
+def test_who_lives(tmp_path, machine, lock, process, header, is_copy, minutes, alive, how):
+    path = tmp_path / "w.rlj"
+    path.write_bytes(b"contents")
+    written = time.time_ns() - minutes * 60 * 10**9
+    os.utime(path, ns=(written, written))
+    status = path.stat()
+    header = dict(header)
+    if header:
+        header.setdefault("created_ns", time.time_ns())
+        header.setdefault("file", [status.st_dev, status.st_ino + is_copy])
+    place, holder = liveness.lock_path(str(path)), None
+    if lock == "fifo":
+        os.mkfifo(place)
+    elif lock in ("held", "free"):
+        open(place, "x").close()
+    if lock == "held":
+        holder = subprocess.Popen([sys.executable, "-c", HOLDER, place], stdin=-1, stdout=-1)
+        assert holder.stdout.readline()
+    try:
+        machine(process)
+        assert liveness.is_alive(str(path), header) == (alive, how)
+    finally:
+        if holder is not None:
+            holder.communicate(b"\n")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["fifo", "directory", "link"])
+def test_what_is_no_file_has_no_living_writer(tmp_path, kind):
+    path = str(tmp_path / "w.rlj")
+    make = {"fifo": os.mkfifo, "directory": os.mkdir, "link": lambda place: os.symlink("nowhere", place)}[kind]
+    make(path)
+    assert liveness.is_alive(path, {}) == (False, "age")
+    assert liveness.lock_problem(path) == ""
+    make(liveness.lock_path(path))
+    assert "where a regular file should be" in liveness.lock_problem(path)
+    assert liveness.is_alive(path, {}) == (False, "age")
 
 
 def test_file_systems(tmp_path):

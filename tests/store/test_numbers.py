@@ -40,6 +40,7 @@ def test_consecutive_whatever_others_do_between_two_claims(tmp_path_factory, oth
                 next_number += 1
 
 
+@settings(deadline=None)
 @given(taken=st.sets(st.integers(1, 40)))
 def test_a_number_that_is_taken_is_never_given_out_again(tmp_path_factory, taken):
     directory = tmp_path_factory.mktemp("numbers")

@@ -81,18 +81,19 @@ def unreadable(gain: Gain, problem: str) -> Gain:
     return Gain(gain.path, gain.mtime_ns, gain.known, settled=False, replaces=True, damage=[problem])
 
 
-def _read_files(root: str, gain: Gain) -> Gain | None:
+def _read_files(root: str, gain: Gain, *, anew: bool = False) -> Gain | None:
+    """Read what a run's files gained; or all of it, anew."""
     directory = os.path.join(root, gain.path)
     known = gain.known
     footer = None
     try:
         gain.sealed = _sealed_identity(directory)
-        if gain.sealed and (known is None or gain.sealed != known.sealed):
+        if gain.sealed and (anew or known is None or gain.sealed != known.sealed):
             footer = _read_footer(directory)
     except (RunloreError, OSError) as error:
         gain.sealed = None
         gain.damage.append(str(error))
-    gain.replaces = known is None or footer is not None or gain.sealed != known.sealed
+    gain.replaces = anew or known is None or footer is not None or gain.sealed != known.sealed
     if footer is not None:
         gain.summary, gain.marks = footer
     elif known is not None and not gain.replaces:
@@ -100,6 +101,8 @@ def _read_files(root: str, gain: Gain) -> Gain | None:
     reader = JournalsReader(directory, gain.summary, gain.marks)
     if not reader.read():
         return None
+    if reader.is_doubtful and not gain.replaces:
+        return _read_files(root, Gain(gain.path, gain.mtime_ns, known), anew=True)
     gain.damage += reader.unreadable
     gain.alive, gain.liveness = reader.alive, reader.liveness
     gain.settled = reader.settled and not gain.damage

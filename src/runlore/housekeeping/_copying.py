@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from runlore.errors import DamagedFile, NotStored, RunNotFound
 from runlore.files import is_directory, is_regular, open_binary, sync_path
-from runlore.journal import format as fmt
-from runlore.journal.decode import CLOSED, Context
-from runlore.journal.format import JOURNAL
+from runlore.journal.copying import copy_journal
+from runlore.journal.decode import CLOSED, Context, read_pieces
+from runlore.journal.folder import JOURNAL, is_journal, journal_path
 from runlore.model import new_uid
-from runlore.store.journal_files import chunks, journal_paths
+from runlore.store.journal_files import journal_paths
 from runlore.store.listing import check_path
 from runlore.store.seal_lock import sealing
 from runlore.store.sealed.combining import adopt_sealed, combine_sealed
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _PIECE_BYTES = 1 << 20
 _PATIENCE_S = 30.0
+_ATTEMPTS = 50
+"""To copy a run while others seal it, which they do once."""
 _DAMAGED = "damaged"
 
 
@@ -53,14 +55,14 @@ def copy_file(source: str, target: str, *, durable: bool) -> None:
             os.fsync(here.fileno())
 
 
-def copy_aside(source: str, target: str) -> None:
-    """Copy a file beside its place, then put it there by one rename, which replaces what was there.
+def put_journal(source: str, target: str) -> None:
+    """Copy a journal beside its place, then put it there by one rename, which replaces what was there.
 
     It is on the disk then.
     """
     temporary = f"{target}.{new_uid()}.tmp"
     try:
-        copy_file(source, temporary, durable=True)
+        copy_journal(source, temporary, durable=True)
         os.replace(temporary, target)
         sync_path(os.path.dirname(target))
     finally:
@@ -123,7 +125,7 @@ def copy_run(source: str, target: str, aside: str, *, durable: bool) -> list[str
         RunNotFound: it was removed meanwhile.
         DamagedFile: its sealed files are not what they should be.
     """
-    while True:
+    for _ in range(_ATTEMPTS):
         before = identity(source)
         try:
             left_out = _copy_files(source, aside, durable=durable)
@@ -137,6 +139,7 @@ def copy_run(source: str, target: str, aside: str, *, durable: bool) -> list[str
                     sync_path(os.path.dirname(target))
                 return left_out
         shutil.rmtree(aside)
+    raise DamagedFile(f"the run {source!r} cannot be copied: its files vanish while they are read. Nothing was changed")
 
 
 def _copy_files(source: str, aside: str, *, durable: bool) -> list[str]:
@@ -165,10 +168,11 @@ def copy_journals(source: str, target: str, folder: str, *, durable: bool) -> li
     os.makedirs(new, exist_ok=True)
     left_out = []
     for name in sorted(os.listdir(place)):
-        if not name.endswith(fmt.SUFFIX):
+        if not is_journal(name):
             continue
+        copy = copy_journal if folder == JOURNAL else copy_file
         try:
-            copy_file(os.path.join(place, name), os.path.join(new, name), durable=durable)
+            copy(os.path.join(place, name), os.path.join(new, name), durable=durable)
         except DamagedFile:
             left_out.append(f"{folder}/{name}")
     if durable:
@@ -193,8 +197,13 @@ def _extents(directory: str, run: Sealed | None) -> dict[str, float]:
 
 
 def _extent(path: str) -> float:
-    for chunk in chunks(path):
+    """How far the records of a journal go. Of two that go equally far, one that has no damage goes further."""
+    damage = []
+    for chunk in read_pieces(path):
         last = chunk
+        damage += chunk.damage
+    if damage:
+        return last.context.offset - 0.5
     return math.inf if last.state == CLOSED else last.context.offset
 
 
@@ -234,7 +243,7 @@ def _merge(store: DirectoryStore, source: str, target: str, theirs: Sealed | Non
         for writer, path in journal_paths(source):
             extent = _extent(path)
             if extent > known.get(writer, -1):
-                copy_aside(path, os.path.join(store.journal_directory(target), writer + fmt.SUFFIX))
+                put_journal(path, journal_path(store.journal_directory(target), writer))
                 known[writer] = extent
                 changed = True
         if theirs is not None:

@@ -18,18 +18,19 @@ from runlore.errors import (
     RunNotFound,
     UnsupportedFormat,
 )
-from runlore.files import is_directory, sync_path
-from runlore.housekeeping._copying import copy_aside, copy_blob, copy_file, copy_journals, copy_run, merge_run
+from runlore.files import sync_path
+from runlore.housekeeping._copying import copy_blob, copy_file, copy_journals, copy_run, merge_run, put_journal
 from runlore.housekeeping.claiming import Clash, take_claims
 from runlore.housekeeping.garbage import INCOMING
 from runlore.housekeeping.numbering import Renumbered, repair_numbers
 from runlore.housekeeping.references import digests_in, referred
-from runlore.journal.format import JOURNAL, SUFFIX
+from runlore.journal.folder import JOURNAL, journal_path
 from runlore.model import new_uid
 from runlore.store import open_store
 from runlore.store.cards import CARD_FILE, cards_root, read_card, touch
 from runlore.store.content import read_events
 from runlore.store.directory import in_files
+from runlore.store.journal_files import journal_paths
 from runlore.store.listing import check_directory, check_path, survey_cards, survey_runs
 
 if TYPE_CHECKING:
@@ -200,18 +201,11 @@ def _take_card(store: DirectoryStore, source: DirectoryStore, directory: str, re
     if here is None or here.about != state.about:
         result.conflicts.append(where)
         return result
-    for name, path in _card_journals(directory):
-        place = os.path.join(target, JOURNAL, name)
+    for writer, path in journal_paths(directory):
+        place = journal_path(os.path.join(target, JOURNAL), writer)
         if not os.path.lexists(place):
             check_directory(os.path.dirname(place))
             os.makedirs(os.path.dirname(place), exist_ok=True)
-            copy_aside(path, place)
+            put_journal(path, place)
             touch(target)
     return result
-
-
-def _card_journals(directory: str) -> list[tuple[str, str]]:
-    """(name, path) of the journals of a card's version."""
-    place = os.path.join(directory, JOURNAL)
-    names = sorted(os.listdir(place)) if is_directory(place) else []
-    return [(name, os.path.join(place, name)) for name in names if name.endswith(SUFFIX)]

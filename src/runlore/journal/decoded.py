@@ -19,6 +19,8 @@ OPEN = "open"
 """Everything so far is whole; the writer lives, or died between two records."""
 TORN = "torn"
 """The last record was begun and not committed: a write in progress, or a death in the middle of one."""
+UNREADABLE = "unreadable"
+"""Nothing could be read: it is no regular file, or not to be read by this user, or the disk failed."""
 
 
 class Event(NamedTuple):

@@ -98,6 +98,8 @@ class JournalFile:
             "boot": liveness.boot_id(),
             "pid": pid,
             "pid_started": liveness.own_start(),
+            "pid_space": liveness.process_space(),
+            "file": liveness.identity(os.fstat(self._fd)),
             "lock": locked,
         }
         return json.dumps(about).encode("ascii")

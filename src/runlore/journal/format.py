@@ -9,7 +9,7 @@ how many bytes were used, and the CRC-32 of its records. Records never cross the
     file header   magic 8s | version u16 | pad u16 | header bytes u32 | JSON bytes u32 | CRC of the JSON u32
                   | CRC of these 24 bytes u32 | pad u32 | lost u32 | ~lost u32
                   | ended: status u32, CRC of status and time u32, time i64 ns | pad to 64
-                  | JSON: uid, writer, host, boot, pid, pid_started, created_ns, lock | pad to 32
+                  | JSON: uid, writer, host, boot, pid, pid_started, pid_space, file, created_ns, lock | pad to 32
     frame header  magic 4s | index u32 | span u32 | previous: used u32, CRC u32 | pad u64 | CRC of these 28 bytes u32
     record        time i64 ns | step f64, NaN: none | word u64 | id u32 | tail u32 | payload
 
@@ -131,6 +131,8 @@ def end_mark(status: str, time_ns: int) -> bytes:
 
 def is_end_mark(raw: bytes) -> bool:
     """Whether these bytes are what `end_mark` wrote, or what was there before: zeros."""
+    if len(raw) < ENDED.size:
+        return False
     code, check, time_ns = ENDED.unpack(raw)
     return not any(raw) or (code in ENDS and check == crc32(_ENDED_CHECKED.pack(code, time_ns)))
 

@@ -59,6 +59,17 @@ def read_header(source: ByteSource, size: int, *, describe: bool = True) -> File
     return _HeaderReader(source, size).read(describe=describe)
 
 
+def settled_beginning(source: ByteSource) -> bytes:
+    """The first bytes of a journal, with numbers that the writer is not just changing; else as they are."""
+    for _ in range(_LOOKS):
+        fixed = source.pread(0, fmt.HEADER_BYTES)
+        lost = fixed[fmt.LOST_OFFSET : fmt.LOST_OFFSET + fmt.LOST.size]
+        ended = fixed[fmt.ENDED_OFFSET : fmt.ENDED_OFFSET + fmt.ENDED.size]
+        if _is_count(lost) and fmt.is_end_mark(ended):
+            break
+    return fixed
+
+
 class _HeaderReader:
     def __init__(self, source: ByteSource, size: int) -> None:
         self.source = source
@@ -151,7 +162,7 @@ class _HeaderReader:
         """Bytes that the writer may be changing, once they are whole; None where they stay as they are."""
         for _ in range(_LOOKS):
             raw = self.peek(offset, length)
-            if len(raw) == length and is_whole(raw):
+            if is_whole(raw):
                 return raw
         return None
 
@@ -168,6 +179,8 @@ def _is_complete(fixed: bytes) -> bool:
 
 
 def _is_count(raw: bytes) -> bool:
+    if len(raw) < fmt.LOST.size:
+        return False
     count, complement = fmt.LOST.unpack(raw)
     return bool(count == complement ^ 0xFFFFFFFF)
 

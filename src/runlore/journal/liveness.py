@@ -2,18 +2,25 @@
 
 The lock is a POSIX record lock on a file of its own beside the journal. Record locks are not inherited by forked
 children, so an orphaned data-loader does not keep a dead run alive; but they are dropped when *any* descriptor of the
-file is closed in the process, so a reader never opens the lock file of a writer of its own process. Where locks
-cannot be trusted (network mounts), host, boot, process and the age of the last write decide, and the answer says so.
+file is closed in the process, so a reader never opens the lock file of a writer of its own process.
+
+A lock that is held proves that somebody lives. One that is free, or gone, proves nothing by itself: it may be that of
+a copy, or never have been copied. So the journal's header is asked: which boot of which kernel wrote it, which process,
+and which file it was. Where neither lock nor process tells, as on network mounts and for copies of runs that go on
+elsewhere, the age of the last write decides, and the answer says so.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import sys
-from time import time_ns
+from time import CLOCK_BOOTTIME, clock_gettime_ns, time_ns
 from typing import Any
 
+from runlore.errors import DamagedFile
+from runlore.files import kind_of, open_regular
 from runlore.journal.format import LOCK_SUFFIX, SUFFIX
 
 LOCAL_FILE_SYSTEMS = frozenset(
@@ -25,13 +32,22 @@ MAPPABLE_FILE_SYSTEMS = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "ramf
 """Where reserved space stays reserved, so that writing through a memory map cannot fail later."""
 
 SILENCE_NS = 15 * 60 * 1_000_000_000
-"""Where only age can decide: a writer on another host that wrote nothing for so long is taken for dead."""
+"""Where only age can decide: a writer that wrote nothing for so long is taken for dead."""
+
+_FUTURE_NS = 24 * 3600 * 1_000_000_000
+"""Clocks of servers differ by less: a time further ahead is not one of a last write."""
+_REBOOT_NS = 60 * 1_000_000_000
+"""What was created so long before this boot was created in another one, whatever clocks were set to since."""
+
+_PF_EXITING = 0x4
+"""Flag of the kernel: the process is ending."""
 
 held: set[tuple[int, int]] = set()
 """Lock files that writers of this process hold: device and inode, so that no other path to one is mistaken."""
 
 _types: dict[int, str] = {}
 _boot_id: str | None = None
+_process_space: int | None = None
 _own_start: tuple[int, int | None] | None = None
 
 
@@ -89,7 +105,7 @@ def acquire(journal_path: str) -> int | None:
         os.close(descriptor)
         os.unlink(path)
         return None
-    held.add(_identity(os.fstat(descriptor)))
+    held.add(identity(os.fstat(descriptor)))
     return descriptor
 
 
@@ -99,7 +115,7 @@ def release(journal_path: str, descriptor: int) -> None:
     Raises:
         OSError: the file cannot be removed. The lock is free all the same.
     """
-    held.discard(_identity(os.fstat(descriptor)))
+    held.discard(identity(os.fstat(descriptor)))
     try:
         os.unlink(lock_path(journal_path))
     except FileNotFoundError:
@@ -114,50 +130,124 @@ def lock_path(journal_path: str) -> str:
 
 
 def is_alive(journal_path: str, header: dict[str, Any]) -> tuple[bool, str]:
-    """Whether the writer of an unclosed journal lives, and what told so: `lock`, `process` or `age`.
+    """Whether the writer of an unclosed journal lives, and what told so.
 
     Args:
         journal_path: the journal, which is not opened.
         header: its header, which names host, boot and process of the writer; empty if it is damaged.
+
+    Returns:
+        Whether it lives, and by what that was found: `lock`; `process`, which is there, or cannot be since the machine
+        was started again; or `age`, which may turn out wrong.
     """
-    locked = _is_locked(os.path.abspath(lock_path(journal_path)), header)
-    if locked is not None:
-        return locked, "lock"
-    started = header.get("pid_started")
-    if started and header.get("boot") and header["boot"] == boot_id() and header.get("host") == os.uname().nodename:
-        return process_started(int(header.get("pid", 0))) == started, "process"
     try:
-        modified = os.stat(journal_path).st_mtime_ns
+        status = os.lstat(journal_path)
     except FileNotFoundError:
         return False, "age"
-    return time_ns() - modified < SILENCE_NS, "age"
+    held_or_free = _probe(os.path.abspath(lock_path(journal_path)))
+    if held_or_free == _HELD:
+        return True, "lock"
+    if not header.get("host"):
+        # Its writer died before it had one; it took the lock before, so where there is none this is no original.
+        return (False, "lock") if held_or_free == _FREE else _by_age(status)
+    if not _is_of_this_boot(header):
+        return (False, "process") if _is_of_an_earlier_boot(header) else _by_age(status)
+    process = _process(header)
+    is_original = _is_original(status, header)
+    if process is False:
+        return False, "lock" if held_or_free == _FREE and is_original is not False else "process"
+    if process is None and held_or_free == _FREE and header.get("lock") and is_original is not False:
+        return False, "lock"
+    if process is True and (is_original or (is_original is None and not header.get("lock"))):
+        return True, "process"
+    return _by_age(status)  # a copy of what goes on somewhere else, or of what cannot be asked
 
 
-def _is_locked(path: str, header: dict[str, Any]) -> bool | None:
-    """Whether the lock is held; None where that cannot be told, or means nothing."""
+def _by_age(status: os.stat_result) -> tuple[bool, str]:
+    if not stat.S_ISREG(status.st_mode):
+        return False, "age"
+    return -_FUTURE_NS < time_ns() - status.st_mtime_ns < SILENCE_NS, "age"
+
+
+def _is_of_this_boot(header: dict[str, Any]) -> bool:
+    """Whether the writer ran on the kernel that runs here, if maybe in another container."""
+    boot = boot_id()
+    return bool(boot) and header.get("boot") == boot
+
+
+def _is_of_an_earlier_boot(header: dict[str, Any]) -> bool:
+    """Whether the writer ran on this machine before it was started again; another one may have the same name."""
+    created, host = header.get("created_ns"), header.get("host")
+    if host != os.uname().nodename or not header.get("boot") or not boot_id() or not isinstance(created, int):
+        return False
+    return created < time_ns() - clock_gettime_ns(CLOCK_BOOTTIME) - _REBOOT_NS
+
+
+def _process(header: dict[str, Any]) -> bool | None:
+    """Whether the writer's process, of this boot, is there; None: it cannot be asked."""
+    pid, started, space = header.get("pid"), header.get("pid_started"), header.get("pid_space")
+    if not isinstance(pid, int) or not started or header.get("host") != os.uname().nodename:
+        return None
+    if space and space != process_space():
+        return None  # a process id of another container
+    found = process_started(pid)
+    if found is None and _is_hidden(pid):
+        return True
+    return bool(found == started)
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether there is such a process, though /proc does not show it: it may be mounted with `hidepid`."""
     try:
-        if _identity(os.stat(path)) in held:
-            return True
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False  # one's own that /proc does not show ended, and was not waited for
+
+
+def _is_original(status: os.stat_result, header: dict[str, Any]) -> bool | None:
+    """Whether the journal is the file that the writer made, not a copy of it; None: the header does not say."""
+    made = header.get("file")
+    return None if not made else made == list(identity(status))
+
+
+_HELD, _FREE, _UNKNOWN = "held", "free", "unknown"
+
+
+def _probe(path: str) -> str:
+    """Whether the lock is held, or free; unknown where it is not there, cannot be opened, or means nothing."""
+    try:
+        if identity(os.lstat(path)) in held:
+            return _HELD
         if not trusts_locks(os.path.dirname(path)):
-            return None
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        known = header.get("lock") and os.path.isdir(os.path.dirname(path)) and trusts_locks(os.path.dirname(path))
-        return False if known else None
-    except OSError:
-        return None  # somebody else's, and not for us to read
+            return _UNKNOWN
+        descriptor = open_regular(path)
+    except (OSError, DamagedFile):
+        return _UNKNOWN  # not there, or somebody else's and not for us to read
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
-        return True
+        return _HELD
     except OSError:
-        return None
+        return _UNKNOWN
     finally:
         os.close(descriptor)
-    return False
+    return _FREE
 
 
-def _identity(status: os.stat_result) -> tuple[int, int]:
+def lock_problem(journal_path: str) -> str:
+    """What is wrong with what is in the place of a journal's lock file, in words; empty where nothing is."""
+    try:
+        mode = os.lstat(lock_path(journal_path)).st_mode
+    except OSError:
+        return ""
+    return "" if stat.S_ISREG(mode) else f"its lock is {kind_of(mode)} where a regular file should be"
+
+
+def identity(status: os.stat_result) -> tuple[int, int]:
+    """Which file it is, on this machine."""
     return status.st_dev, status.st_ino
 
 
@@ -173,6 +263,17 @@ def boot_id() -> str:
     return _boot_id
 
 
+def process_space() -> int:
+    """In which space of process ids this process is; 0 where the system does not say. Containers have their own."""
+    global _process_space  # noqa: PLW0603 - it does not change while the process lives
+    if _process_space is None:
+        try:
+            _process_space = os.stat("/proc/self/ns/pid").st_ino
+        except OSError:
+            _process_space = 0
+    return _process_space
+
+
 def own_start() -> int | None:
     """When this process started; see `process_started`. Looked up once."""
     global _own_start  # noqa: PLW0603 - it changes in a forked child only
@@ -185,11 +286,13 @@ def own_start() -> int | None:
 def process_started(pid: int) -> int | None:
     """When a process started, in clock ticks since the boot; None if there is none. Tells reused ids apart.
 
-    A process that was killed and not yet waited for (a zombie) is none.
+    One that was killed and not yet waited for (a zombie) is none, nor is one that is ending: it has let go of its locks
+    before it is gone, and runs no more code of its own.
     """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
-        return None if fields[0] in (b"Z", b"X", b"x") else int(fields[19])
+        is_gone = fields[0] in (b"Z", b"X", b"x") or int(fields[6]) & _PF_EXITING
+        return None if is_gone else int(fields[19])
     except (OSError, IndexError, ValueError):
         return None

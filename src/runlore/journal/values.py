@@ -7,8 +7,12 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, WrongType
+from runlore.journal.format import MAX_PAYLOAD_BYTES
 from runlore.journal.leaves import shown
 from runlore.journal.plain import MAX_NESTING, entries_of, named, plain
+
+MAX_JSON_BYTES = MAX_PAYLOAD_BYTES
+"""What an event may take as JSON."""
 
 _MOMENTS = ("m", "M")
 _MAY_BE_MISSING = frozenset({"MaskedConstant", "MaskedArray", "NAType"})

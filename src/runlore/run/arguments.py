@@ -7,9 +7,8 @@ from typing import Any
 
 from runlore import model
 from runlore.errors import InvalidArgument, WrongType
-from runlore.journal import format as fmt
 from runlore.journal.leaves import shown
-from runlore.journal.values import event_bytes, step_of, time_ns_of
+from runlore.journal.values import MAX_JSON_BYTES, event_bytes, step_of, time_ns_of
 from runlore.names import check_key
 
 _STORED = {"digest": "0" * 64, "size": 2**63}
@@ -56,9 +55,9 @@ def check_event(kind: str, key: str, value: Any, columns: Mapping[str, Any] | No
         InvalidArgument: it is too large, too deep, or contains itself.
     """
     payload = event_bytes(kind, key, value, columns)
-    if len(payload) > fmt.MAX_PAYLOAD_BYTES:
+    if len(payload) > MAX_JSON_BYTES:
         raise InvalidArgument(
-            f"{kind} {shown(key)} takes {len(payload):,} bytes of JSON; at most {fmt.MAX_PAYLOAD_BYTES:,} fit into an "
+            f"{kind} {shown(key)} takes {len(payload):,} bytes of JSON; at most {MAX_JSON_BYTES:,} fit into an "
             "event. Nothing was stored; log what is large as an artifact of its own"
         )
 

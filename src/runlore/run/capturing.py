@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.capture import Captures
 from runlore.errors import NotLocal, RunEnded
-from runlore.journal.format import JOURNAL
+from runlore.journal.folder import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -28,10 +28,9 @@ from runlore.errors import (
     ReadOnlyStore,
     UnsupportedFormat,
 )  # fmt: skip
-from runlore.files import is_directory, refuse_others
-from runlore.journal import format as fmt
+from runlore.files import refuse_others
 from runlore.journal import open_journal
-from runlore.journal.format import JOURNAL
+from runlore.journal.folder import JOURNAL, journals_in
 from runlore.journal.values import to_bytes
 from runlore.json_files import read_json
 from runlore.model import new_uid
@@ -270,11 +269,8 @@ def _read_journals(directory: str) -> tuple[list[Event], bool, list[str]]:
     problem = directory_problem(directory)
     if problem is not None:
         damage.append(f"{JOURNAL}/ {problem}")
-    names = sorted(os.listdir(directory)) if is_directory(directory) else []
-    for name in names:
-        if not name.endswith(fmt.SUFFIX):
-            continue
-        path = os.path.join(directory, name)
+    for _, path in journals_in(directory) if problem is None else ():
+        name = os.path.basename(path)
         try:
             refuse_others(path)
             chunk = read(path)

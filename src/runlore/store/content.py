@@ -12,10 +12,11 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from runlore.errors import RunNotFound
-from runlore.journal.decode import CLOSED, Context, Damage
+from runlore.errors import DamagedFile, RunNotFound
+from runlore.journal import liveness
+from runlore.journal.decode import CLOSED, Context, Damage, read_pieces
 from runlore.store import points, segments
-from runlore.store.journal_files import chunks, journal_paths
+from runlore.store.journal_files import journal_paths
 from runlore.store.points import Part, RunPoints
 from runlore.store.sealed.files import Sealed, Superseded, identity, open_sealed
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["JournalState", "RunPoints", "StoredEvent", "journals", "read_events", "read_points"]
 
 Result = TypeVar("Result")
+
+_ATTEMPTS = 100
+"""To read a run while others seal it, which they do once."""
 
 
 class StoredEvent(NamedTuple):
@@ -53,7 +57,7 @@ class JournalState:
     size: int
     header: dict[str, Any] = field(default_factory=dict)
     state: str = "open"
-    """`closed`, `open` or `torn`; see `runlore.journal.decode`."""
+    """`closed`, `open`, `torn` or `unreadable`; see `runlore.journal.decode`."""
     lost: int = 0
     damage: list[Damage] = field(default_factory=list)
     sealed: bool = False
@@ -116,26 +120,36 @@ def _consistently(directory: str, function: Callable[[Sealed | None], Result]) -
     A sealer removes journals only after it committed the files that hold them. So whoever looks at the sealed files
     first, then at the journals, and finds the sealed files unchanged afterwards, missed nothing.
     """
-    while True:
+    for _ in range(_ATTEMPTS):
         found = open_sealed(directory)
         try:
             result = function(found)
-        except (FileNotFoundError, Superseded):
+        except (FileNotFoundError, Superseded) as error:
             if not os.path.isdir(directory):
-                break
+                raise _no_run(directory) from None
+            last: Exception = error
             continue  # a sealer removed what it had sealed
         except OSError as error:
             if error.errno != errno.ESTALE:
                 raise
+            last = error
             continue  # the same, on a network mount
         finally:
             if found is not None:
                 found.close()
         if identity(directory) == (None if found is None else found.identity):
             if found is None and not os.path.isdir(directory):
-                break
+                raise _no_run(directory)
             return result
-    raise RunNotFound(f"there is no run at {directory!r}; it may have been deleted or moved")
+        last = Superseded("it was sealed meanwhile")
+    raise DamagedFile(
+        f"the run {directory!r} cannot be read: its files change or vanish while they are read, {_ATTEMPTS} times in a "
+        f"row ({last}). Nothing was changed; look at its directory"
+    )
+
+
+def _no_run(directory: str) -> RunNotFound:
+    return RunNotFound(f"there is no run at {directory!r}; it may have been deleted or moved")
 
 
 # -- journals -------------------------------------------------------------------------------------------------------
@@ -150,7 +164,7 @@ def unsealed(directory: str, run: Sealed | None) -> list[UnsealedJournal]:
             found.append(UnsealedJournal(writer, path, None))
         elif about["state"] != CLOSED:
             context = Context.load(about["context"])
-            if os.stat(path).st_size > context.offset:
+            if os.lstat(path).st_size > context.offset:
                 found.append(UnsealedJournal(writer, path, context))
     return found
 
@@ -164,10 +178,12 @@ def _journal_states(directory: str, run: Sealed | None) -> list[JournalState]:
     pending = {journal.writer for journal in unsealed(directory, run)}
     states = []
     for writer, path in journal_paths(directory):
-        state = JournalState(path, writer, os.stat(path).st_size, sealed=writer not in pending)
-        for chunk in chunks(path):
+        state = JournalState(path, writer, os.lstat(path).st_size, sealed=writer not in pending)
+        for chunk in read_pieces(path):
             state.header, state.state, state.lost = chunk.context.header, chunk.state, chunk.lost
             state.damage += chunk.damage
+        problem = liveness.lock_problem(path)
+        state.damage += [Damage(0, 0, problem)] if problem else []
         states.append(state)
     return states
 
@@ -196,7 +212,7 @@ def _read_points(directory: str, run: Sealed | None, wanted: frozenset[str] | No
             context = segment.context
             parts += segment.parts(number, wanted)
             extras += [(number, sequence, columns) for sequence, columns in segment.events()[1]]
-        for chunk in chunks(journal.path, context):
+        for chunk in read_pieces(journal.path, context):
             parts += _chunk_part(chunk, number, wanted)
             extras += [(number, sequence, columns) for sequence, columns in chunk.extras]
             headers[number] = chunk.context.header
@@ -250,7 +266,7 @@ def _read_events(directory: str, run: Sealed | None, wanted: frozenset[str] | No
         if segment is not None:
             context = segment.context
             pieces.append(segment.events())
-        pieces += [(chunk.events, chunk.extras) for chunk in chunks(journal.path, context)]
+        pieces += [(chunk.events, chunk.extras) for chunk in read_pieces(journal.path, context)]
         for events, changes in pieces:
             extras += [(journal.writer, sequence, columns) for sequence, columns in changes]
             found += [StoredEvent(journal.writer, *event) for event in events if wanted is None or event.kind in wanted]

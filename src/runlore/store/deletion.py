@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 from runlore.errors import DamagedFile, NotStored
 from runlore.files import is_directory
-from runlore.journal import format as fmt
-from runlore.journal.format import JOURNAL
+from runlore.journal.folder import JOURNAL, is_journal
 from runlore.model import new_uid
 from runlore.names import check_path_name, encode_path, is_uid
 from runlore.store import numbers
@@ -115,7 +114,7 @@ def _is_beginning(run: str) -> bool:
     except FileNotFoundError:
         return False
     files = [*_names(run), *_names(os.path.join(run, JOURNAL))]
-    return young and not any(name.endswith((fmt.SUFFIX, ".parquet")) for name in files)
+    return young and not any(is_journal(name) or name.endswith(".parquet") for name in files)
 
 
 def _move(run: str, removed: str) -> bool:

@@ -28,7 +28,7 @@ from runlore.errors import (
     StoreNotFound,
 )
 from runlore.files import is_directory, is_regular
-from runlore.journal.format import JOURNAL
+from runlore.journal.folder import JOURNAL
 from runlore.names import encode, encode_path, is_uid
 from runlore.store import blobs, format_file, numbers
 from runlore.store.base import Store

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runlore.config import fsync, journal_mode
 from runlore.errors import ReadOnlyStore
 from runlore.journal import open_journal
-from runlore.journal.format import JOURNAL
+from runlore.journal.folder import JOURNAL
 from runlore.store.base import RecordedRun
 
 if TYPE_CHECKING:
@@ -96,14 +96,15 @@ class DirectoryRun(RecordedRun):
 
     def is_alive(self) -> tuple[bool, str]:  # noqa: D102
         from runlore.journal import liveness
-        from runlore.store.journal_files import header_of, is_closed, journal_paths
+        from runlore.journal.decode import is_closed, read_header
+        from runlore.store.journal_files import journal_paths
 
         how = "closed"
         for _, path in journal_paths(self._directory):
             try:
                 if is_closed(path):
                     continue
-                alive, how = liveness.is_alive(path, header_of(path))
+                alive, how = liveness.is_alive(path, read_header(path))
             except FileNotFoundError:
                 if not os.path.isdir(self._directory):
                     break

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from runlore.journal import format as fmt
-from runlore.journal.decode import Context, read
-from runlore.journal.format import JOURNAL
+from runlore.journal.decode import Context, read_pieces
 from runlore.store.base import Follower
 from runlore.store.content import StoredEvent, read_events
+from runlore.store.journal_files import journal_paths
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -51,29 +49,27 @@ class EventFollower(Follower):
         self._seen.update(new)
         return sorted(new.values(), key=lambda event: (event.time_ns, event.writer, event.sequence))
 
-    def _paths(self) -> dict[str, str]:
-        folder = os.path.join(self._directory, JOURNAL)
-        if not os.path.isdir(folder):
-            return {}
-        names = [name.removesuffix(fmt.SUFFIX) for name in os.listdir(folder) if name.endswith(fmt.SUFFIX)]
-        return {name: os.path.join(folder, name + fmt.SUFFIX) for name in names}
-
     def _gained(self) -> list[StoredEvent]:
-        paths = self._paths()
+        paths = dict(journal_paths(self._directory))
         if self._contexts.keys() - paths.keys():
             return read_events(self._directory, self._kinds)  # sealed meanwhile
         found: list[StoredEvent] = []
         try:
             for writer, path in paths.items():
-                self._contexts[writer] = self._advance(path, self._contexts.get(writer), found)
+                self._advance(writer, path, found)
         except FileNotFoundError:
             return read_events(self._directory, self._kinds)  # just being sealed
         return found
 
-    def _advance(self, path: str, context: Context | None, found: list[StoredEvent]) -> Context:
-        writer = os.path.basename(path).removesuffix(fmt.SUFFIX)
-        chunk = read(path, context)
-        found += [
-            StoredEvent(writer, *event) for event in chunk.events if self._kinds is None or event.kind in self._kinds
-        ]
-        return chunk.context
+    def _advance(self, writer: str, path: str, found: list[StoredEvent]) -> None:
+        before = self._contexts.get(writer, Context())
+        is_whole = True
+        for chunk in read_pieces(path, before):
+            found += [
+                StoredEvent(writer, *event)
+                for event in chunk.events
+                if self._kinds is None or event.kind in self._kinds
+            ]
+            is_whole = is_whole and not chunk.damage
+        # Where there is damage, a better copy may take the place of what is there: it is read again.
+        self._contexts[writer] = chunk.context if is_whole else before

@@ -23,9 +23,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runlore.config import cache_directory
 from runlore.journal import liveness
-from runlore.journal.decode import Context, Event, read
+from runlore.journal.decode import Context, Event, is_closed, read
 from runlore.model import new_uid
-from runlore.store.journal_files import PIECE_BYTES, is_closed
 from runlore.store.points import Part, positions
 from runlore.store.seal_lock import sealing
 
@@ -39,7 +38,9 @@ MIN_BYTES = 32 * 1024 * 1024
 """Shorter journals are decoded faster than files are opened."""
 MAX_KEYS = 4096
 """A journal with more series has short ones."""
-_VERSION = 1
+_VERSION = 2
+"""Those of version 1 may lack points: readers took bytes for damaged that they had read too early."""
+_PIECE_BYTES = 1 << 24
 _COLUMNS = (("time", "<i8"), ("step", "<f8"), ("value", "<f8"), ("sequence", "<i8"), ("position", "<i4"))
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 
@@ -155,7 +156,7 @@ def refresh(directory: str, writer: str, path: str, context: Context | None) -> 
         the journal is short, has too many series, or there is no room for segments.
     """
     begin = context.offset if context is not None else 0
-    if os.stat(path).st_size - begin < MIN_BYTES:
+    if os.lstat(path).st_size - begin < MIN_BYTES:
         return None
     for place in _places(directory):
         folder = os.path.join(place, writer)
@@ -227,7 +228,9 @@ def _update(folder: str, path: str, context: Context | None, found: Segments | N
         begin = context.offset if context is not None else 0
         found = Segments(generation, begin, context or Context(), {}, 0)
     while True:
-        chunk = read(path, found.context, max_bytes=PIECE_BYTES)
+        chunk = read(path, found.context, max_bytes=_PIECE_BYTES)
+        if chunk.damage:  # what lies behind may turn out otherwise: it is read from the journal, each time
+            return found
         if max(chunk.context.keys, default=0) >= MAX_KEYS:
             return None
         if chunk.context.offset != found.context.offset or not os.path.exists(state):

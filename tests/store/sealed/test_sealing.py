@@ -146,7 +146,7 @@ def test_more_points_than_fit_into_memory_are_sorted_all_the_same(store, disorde
     with (
         patch.object(sorting.PointSorter.__init__, "__defaults__", (100,)),
         patch.object(sealed_writer, "_GROUP_ROWS", (128, 128)),
-        patch("runlore.store.journal_files.PIECE_BYTES", 1),
+        patch("runlore.journal.decode._PIECE_BYTES", 1),
     ):
         seal_run(store, directory)
     assert truth(directory) == expected

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-VERSION = 4
+VERSION = 5
 """Raised when what stands in a column changes. A table that changes makes another version by itself."""
 
 ID, TEXT, INTEGER, FLOAT, BYTES = "id", "text", "integer", "float", "bytes"

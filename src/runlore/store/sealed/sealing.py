@@ -13,13 +13,14 @@ from contextlib import closing
 from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runlore.errors import ReadOnlyStore, RunloreError
-from runlore.journal import format as fmt
+from runlore.errors import DamagedFile, ReadOnlyStore, RunloreError
+from runlore.files import is_regular
 from runlore.journal import liveness
-from runlore.journal.decode import CLOSED, Context, Event, read
+from runlore.journal.decode import CLOSED, UNREADABLE, Context, Event, is_closed, read, read_pieces
+from runlore.journal.folder import journal_path
 from runlore.model import new_uid
 from runlore.store import content, segments
-from runlore.store.journal_files import chunks, is_closed, journal_paths
+from runlore.store.journal_files import journal_paths
 from runlore.store.listing import run_directories
 from runlore.store.points import Part, lookup
 from runlore.store.seal_lock import Lock, sealing
@@ -156,19 +157,26 @@ def seal_store(
 
 
 def _living(journal: UnsealedJournal, *, force: bool) -> str:
-    """Why the journal cannot be sealed: its writer lives, or may live. Empty where it can."""
-    header = read(journal.path, max_bytes=1).context.header or {"lock": True}
-    alive, how = liveness.is_alive(journal.path, header)
+    """Why the journal cannot be sealed: its writer lives, or may live. Empty where it can.
+
+    Raises:
+        DamagedFile: it cannot be read.
+    """
+    chunk = read(journal.path, max_bytes=1)
+    if chunk.state == UNREADABLE:
+        raise DamagedFile(
+            f"the journal {journal.path!r} {chunk.damage[0].reason}. The run is as it was; remove the journal, or put "
+            "it back from a copy of the store"
+        )
+    alive, how = liveness.is_alive(journal.path, chunk.context.header)
     if is_closed(journal.path):
         return ""
     if alive and (how != "age" or not force):
         return f"the writer {journal.writer} lives ({how})"
-    # A journal without a header was killed before it had one: the lock alone tells.
-    here = header.get("boot", liveness.boot_id()) == liveness.boot_id() or header.get("host") == os.uname().nodename
-    if (how == "age" or not here) and not force:
+    if how == "age" and not force:
         silence = time_ns() - os.stat(journal.path).st_mtime_ns
         if silence < _SURELY_DEAD_NS:
-            host = header.get("host", "an unknown host")
+            host = chunk.context.header.get("host", "an unknown host")
             return f"the writer {journal.writer} on {host} may live; it wrote {silence // 10**9:,} s ago"
     return ""
 
@@ -223,7 +231,7 @@ class _Sealing:
             known = self.writers.get(journal.writer, {})
             damage = list(known.get("damage", []))
             number = self.ids[journal.writer]
-            for chunk in chunks(journal.path, journal.context):
+            for chunk in read_pieces(journal.path, journal.context):
                 self.summary.add_points(journal.writer, chunk.points, chunk.context.keys)
                 self.summary.add_events(journal.writer, chunk.events)
                 file.add(journal.writer, chunk.events)
@@ -280,14 +288,14 @@ def _clear_journals(directory: str, writers: dict[str, Any]) -> None:
     """Remove the journals that sealed files hold all of; keep those that had damage."""
     for writer, path in journal_paths(directory):
         about = writers.get(writer)
-        if about is None or _has_more(path, about):
+        if about is None or not is_regular(path) or _has_more(path, about):
             continue
         if about["damage"]:
             _keep_damaged(directory, writer, path)
         else:
             os.unlink(path)
         lock = liveness.lock_path(path)
-        if os.path.exists(lock):
+        if is_regular(lock):
             os.unlink(lock)
 
 
@@ -303,14 +311,14 @@ def _has_more(path: str, about: dict[str, Any]) -> bool:
 def _keep_damaged(directory: str, writer: str, path: str) -> None:
     folder = os.path.join(directory, DAMAGED)
     os.makedirs(folder, exist_ok=True)
-    place = os.path.join(folder, writer + fmt.SUFFIX)
+    place = journal_path(folder, writer)
     number = 1
-    while os.path.exists(place):
-        if _same_bytes(place, path):
+    while os.path.lexists(place):
+        if is_regular(place) and _same_bytes(place, path):
             os.unlink(path)
             return
         number += 1
-        place = os.path.join(folder, f"{writer}-{number}{fmt.SUFFIX}")
+        place = journal_path(folder, f"{writer}-{number}")
     os.rename(path, place)
 
 
