@@ -235,6 +235,12 @@ def import_(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="What `runlore export` wrote; -: stdin.", show_default=False)
     ],
+    max_size: Annotated[
+        int | None,
+        typer.Option("--max-size", metavar="BYTES", help="Unpack at most so much; by default 100 times FILE's size."),
+    ] = None,
+    max_files: Annotated[int, typer.Option("--max-files", min=1, help="Unpack at most so many files.")] = 1_000_000,
+    max_depth: Annotated[int, typer.Option("--max-depth", min=1, help="Components of a path, at most.")] = 128,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -245,12 +251,13 @@ def import_(
       runlore import best.runlore
       ssh cluster runlore export --format runlore | runlore import -
     """
-    from runlore.housekeeping.archive import import_archive
+    from runlore.housekeeping.archive import Limits, import_archive
     from runlore.store import open_store
 
+    limits = Limits(max_size, max_files, max_depth)
     with _source(file) as stream, Bar("Importing") as bar:
         open_store(store, create=True)
-        result = import_archive(open_session(store), stream, progress=bar.update)
+        result = import_archive(open_session(store), stream, progress=bar.update, limits=limits)
     _tell_merged(result, json=json)
 
 
