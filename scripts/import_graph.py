@@ -29,6 +29,7 @@ LAYERS = {
     "notices": 0,
     "scratch": 0,
     "_version": 0,
+    "plain": 0,
     "journal": 1,
     "store": 2,
     "query": 2,
@@ -38,6 +39,7 @@ LAYERS = {
     "ship": 3,
     "index": 3,
     "catalog": 3,
+    "opening": 3,
     "reader": 3,
     "housekeeping": 3,
     "registry": 3,
@@ -71,13 +73,15 @@ HOMES = {
     "lark": ("query",),
     "rich": ("cli", "demo", "exec"),
     "re2": ("query.regex",),
-    "sqlalchemy": ("catalog",),
+    "psycopg": ("catalog.database._psycopg",),
     "typer": ("cli", "exec"),
+    "sqlalchemy": ("catalog",),
     "click": ("cli",),
     "pytest": ("testing",),
     "hypothesis": ("testing",),
     "sklearn": ("demo", "media._skops", "media._lightgbm"),
     "matplotlib": ("demo", "media._matplotlib"),
+    "scipy": ("media._scipy", "dialects.omegaml.monitoring._scipy"),
 }
 """Where a library may be imported, as a prefix below `runlore`. A library that is neither here nor in `ANYWHERE` lives
 in one private module, whichever that is."""

@@ -9,9 +9,8 @@ import sys
 import pytest
 
 from runlore.capture import _cgroups
-from runlore.capture._cgroups import ControlGroups
+from runlore.capture._cgroups import ControlGroups, memory_metrics
 from runlore.capture._psutil import Machine
-from runlore.capture.hardware import memory_metrics
 
 MIB = 1024 * 1024
 V2 = "35 24 0:30 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"

@@ -193,7 +193,8 @@ def test_hostile_text_takes_linear_time(text):
 
 SECRET_OPTIONS = [
     "--pass", "--pw", "--pwd", "--passwd", "--passphrase", "--password", "--key", "--wandb-key", "--wandb_key",
-    "--bearer", "--pat", "--github-pat", "--secret", "--client-secret", "--token", "--hf_token", "--auth-token", "--accessToken",
+    "--bearer", "--pat", "--github-pat", "--secret", "--client-secret", "--token", "--hf_token", "--auth-token",
+    "--accessToken",
     "--credential", "--credentials", "--creds", "--auth", "--basic-auth", "--cookie", "--dsn", "--sentry-dsn",
     "--connection-string", "--conn-str", "--api-key", "--apikey", "--APIKey", "--api_key_2", "--private-key",
     "--trainer.logger.api_key", "--db.pass", "--token-value", "--ssh-key", "--session-token", "--sas-token", "--jwt",
@@ -201,7 +202,8 @@ SECRET_OPTIONS = [
 ]  # fmt: skip
 HARMLESS_OPTIONS = [
     "--lr", "--key-dim", "--key-size", "--tokenizer", "--max-tokens", "--max_new_tokens", "--pad_token_id",
-    "--pad-token", "--eos-token", "--passes", "--num-passes", "--password-file", "--token-file", "--credentials-path", "--monkey",
+    "--pad-token", "--eos-token", "--passes", "--num-passes", "--password-file", "--token-file", "--credentials-path",
+    "--monkey",
     "--keys-per-batch", "--primary_key", "--sort-key", "--metric-key", "--cache_key", "--keyboard", "--keypoints",
     "--num-keys", "--author", "--authors", "--patience", "--pattern", "--path", "--patch-size", "--compass", "--bypass",
     "--pass-through", "--forward-pass", "--token-dropout", "--cost-per-token", "--tokens-per-second", "--auth-type",

@@ -66,7 +66,7 @@ def test_with_few_descriptors_left_nothing_raises_and_what_is_missing_is_said(tm
     view = runlore.get_run("x#1", store=tmp_path / "store")
     assert view.status == "succeeded"
     errors = errors_of(view)
-    everything = "start" in errors
+    everything = view.lost > 0  # not even the modules that capture could be loaded
     lines = [*view.logs()]
     assert sorted(lines) == ["printed", "written"] or "console" in errors or everything
     assert "system/memory_total_bytes" in view.system or "hardware" in errors or everything

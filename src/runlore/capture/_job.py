@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from runlore.capture import _worker, report_failure
+from runlore.capture import _worker
+from runlore.capture._failures import report_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -92,7 +92,7 @@ class LoggingCapture:
 
 
 def observe(logging: Any) -> None:
-    """Have every logger tell the active captures of its records, and handlers which they took; once for this process."""
+    """Have every logger tell the active captures of its records, and handlers which they took; once a process."""
     call, handle = logging.Logger.callHandlers, logging.Handler.handle
     if getattr(call, "observed_by_runlore", False):
         return

@@ -6,7 +6,7 @@ import os
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from runlore.capture._cgroups import control_groups
+from runlore.capture._cgroups import control_groups, memory_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,8 +89,6 @@ class Machine:
         return {"system/cpu_percent": min(100.0, percent / group.limit), "system/cpu_count": group.limit}
 
     def _read_memory(self) -> dict[str, float]:
-        from runlore.capture.hardware import memory_metrics
-
         memory, swap = self._psutil.virtual_memory(), self._psutil.swap_memory()
         machine = {
             "total_bytes": memory.total,

@@ -1,8 +1,8 @@
 """Names that say that a value is secret: of options, settings, variables and fields.
 
 A name is read word by word, whichever way it joins them: `WANDB_API_KEY`, `wandb.key`, `--wandbKey`. Three lists
-decide: words that tell wherever they stand (`password`), words that tell at the end (`token`, `key`), and the company in which
-they are harmless (`pad_token`, `primary_key`, `password_file`).
+decide: words that tell wherever they stand (`password`), words that tell at the end (`token`, `key`), and the company
+in which they are harmless (`pad_token`, `primary_key`, `password_file`).
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ _COMPANY = {
     "token": frozenset(
         {
             "pad", "eos", "bos", "unk", "mask", "cls", "sep", "special", "image", "video", "audio", "text", "num",
-            "max", "min", "n", "new", "per", "next", "prev", "previous", "start", "end", "first", "last", "stop", "input",
-            "output", "prompt", "target", "source", "begin", "boi", "eoi", "extra", "dummy", "sub", "word", "speech",
+            "max", "min", "n", "new", "per", "next", "prev", "previous", "start", "end", "first", "last", "stop",
+            "input", "output", "prompt", "target", "source", "begin", "boi", "eoi", "extra",
+            "dummy", "sub", "word", "speech",
             "boundary", "separator", "newline", "class", "register", "fake", "latent", "visual", "query", "answer",
         }
     ),

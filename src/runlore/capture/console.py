@@ -1,9 +1,9 @@
 """What the program prints, and the programs that it starts: stdout and stderr at the level of file descriptors.
 
 A small process passes output on to where it would have gone, and records it (`_line`, `_process`, `_forward`). On a
-terminal the program gets a terminal again, so `isatty`, colours, prompts and progress bars stay as they are. When stdout and stderr
-go to the same place, they share one channel, so that their order stays what it was; the lines are then recorded as
-`stdout`.
+terminal the program gets a terminal again, so `isatty`, colours, prompts and progress bars stay as they are. When
+stdout and stderr go to the same place, they share one channel, so that their order stays what it was; the lines are
+then recorded as `stdout`.
 
 Streams that do not write to descriptors 1 and 2 (notebooks, pytest, `redirect_stdout`) are recorded where Python writes
 them (`_streams`). `logging` records are recorded with their arguments filled in (`_logging`).
@@ -18,9 +18,10 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from runlore.capture import _poll, _process, _worker, report_failure
+from runlore.capture import _poll, _process, _worker
 from runlore.capture._channel import Channel
 from runlore.capture._descriptors import flush_c, flush_python, place_of
+from runlore.capture._failures import report_failure
 from runlore.capture._line import BUSY, DONE, OPEN, acquire, release
 from runlore.capture._logging import LoggingCapture
 from runlore.capture._streams import StreamTee, descriptor_of, is_foreign

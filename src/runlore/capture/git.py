@@ -15,7 +15,8 @@ from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from runlore.capture import _gitfiles, _worker, report_failure, secrets
+from runlore.capture import _gitfiles, _worker, secrets
+from runlore.capture._failures import report_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

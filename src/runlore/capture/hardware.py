@@ -12,14 +12,14 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from runlore.capture import _worker, check_interval
-from runlore.capture._cgroups import control_groups
+from runlore.capture import _worker
+from runlore.capture._cgroups import control_groups, memory_metrics
+from runlore.capture._intervals import check_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runlore.capture import Sink
-    from runlore.capture._cgroups import Memory
     from runlore.capture._gpu import Gpus
     from runlore.capture._psutil import Machine
 
@@ -190,32 +190,4 @@ def quick_sample(disk_path: str = os.curdir) -> dict[str, float]:
         "system/disk_free_bytes": float(disk.f_bavail * disk.f_frsize),
         "system/load_1min": os.getloadavg()[0],
         "system/process/memory_rss_bytes": float(resident),
-    }
-
-
-def memory_metrics(machine: dict[str, int], group: Memory | None) -> dict[str, float]:
-    """The memory that this process can have: the machine's, or what its control group is allowed.
-
-    Args:
-        machine: `total_bytes`, `available_bytes`, `free_bytes` and, if known, `used_bytes`.
-        group: the limit of the control group, if there is one.
-
-    Example:
-        >>> machine = {"total_bytes": 1000, "available_bytes": 600, "free_bytes": 300}
-        >>> memory_metrics(machine, None)["system/memory_percent"]
-        40.0
-    """
-    memory = machine
-    if group is not None and group.limit_bytes < machine["total_bytes"]:
-        left = group.limit_bytes - group.used_bytes
-        memory = {
-            "total_bytes": group.limit_bytes,
-            "used_bytes": group.used_bytes,
-            "available_bytes": max(0, min(left, machine["available_bytes"])),
-            "free_bytes": max(0, min(left - group.cached_bytes, machine["free_bytes"])),
-        }
-    unavailable = memory["total_bytes"] - memory["available_bytes"]
-    percent = 100.0 * (unavailable if memory is machine else memory["used_bytes"]) / memory["total_bytes"]
-    return {f"system/memory_{name}": float(value) for name, value in memory.items()} | {
-        "system/memory_percent": percent
     }

@@ -1,7 +1,7 @@
 """Keeping secrets out of what is stored: argument lists, environment values, addresses, output, diffs, source files.
 
-Two kinds of evidence count. *Forms* that nothing else has: an AWS key, a token of GitHub, Slack, OpenAI or Hugging Face,
-a JSON web token, a private key block, credentials in an address (`_secret_forms`). *Names* that say so: `password=`,
+Two kinds of evidence count. *Forms* that nothing else has: an AWS key, a token of GitHub, Slack or Hugging Face, a
+JSON web token, a private key block, credentials in an address (`_secret_forms`). *Names* that say so: `password=`,
 `api_key:`, `--token X` (`_secret_names`). A wrong alarm costs one value in a record; a miss puts a secret on a team's
 server. So wrong alarms are accepted, with one exception that machine learning needs: `tokenizer`, `max_tokens`,
 `sort_key` and the like are not secrets.
