@@ -230,7 +230,8 @@ def test_an_experiment_that_is_made_anew_between_a_reader_s_look_and_its_note_is
     time.sleep(0.1)  # the directory's time is trusted by then
     assert runlore.runs()["uid"].tolist() == [run.uid]
     refresh._remember(slow.database, changes)
-    assert runlore.runs()["uid"].tolist() == [run.uid]
+    later = record("e/a")
+    assert sorted(runlore.runs()["uid"]) == [run.uid, later.uid]
 
 
 def test_experiments_that_are_removed_while_a_reader_looks_do_it_no_harm(store):

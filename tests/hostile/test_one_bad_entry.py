@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hostile_store import PLACES, SECRET, SHARED, WRONG, make_store, spoil
-from typer.testing import CliRunner
 
 import runlore
-from runlore.cli import app
+from runlore.cli import run as run_command
 
 CASES = [(place, wrong) for place in PLACES for wrong in WRONG]
 SHORT = [case for index, case in enumerate(CASES) if index % 4 == 0]
@@ -48,13 +50,25 @@ def good_runs(root):
     ]  # fmt: skip
 
 
+class Said(NamedTuple):
+    """How a command ended, and what it printed on stdout."""
+
+    exit_code: int
+    stdout: str
+
+
 def call(*arguments):
-    """Run a command in this process; what it said. What is wrong is said in words, by no traceback."""
-    result = CliRunner().invoke(app, [str(item) for item in arguments], prog_name="runlore")
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise AssertionError(f"runlore {' '.join(map(str, arguments))}") from result.exception
-    assert result.exit_code in (0, 1, 3), (arguments, result.output)
-    return result
+    """Run a command in this process. What is wrong is said in words, by no traceback."""
+    streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace") for _ in range(3)]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
+            patch.setattr(sys, name, stream)
+        code = run_command([str(item) for item in arguments])
+        for stream in streams[1:]:
+            stream.flush()
+    out, err = (stream.buffer.getvalue().decode("utf-8") for stream in streams[1:])
+    assert code in (0, 1, 3), (arguments, out, err)
+    return Said(code, out)
 
 
 def look_everywhere(root, tmp_path, expected):

@@ -225,9 +225,17 @@ def _write(
 
 @command("import")
 @argument("file", metavar="FILE", help="What `runlore export` wrote; -: stdin.", of="files")
+@option(
+    "--max-size", metavar="BYTES", type=click.IntRange(min=1),
+    help="Unpack at most so much; by default 100 times the size of FILE.",
+)  # fmt: skip
+@option("--max-files", metavar="N", type=click.IntRange(min=1), default=1_000_000, help="Unpack at most so many files.")
+@option("--max-depth", metavar="N", type=click.IntRange(min=1), default=128, help="Components of a path, at most.")
 @store_option
 @json_option
-def import_(file: str, store: str | None, json: bool) -> None:
+def import_(
+    file: str, max_size: int | None, max_files: int, max_depth: int, store: str | None, json: bool
+) -> None:  # fmt: skip
     """Take in the runs of an archive that `runlore export` wrote. Twice is the same as once.
 
     \b
@@ -235,12 +243,13 @@ def import_(file: str, store: str | None, json: bool) -> None:
       runlore import best.runlore
       ssh cluster runlore export --format runlore | runlore import -
     """
-    from runlore.housekeeping.archive import import_archive
+    from runlore.housekeeping.archive import Limits, import_archive
     from runlore.store import open_store
 
+    limits = Limits(max_size, max_files, max_depth)
     with _source(file) as stream, Bar("Importing") as bar:
         open_store(store, create=True)
-        result = import_archive(open_session(store, live=True), stream, progress=bar.update)
+        result = import_archive(open_session(store, live=True), stream, progress=bar.update, limits=limits)
     _tell_merged(result, json=json)
 
 

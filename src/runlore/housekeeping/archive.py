@@ -33,6 +33,8 @@ from runlore.store.content import read_events
 from runlore.store.directory import in_files
 from runlore.store.listing import check_directory, run_directories
 
+__all__ = ["Limits", "export_archive", "import_archive"]
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
