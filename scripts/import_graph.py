@@ -17,13 +17,19 @@ SOURCE = Path(__file__).parents[1] / "src" / "runlore"
 
 LAYERS = {
     "errors": 0,
+    "failures": 0,
     "model": 0,
     "config": 0,
     "names": 0,
     "recorder": 0,
     "versions": 0,
     "files": 0,
+    "json_files": 0,
+    "stored_text": 0,
+    "notices": 0,
+    "scratch": 0,
     "_version": 0,
+    "plain": 0,
     "journal": 1,
     "store": 2,
     "query": 2,
@@ -66,13 +72,15 @@ HOMES = {
     "lark": ("query",),
     "rich": ("cli", "demo", "exec"),
     "re2": ("query.regex",),
-    "sqlalchemy": ("catalog", "reader", "registry"),
+    "psycopg": ("catalog.database._psycopg",),
     "typer": ("cli", "exec"),
+    "sqlalchemy": ("catalog",),
     "click": ("cli",),
     "pytest": ("testing",),
     "hypothesis": ("testing",),
     "sklearn": ("demo", "media._skops", "media._lightgbm"),
     "matplotlib": ("demo", "media._matplotlib"),
+    "scipy": ("media._scipy", "dialects.omegaml.monitoring._scipy"),
 }
 """Where a library may be imported, as a prefix below `runlore`. A library that is neither here nor in `ANYWHERE` lives
 in one private module, whichever that is."""

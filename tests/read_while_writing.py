@@ -20,8 +20,8 @@ import runlore
 from runlore.catalog import open_catalog
 from runlore.journal import source
 from runlore.journal.decode import Context, read_pieces
-from runlore.reader.follow import EventFollower
 from runlore.store import open_store, segments
+from runlore.store.follow import EventFollower
 from runlore.store.journal_files import journal_paths
 
 POINTS_A_ROUND = 3

@@ -15,28 +15,31 @@ from __future__ import annotations
 
 import os
 
-from runlore.errors import InvalidArgument
+from runlore.errors import InvalidArgument, StoreNotFound
 
 STORE_DIRECTORY = ".runlore"
 
 
-def store_path(store: str | os.PathLike[str] | None = None) -> str:
-    """The absolute path of the store to use.
+def store_address(store: str | os.PathLike[str] | None = None) -> str:
+    """The address of the store to use: `http://…` and the like as it was given, else the absolute path of a directory.
 
     In this order: the argument, `RUNLORE_STORE`, the nearest `.runlore` directory from the working directory
     upwards, `./.runlore`. Nothing is created.
 
     Raises:
-        InvalidArgument: the path is empty or contains NUL.
+        InvalidArgument: it is empty, contains NUL, or begins with the home of a user whom nobody knows.
+        StoreNotFound: it is relative to a working directory that was deleted.
     """
     given = os.fspath(store) if store is not None else os.environ.get("RUNLORE_STORE")
     if given is not None:
         if not given or "\0" in given:
             name = "store" if store is not None else "RUNLORE_STORE"
             raise InvalidArgument(f"{name}={given!r} is not a path; name a directory, for example './.runlore'")
-        return os.path.abspath(os.path.expanduser(given))
-    here = os.getcwd()
-    directory = here
+        if isinstance(given, str) and "://" in given:
+            return given
+        path = expand_user(given, "store" if store is not None else "RUNLORE_STORE")
+        return os.path.normpath(path if os.path.isabs(path) else os.path.join(_working_directory(), path))
+    directory = here = _working_directory()
     while True:
         candidate = os.path.join(directory, STORE_DIRECTORY)
         if os.path.isdir(candidate):
@@ -45,6 +48,16 @@ def store_path(store: str | os.PathLike[str] | None = None) -> str:
         if parent == directory:
             return os.path.join(here, STORE_DIRECTORY)
         directory = parent
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        raise StoreNotFound(
+            "the store is looked for from the working directory, which was deleted. Change to a directory that exists, "
+            "or name the store by an absolute path with store= or RUNLORE_STORE"
+        ) from error
 
 
 def joined_run() -> str | None:
@@ -77,9 +90,43 @@ def journal_mode() -> str:
 
 
 def cache_directory() -> str:
-    """Where catalogs go when the store cannot hold its own: a private directory of the user's. Not created here."""
+    """Where goes what readers keep, when the store cannot hold it: a private directory of the user's. Not created here.
+
+    Where the user has no home it is one that goes with the process.
+
+    Raises:
+        InvalidArgument: `RUNLORE_CACHE` names the home of a user whom the system does not know.
+    """
+    from runlore.scratch import scratch_directory
+
+    return lasting_cache_directory() or os.path.join(scratch_directory(), "runlore")
+
+
+def lasting_cache_directory() -> str | None:
+    """As `cache_directory`; None where the user has no home.
+
+    Raises:
+        InvalidArgument: as `cache_directory`.
+    """
     given = os.environ.get("RUNLORE_CACHE")
     if given:
-        return os.path.abspath(os.path.expanduser(given))
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(base, "runlore")
+        return os.path.abspath(expand_user(given, "RUNLORE_CACHE"))
+    base = os.environ.get("XDG_CACHE_HOME") or ""
+    if not os.path.isabs(base):  # its specification wants such a path to be ignored
+        base = os.path.expanduser("~/.cache")
+    return os.path.join(base, "runlore") if os.path.isabs(base) else None
+
+
+def expand_user(path: str, argument: str) -> str:
+    """The path with the home directory in the place of `~` or `~user`.
+
+    Raises:
+        InvalidArgument: the system does not know where that is. A directory called `~` is not what anybody meant.
+    """
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise InvalidArgument(
+            f"{argument}={path!r}: the home directory is not known (HOME is not set). Name the directory by a path "
+            f"without '~'; './{path}' is one that is called so"
+        )
+    return expanded

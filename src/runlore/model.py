@@ -95,9 +95,17 @@ def new_uid() -> str:
 
 
 def uid_time_ns(uid: str) -> int:
-    """When the uid was made: nanoseconds UTC, rounded down to a quarter of a microsecond."""
+    """When the uid was made: nanoseconds UTC, rounded down to a quarter of a microsecond.
+
+    0 where it does not say: somebody chose it, or its time is beyond what 64 bits hold (the year 2262).
+
+    Example:
+        >>> uid_time_ns("0192f0c1a2b47192b0c1a2b40192f0c1"), uid_time_ns("a" * 32)
+        (1730616074932098144, 0)
+    """
     number = int(uid, 16)
-    return (number >> 80) * 1_000_000 + ((number >> 64) & 0xFFF) * 1_000_000 // 4096
+    time = (number >> 80) * 1_000_000 + ((number >> 64) & 0xFFF) * 1_000_000 // 4096
+    return time if (number >> 76) & 0xF == 7 and time < 1 << 63 else 0
 
 
 def _forget_after_fork() -> None:

@@ -86,6 +86,24 @@ def check_path_name(name: object, argument: str) -> str:
         ...
         runlore.errors.InvalidName: experiment='../x': the component '..' would leave the store; choose another name
     """
+    text = check_file_name(name, argument)
+    if "\\" in text:
+        raise InvalidName(f"{argument}={text!r}: use '/' between components, not a backslash")
+    found = _CONTROL(text)
+    if found:
+        raise InvalidName(f"{argument}={text!r}: control character {found.group()!r} at index {found.start()}")
+    return text
+
+
+def check_file_name(name: object, argument: str) -> str:
+    """As `check_path_name`, for names that files bring along: of characters only NUL is refused.
+
+    A name that a person types is better refused when it has a backslash or a line break; one that a file has is data.
+
+    Raises:
+        WrongType: it is not a string.
+        InvalidName: it is empty, absolute, too long, has an empty, `.` or `..` component or a NUL.
+    """
     text = check_key(name, argument)
     if _SAFE_COMPONENT(text):
         return text
@@ -96,11 +114,6 @@ def check_path_name(name: object, argument: str) -> str:
             )
         if not component:
             raise InvalidName(f"{argument}={text!r}: '/' separates components, and one of them is empty")
-    if "\\" in text:
-        raise InvalidName(f"{argument}={text!r}: use '/' between components, not a backslash")
-    found = _CONTROL(text)
-    if found:
-        raise InvalidName(f"{argument}={text!r}: control character {found.group()!r} at index {found.start()}")
     return text
 
 

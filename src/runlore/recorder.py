@@ -91,5 +91,27 @@ class Recorder(ABC):
         """Give every later record these extra columns, in place of those before."""
 
     @abstractmethod
+    def lose(self, key: str, what: str, error: BaseException) -> None:
+        """Count something that could not be kept before it came to be a record, and say each reason once.
+
+        Args:
+            key: its name.
+            what: what it was, in words: `artifact 'model'`.
+            error: why.
+        """
+
+    @abstractmethod
+    def say(self, text: str) -> None:
+        """Say something to whoever runs the program, in a line of its own."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Close it, and leave nothing of it: for one through which nothing was recorded.
+
+        Raises:
+            OSError: what it made cannot be removed.
+        """
+
+    @abstractmethod
     def close(self) -> None:
         """Close it; a second call does nothing. Nothing can be recorded through it any more."""

@@ -92,7 +92,7 @@ def test_the_shared_thread_ends_with_its_last_task():
     threads = [thread for thread in threading.enumerate() if thread.name == "runlore-capture"]
     assert len(threads) == 1
     later.cancel()
-    threads[0].join(20)
+    threads[0].join(20)  # it waits a second for another
     assert not threads[0].is_alive()
 
 

@@ -28,13 +28,24 @@ class Sink:
     def event(self, kind, key, value, **extra): self.events.append((kind, key, value))
 sink = Sink()
 capture = ConsoleCapture(sink)
+waits = False
 def wait_for_forwarder():
-    import select
+    # Wait until the forwarder is up. From then on, it is the forwarder that has passed output on when a run ends.
+    global waits
+    waits = True
+    from runlore.capture import _process
     deadline = time.monotonic() + 20
-    while select.select([capture._token[0]], [], [], 0)[0]:
+    while _process._unreaped:
         assert time.monotonic() < deadline
         time.sleep(0.005)
+        _process.reap()
 def stop():
+    import select
+    if waits:
+        sys.stdout.flush()
+        deadline = time.monotonic() + 0.5
+        while capture._line and select.select([capture._line._token[0]], [], [], 0)[0] and time.monotonic() < deadline:
+            time.sleep(0.005)
     capture.stop()
     import json
     from runlore.journal import open_journal
@@ -229,7 +240,7 @@ def test_forked_children_are_recorded_and_cannot_stop_it(journals, ready):
 
 
 def test_children_that_outlive_the_run_keep_their_output(journals, ready):
-    body = "subprocess.Popen(['sh', '-c', 'sleep 0.2; echo late; echo status $?']); stop(); print('end')"
+    body = "subprocess.Popen(['sh', '-c', 'sleep 1.5; echo late; echo status $?']); stop(); print('end')"
     done = run(journals, body, ready=ready)
     assert done.stdout == b"end\nlate\nstatus 0\n"
     assert "late" not in recorded(journals)
@@ -250,7 +261,7 @@ def test_children_that_outlive_a_killed_program_do_not_keep_it_alive(journals):
 def test_a_killed_forwarder_costs_nothing(journals):
     body = (
         "import psutil\nfor p in psutil.process_iter(['cmdline']):\n"
-        "    if capture._mark[5:40] in ' '.join(p.info['cmdline'] or []) and p.pid != os.getpid(): p.kill()\n"
+        "    if f', {os.getpid()})' in ' '.join(p.info['cmdline'] or []) and p.pid != os.getpid(): p.kill()\n"
         "deadline = time.monotonic() + 20\n"
         "while not sink.events and time.monotonic() < deadline: time.sleep(0.01)\n"
         "assert sink.events\n"
@@ -347,16 +358,16 @@ def test_a_progress_bar_is_one_line(journals):
     assert recorded(journals) == ["1000/1000"]
 
 
-def test_no_descriptor_or_process_is_left(journals):
+def test_no_descriptor_or_process_is_left_after_a_while(journals):
     body = (
         "for _ in range(5):\n"
         "    capture.stop(); capture = ConsoleCapture(sink); capture.start(); wait_for_forwarder()\n"
-        "capture.stop()\nsys.stderr.write(str(len(os.listdir('/proc/self/fd')) - before))\n"
-        "time.sleep(0.1)\nfrom runlore.capture import console; console.reap(); assert not console._unreaped"
+        "capture.stop()\ntime.sleep(2.5)\nsys.stderr.write(str(len(os.listdir('/proc/self/fd')) - before))\n"
+        "from runlore.capture import _process; _process.reap(); assert not _process._unreaped"
     )
     done = run(journals, body, "before = len(os.listdir('/proc/self/fd'))")
     assert done.returncode == 0, done.stderr
-    assert int(done.stderr) <= 2  # the shared thread's own pipe
+    assert int(done.stderr) <= 2  # the shared thread's own pipe; the forwarder was let go
 
 
 def test_without_an_interpreter_output_stays_as_it_was(journals):
@@ -368,6 +379,29 @@ def test_without_an_interpreter_output_stays_as_it_was(journals):
     done = run(journals, f"{body.replace('os._exit(0)', 'stop()')}", before)
     assert b"no Python interpreter" in done.stdout
     assert done.stdout.endswith(b"x\n")
+
+
+def test_a_forwarder_that_cannot_record_says_so_and_passes_on(journals):
+    body = (
+        "print('shown', flush=True)\nwait_until_taken = time.monotonic() + 20\n"
+        "import select\n"
+        "while select.select([capture._line._token[0]], [], [], 0)[0] and time.monotonic() < wait_until_taken: pass\n"
+        "capture.stop()\nsys.stderr.write(repr(sink.events))"
+    )
+    done = run(journals, body, "sink.journal_directory += '/nowhere'")
+    assert done.stdout == b"shown\n"
+    assert b"output is not recorded: [Errno 2]" in done.stderr
+
+
+def test_output_that_cannot_be_recorded_in_the_program_is_counted_and_passed_on(journals):
+    body = (
+        "sys.modules['runlore.capture._record'] = None\n"
+        "print('x' * 99)\nos.write(2, b'y' * 9 + b'\\n')\ncapture.stop()\nsys.stderr.write(repr(sink.events))"
+    )
+    done = run(journals, body, ready=False)
+    assert done.stdout == b"x" * 99 + b"\n"
+    assert b"output is not recorded: ModuleNotFoundError" in done.stderr
+    assert b"{'dropped_bytes': 100, 'dropped_lines': 1}" in done.stderr
 
 
 def wait_until(condition):

@@ -4,15 +4,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runlore.capture._lines import MAX_LINE_CHARACTERS, LineAssembler
+from runlore.capture._lines import MAX_PIECE_CHARACTERS, LineAssembler
 
 PARTS = ["text", "ä", "\r", "\n", "\b", "\x1b[K", "\x1b[31m", "\x1b", "[", "\x1b]0;", "\x07"]
 
 
 def lines_of(*chunks):
     assembler = LineAssembler()
-    out = [line for chunk in chunks for line in assembler.feed(chunk, 1)]
-    return [text for _, text in [*out, *assembler.flush()]]
+    pieces = [piece for chunk in chunks for piece in assembler.feed(chunk, 1)]
+    pieces += assembler.flush()
+    assert all(len(text) <= MAX_PIECE_CHARACTERS for _, text, _ in pieces)
+    lines, begins = [], True
+    for _, text, goes_on in pieces:
+        lines[-1:] = [text] if begins and not lines else [*lines[-1:], text] if begins else [lines[-1] + text]
+        begins = not goes_on
+    assert begins
+    return lines
 
 
 @pytest.mark.parametrize(
@@ -57,17 +64,37 @@ def test_a_bar_leaves_one_line_however_often_it_is_drawn():
     assert lines_of(*chunks) == ["step 10000/10000 #"]
 
 
-def test_an_endless_line_is_cut():
-    lines = lines_of(*[b"x" * 10_000] * 10)
-    assert sum(map(len, lines)) == 100_000
-    assert max(map(len, lines)) <= MAX_LINE_CHARACTERS
+@pytest.mark.parametrize("length", [16_383, 16_384, 16_385, 32_768, 100_000])
+@pytest.mark.parametrize("chunk", [1000, 16_384, 1 << 20])
+@pytest.mark.parametrize("letters", [b"x", b"word ", b"\x1b[31mx\x1b[0m"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
+def test_a_long_line_is_one_line(length, chunk, letters, end):
+    data = (letters * length)[:length] if letters[0] != 27 else letters * length
+    text = (b"x" * length if letters[0] == 27 else data).decode()
+    whole = data + end + (b"next\n" if end else b"")
+    chunks = [whole[index : index + chunk] for index in range(0, len(whole), chunk)]
+    assert lines_of(*chunks) == [text.rstrip() if end else text.rstrip(" "), *(["next"] if end else [])]
+
+
+def test_pieces_end_at_spaces():
+    assembler = LineAssembler()
+    pieces = assembler.feed(b"word " * 10_000, 1)
+    assert len(pieces) >= 2
+    assert all(text.endswith(" ") and goes_on for _, text, goes_on in pieces)
+
+
+def test_an_endless_line_takes_little_memory():
+    assembler = LineAssembler()
+    for _ in range(100):
+        assembler.feed(b"x" * 100_000, 1)
+        assert sum(map(len, assembler._rows)) <= MAX_PIECE_CHARACTERS
 
 
 def test_a_line_has_the_time_of_its_last_change():
     assembler = LineAssembler()
     assert assembler.feed(b"10%", 100) == []
     assert assembler.feed(b"\r50%", 200) == []
-    assert assembler.feed(b"\nnext\n", 300) == [(200, "50%"), (300, "next")]
+    assert assembler.feed(b"\nnext\n", 300) == [(200, "50%", False), (300, "next", False)]
 
 
 @settings(deadline=None, max_examples=150)

@@ -9,6 +9,7 @@ import sys
 import pytest
 from recording import RecordingSink
 
+import runlore
 from runlore.capture import _logging
 from runlore.capture._logging import LoggingCapture
 
@@ -131,3 +132,91 @@ def test_a_program_that_imports_logging_later_is_seen_and_not_changed(body):
 def test_logging_is_not_imported_for_it():
     output, _, _ = run_program("print('logging' in sys.modules)", "capture")
     assert output == "False\n"
+
+
+def test_colours_and_progress_are_as_on_the_console(sink, capture):
+    logging.getLogger("x").warning("\x1b[31mred\x1b[0m 10%%\r\x1b[Kdone\x07\n\x1b]0;title\x07second")
+    assert sink.events[0][2] == "done\nsecond"
+
+
+def test_a_long_message_is_kept_and_a_longer_one_says_how_much_is_missing(sink, capture):
+    logging.getLogger("x").warning("%s", "y" * 50_000)
+    logging.getLogger("x").warning("%s", "y" * 100_000)
+    assert sink.events[0][2] == "y" * 50_000
+    assert sink.events[1][2].startswith("y" * 65_536)
+    assert sink.events[1][2].endswith("34,464 more characters were not recorded]")
+
+
+def test_secrets_in_an_exception_are_masked(sink, capture):
+    try:
+        int("https://ann:hunter2@example.org/x")
+    except ValueError:
+        logging.getLogger("x").exception("failed")
+    assert "hunter2" not in str(sink.events)
+
+
+class Unprintable:
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+def test_objects_without_a_text_do_not_reach_the_program(sink, capture, monkeypatch):
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    logger = logging.getLogger("odd")
+    monkeypatch.setattr(logger, "propagate", False)
+    logger.warning(Unprintable())
+    assert "Unprintable" in sink.events[0][2]
+
+
+# -- what is on the console already ---------------------------------------------------------------------------------
+
+CONSOLE = """
+import logging, sys
+import runlore
+{setup}
+with runlore.start("logged", capture={{"git": False, "hardware": False}}) as run:
+    {body}
+"""
+SETUPS = {
+    "last resort": ("", "logging.warning('told')", "stderr"),
+    "basic": ("logging.basicConfig(level='INFO')", "logging.info('told')", "stderr"),
+    "on stdout": ("logging.basicConfig(level='INFO', stream=sys.stdout)", "logging.info('told')", "stdout"),
+    "coloured": (
+        "logging.basicConfig(level='INFO', format='\\x1b[31m%(message)s\\x1b[0m')",
+        "logging.info('\\x1b[1mtold\\x1b[0m')",
+        "stderr",
+    ),
+    "rich": (
+        "from rich.logging import RichHandler; logging.basicConfig(level='INFO', handlers=[RichHandler()])",
+        "logging.info('told')", "stdout",
+    ),
+    "a file": ("logging.basicConfig(level='INFO', filename='x.log')", "logging.info('told')", None),
+    "no handler wants it": (
+        "h = logging.StreamHandler(); h.setLevel('ERROR'); logging.basicConfig(level='INFO', handlers=[h])",
+        "logging.info('told')", None,
+    ),
+    "a filter drops it": (
+        "h = logging.StreamHandler(); h.addFilter(lambda r: False); logging.basicConfig(level='INFO', handlers=[h])",
+        "logging.info('told')", None,
+    ),
+    "a stream of its own": (
+        "import io; logging.basicConfig(level='INFO', stream=io.StringIO())", "logging.info('told')", None,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("setup", "body", "printed"), SETUPS.values(), ids=SETUPS)
+def test_a_logged_line_is_shown_once(tmp_path, setup, body, printed):
+    (tmp_path / "script.py").write_text(CONSOLE.format(setup=setup, body=body))
+    environment = {**os.environ, "RUNLORE_STORE": str(tmp_path / "store"), "COLUMNS": "100"}
+    command = [sys.executable, "script.py"]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    view = runlore.get_run("logged#1", store=tmp_path / "store")
+    assert list(view.logs("logging")) == ["told"]
+    shown = subprocess.run(
+        [sys.executable, "-m", "runlore", "logs", "logged#1"], cwd=tmp_path, env=environment, check=True,
+        capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    assert shown.count("told") == 1, shown
+    event = next(event for event in view.events("log") if event.key == "logging")
+    assert event.extra.get("printed") == printed

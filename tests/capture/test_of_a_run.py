@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,45 @@ def test_a_run_without_a_writable_terminal(run_script):
     done = run_script("os.close(0); os.close(1); os.close(2)\nrun = runlore.start('demo'); run.finish(); os._exit(9)")
     assert done.returncode == 9
     assert list(runlore.experiment("demo").runs().status) == ["succeeded"]
+
+
+@pytest.mark.parametrize("ready", [True, False], ids=["forwarder", "short run"])
+def test_a_long_line_is_one_line_for_every_reader(run_script, tmp_path, ready):
+    body = (
+        "run = runlore.start('demo', capture={'git': False, 'hardware': False})\n"
+        "for part in range(10):\n"
+        "    os.write(1, (f'{part}' * 9_999 + ' ').encode())\n"
+        "    os.write(2, f'error {part}\\n'.encode())\n"
+        f"    time.sleep({0.15 if ready else 0})\n"
+        "os.write(1, b'end\\nnext\\n')\nrun.finish()"
+    )
+    assert run_script(body).returncode == 0
+    view = runlore.get_run("demo#1", store=tmp_path / "store")
+    long_line = "".join(f"{part}" * 9_999 + " " for part in range(10)) + "end"
+    assert list(view.logs("stdout")) == [long_line, "next"]
+    assert list(view.logs("stderr")) == [f"error {part}" for part in range(10)]
+    shown = subprocess.run(
+        [sys.executable, "-m", "runlore", "logs", "--store", str(tmp_path / "store"), "demo#1"], capture_output=True,
+        text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    assert sorted(shown) == sorted([long_line, "next", *view.logs("stderr")])
+
+
+def test_a_line_whose_end_was_never_written_is_shown(run_script, tmp_path):
+    run_script("run = runlore.start('demo')\nos.write(1, b'y' * 100_000); time.sleep(0.5); os.kill(os.getpid(), 9)")
+    deadline = time.monotonic() + 20
+    while not (lines := list(runlore.get_run("demo#1", store=tmp_path / "store").logs("stdout"))):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert lines == ["y" * 100_000]
+
+
+def test_a_key_that_is_printed_line_by_line_is_masked(run_script, tmp_path):
+    body = (
+        "run = runlore.start('demo', capture={'git': False})\nprint('-----BEGIN PRIVATE KEY-----', flush=True)\n"
+        "for _ in range(5):\n    time.sleep(0.15)\n    print('MIIEabcd' * 8, flush=True)\n"
+        "print('-----END PRIVATE KEY-----\\nafter')\nrun.finish()"
+    )
+    assert run_script(body).returncode == 0
+    lines = list(runlore.get_run("demo#1", store=tmp_path / "store").logs("stdout"))
+    assert lines == ["-----BEGIN PRIVATE KEY-----", *["***"] * 5, "-----END PRIVATE KEY-----", "after"]

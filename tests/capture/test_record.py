@@ -13,7 +13,7 @@ def batches():
 
 @pytest.fixture
 def recorder(batches):
-    return Recorder(lambda text, time_ns, offsets: batches.append((text, time_ns, offsets)))
+    return Recorder(lambda text, time_ns, offsets, goes_on: batches.append((text, time_ns, offsets, goes_on)))
 
 
 def test_lines_become_one_batch_with_a_time_each(recorder, batches):
@@ -22,7 +22,7 @@ def test_lines_become_one_batch_with_a_time_each(recorder, batches):
     assert batches == []
     assert 0 < recorder.wait_seconds() <= _record.BATCH_SECONDS
     recorder.close()
-    assert [text for text, _, _ in batches] == ["a\nb\nc"]
+    assert [batch[0] for batch in batches] == ["a\nb\nc"]
     assert len(batches[0][2]) == 3
     assert batches[0][1] > 1e18
 
@@ -33,7 +33,7 @@ def test_a_due_batch_goes_out(recorder, batches, monkeypatch):
     assert batches == []
     monkeypatch.setattr(recorder, "_due", 0.0)
     recorder.flush_due()
-    assert [text for text, _, _ in batches] == ["a"]
+    assert [batch[0] for batch in batches] == ["a"]
     assert recorder.wait_seconds() is None
 
 
@@ -44,7 +44,7 @@ def test_a_flood_is_cut_and_its_end_kept(recorder, batches, monkeypatch):
         recorder.feed(line * 1000)
     recorder.feed(b"Traceback: the end\n")
     recorder.close()
-    text = "\n".join(batch for batch, _, _ in batches)
+    text = "\n".join(batch[0] for batch in batches)
     assert text.endswith("Traceback: the end")
     assert "were not recorded here" in text
     assert 8e6 < len(text) < 9e6
@@ -60,7 +60,7 @@ def test_recording_goes_on_after_a_flood(recorder, batches, monkeypatch):
     recorder.feed(b"later\n")
     assert not recorder._tail
     recorder.close()
-    lines = "\n".join(batch for batch, _, _ in batches).split("\n")
+    lines = "\n".join(batch[0] for batch in batches).split("\n")
     assert lines[-1] == "later"
     assert sum("were not recorded" in line for line in lines) == 1
 

@@ -80,7 +80,7 @@ def test_a_copied_run_is_found(store, tmp_path):
     assert runlore.get_run(run.uid, store=other).metrics == {"m": 1.0}
 
 
-@pytest.mark.parametrize("harm", ["delete", "garbage", "newer", "older_tables", "cut", "empty"])
+@pytest.mark.parametrize("harm", ["delete", "garbage", "newer", "older_tables", "older_columns", "cut", "empty"])
 def test_a_catalog_that_is_gone_damaged_or_foreign_is_rebuilt(store, harm):
     run = record()
     assert len(runlore.runs()) == 1
@@ -103,6 +103,9 @@ def test_a_catalog_that_is_gone_damaged_or_foreign_is_rebuilt(store, harm):
         connection = sqlite3.connect(path)
         if harm == "newer":
             connection.execute("UPDATE properties SET value = '999' WHERE name = 'version'")
+        elif harm == "older_columns":
+            connection.execute("UPDATE properties SET value = substr(value, 1, instr(value, '.')) || '00000000'")
+            connection.execute("ALTER TABLE runs DROP COLUMN active_ns")
         else:
             connection.execute("DROP TABLE metrics")
         connection.commit()
@@ -126,8 +129,7 @@ def test_a_store_that_cannot_be_written_to_is_read_through_the_cache(store, monk
     catalog = Catalog(open_store())
     assert catalog.path.startswith(os.environ["RUNLORE_CACHE"])
     catalog.refresh()
-    with catalog.connect() as connection:
-        assert connection.exec_driver_sql("SELECT uid FROM runs").scalar() == run.uid
+    assert [found.uid for found in catalog.page().runs] == [run.uid]
     assert not (store / "catalog.sqlite").exists()
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 
-from runlore.catalog import database
+from runlore.catalog.database.sqlite import SqliteDatabase
 
 
 def _open(barrier, paths):
     for path in paths:
         barrier.wait(60)
-        database.open_database(path).dispose()
+        database = SqliteDatabase(path)
+        with database.reading() as connection:
+            assert connection.rows("SELECT count(*) FROM runs") == [(0,)]
+        database.close()
 
 
 def test_a_new_catalog_can_be_opened_by_several_processes_at_once(tmp_path):

@@ -18,7 +18,7 @@ def test_records_as_json(cli, runs):
     assert document["total"] == 1
     (row,) = document["rows"]
     assert (row["run"], row["step"], row["event"], row["value"]) == (2, 1, "metric", 1 / 3)
-    assert row["dt"].endswith("Z")
+    assert row["time"].endswith("Z")
     assert document["columns"] == list(row)
 
 
@@ -40,7 +40,7 @@ def test_records_of_runs_that_are_named_as_elsewhere(cli, runs):
         assert {row["run"] for row in rows} == {3}
     for name in ("9", "iris#9", "-4"):
         assert "'iris' has no run #" in cli("data", "iris", "--run", name, code=3).err
-    assert "no run has the uid" in cli("data", "iris", "--run", "fedcba", code=3).err
+    assert "no run 'fedcba'" in cli("data", "iris", "--run", "fedcba", code=3).err
 
 
 def test_no_record_matches(cli, runs):
@@ -51,10 +51,11 @@ def test_no_record_matches(cli, runs):
 
 def test_statistics(cli, runs):
     printed = cli("summary", "iris")
-    assert printed.lines[0].split() == ["metric", "count", "mean", "std", "min", "25%", "50%", "75%", "max"]
+    names = ["metric", "count", "mean", "std", "ci_low", "ci_high", "min", "25%", "50%", "75%", "max"]
+    assert printed.lines[0].split() == names
     assert [line.split()[0] for line in printed.lines[1:]] == ["acc", "loss", "duration"]
     document = cli("summary", "iris", "--json").json()
-    assert document["metrics"]["loss"]["count"] == 9
+    assert document["metrics"]["loss"]["count"] == 3
     assert document["duration_s"]["count"] == 3
 
 
@@ -84,7 +85,8 @@ def test_one_run_is_no_comparison(cli, runs):
     assert cli("diff", "iris#1", code=2).err == "runlore: 'iris#1' alone cannot differ; name at least two runs\n"
 
 
-def test_sections_stay_together_and_words_are_told_from_nothing(cli, store):
+def test_sections_stay_together_and_words_are_told_from_nothing(cli, store, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     for params, tags in (({"a": 1}, {"word": "", "key": "x"}), ({"b": None, "c": ""}, {}), ({}, {"other": ""})):
         with runlore.start("e", params=params, tags=tags, capture=False) as run:
             if not params:

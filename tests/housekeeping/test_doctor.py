@@ -7,12 +7,11 @@ import subprocess
 import sys
 
 import pytest
-from sqlalchemy import update
 from stores import contents, record, session
 
 import runlore
 from runlore import registry
-from runlore.catalog import schema
+from runlore.catalog import open_catalog
 from runlore.errors import DamagedFile
 from runlore.housekeeping import examine
 from runlore.store import claims, open_store
@@ -166,7 +165,7 @@ def test_a_card_that_cannot_be_read_does_not_hide_the_others(root):
         ("card", "cards/model/space/a/0.1.0"),
         ("card", "cards/model/space/b/0.1.0"),
     ]
-    assert found[0].problem == "card.json cannot be read: Is a directory"
+    assert found[0].problem == "card.json is a directory where a regular file should be"
     assert [item.name for item in registry.list_cards(store=root)] == ["b"]
 
 
@@ -186,11 +185,22 @@ def test_a_claim_that_cannot_be_read_frees_its_name(root):
     assert claims.every_claim(root) == ["luml/torn", "luml/whole"]
 
 
-def test_a_catalog_that_lies_is_made_anew(root):
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "UPDATE metrics SET last = 99.0",
+        "UPDATE facts SET last = zeroblob(8)",
+        "UPDATE runs SET name = 'x'",
+        "DELETE FROM metrics",
+        "INSERT INTO tags VALUES (1, 'a', 'b')",
+        "DELETE FROM facts",
+    ],
+)
+def test_a_catalog_that_lies_is_made_anew(root, lie):
     uid = record(root, acc=0.5)
     here = session(root)
-    with here.catalog.engine.begin() as connection:
-        connection.execute(update(schema.metrics).values(last=99.0))
+    with open_catalog(here.store).database.writing() as connection:
+        connection.run(lie)
     (finding,) = examine(here)
     assert (finding.what, finding.repaired) == ("catalog", False)
     assert uid in finding.problem

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runlore.catalog.search import fetch_page
 from runlore.errors import InvalidArgument, WrongType
 from runlore.query import cursor
 from runlore.query.cursor import Position, decode, encode, fingerprint
@@ -95,19 +94,3 @@ def test_forged_text_that_cannot_be_stored_is_refused():
     for text in ("a\0", "\ud800"):
         with pytest.raises(InvalidArgument):
             decode(forge([[text], 0, "", ""]), KEY, (str,))
-
-
-def test_a_cursor_belongs_to_query_order_and_experiment(make_catalog):
-    engine = make_catalog([{"metrics": {"a": [(0, float(i))]}} for i in range(4)])
-    with engine.connect() as connection:
-        token = fetch_page(connection, "metrics.a > 0", "metrics.a", 1).next_cursor
-        assert fetch_page(connection, "metrics.a  >  0", ["metrics.a"], 2, token).next_cursor is None
-        for query, order_by, options in (
-            ("metrics.a > 1", "metrics.a", {}),
-            ("metrics.a > 0", "-metrics.a", {}),
-            ("metrics.a > 0", "metrics.a, name", {}),
-            ("metrics.a > 0", "metrics.a", {"experiment": "e"}),
-            ("metrics.a > 0", "metrics.a", {"include_deleted": True}),
-        ):
-            with pytest.raises(InvalidArgument, match="not one of this query"):
-                fetch_page(connection, query, order_by, 1, token, **options)

@@ -30,8 +30,10 @@ from runlore.query import (
     Param,
     Tag,
     Tags,
+    grammar,
     parse,
     parse_order,
+    parser,
 )
 from runlore.query.expression import MAX_DEPTH, MAX_TERMS, check_limits
 from runlore.query.grammar import MAX_LENGTH
@@ -370,3 +372,36 @@ def test_importing_the_language_loads_no_pandas():
     code = "import sys, runlore.query; print([m for m in ('pandas', 'pyarrow', 're2') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@settings(deadline=None)
+@given(
+    st.text("ab_-/. ,09", max_size=12)
+    | st.lists(
+        st.sampled_from(
+            [
+                "metrics.acc",
+                "-metrics.a/b",
+                " params.lr ",
+                "Tags.team",
+                "-started",
+                "duration",
+                "run.name",
+                "tags",
+                "not",
+            ]
+        ),
+        max_size=3,
+    ).map(",".join)
+)
+def test_an_order_that_is_read_without_the_grammar_is_what_the_grammar_reads(text):
+    simple = parser._simple_order(text)
+    if simple is not None and text.strip():
+        assert simple == grammar.read(text, "order", "order_by")
+
+
+def test_plain_orders_are_read_without_the_grammar():
+    for text in ("-metrics.acc, started", "duration", "-params.layer/size", "tags.team"):
+        assert parser._simple_order(text) is not None
+    for text in ("max(metrics.a)", "metrics.a desc", "metrics.`a b`", "statsu", "nothing.a", "metrics.", "a,,b"):
+        assert parser._simple_order(text) is None

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from runlore.catalog.search import compile_filter
-from runlore.catalog.search.functions import SqliteFunctions
-from runlore.catalog.search.page import DEFAULT_TIME_LIMIT_S, MAX_LIVE
-from runlore.query import ATTRIBUTES, attribute, parse
-from runlore.query.checks import MAX_TIMES
+from runlore.catalog.search.page import MAX_LIVE
+from runlore.index.base import DEFAULT_TIME_LIMIT_S
+from runlore.query import ATTRIBUTES, Clock, attribute, parse
+from runlore.query.checks import MAX_TIMES, check_expression
 from runlore.query.expression import MAX_DEPTH, MAX_TERMS, MAX_VALUES
 from runlore.query.grammar import MAX_LENGTH
 from runlore.query.ordering import MAX_KEYS
@@ -26,7 +25,7 @@ EXAMPLES = [
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_is_a_query(example):
-    compile_filter(parse(example), SqliteFunctions(value_at=lambda uid, key, step: None))
+    check_expression(parse(example), Clock())
 
 
 def test_there_are_examples():

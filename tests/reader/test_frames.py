@@ -14,7 +14,7 @@ from runlore.errors import ExperimentNotFound, InvalidArgument, NotFound, RunNot
 from runlore.store import open_store
 from runlore.store.sealed.sealing import seal_run
 
-COLUMNS = ["experiment", "run", "step", "event", "key", "value", "dt", "node", "userid"]
+COLUMNS = ["experiment", "run", "step", "event", "key", "value", "time", "node", "userid"]
 
 
 @pytest.fixture(params=["live", "sealed"])
@@ -39,8 +39,8 @@ def test_columns_order_and_index(iris):
     data = iris.data()
     assert data.columns.tolist() == [*COLUMNS, "fold"]
     assert isinstance(data.index, pd.RangeIndex)
-    assert data["dt"].is_monotonic_increasing
-    assert data["dt"].dtype == "datetime64[ns]"
+    assert data["time"].is_monotonic_increasing
+    assert data["time"].dtype == "datetime64[ns, UTC]"
     assert data["run"].dtype == "int64"
     one = iris.data(run=1)
     assert one["event"].tolist() == ["start", "param", "param", "tag", *["metric"] * 9, "note", "stop"]
@@ -72,9 +72,9 @@ def test_filters(iris):
 
 def test_bounds_in_time(iris):
     data = iris.data()
-    middle = data["dt"].iloc[len(data) // 2]
+    middle = data["time"].iloc[len(data) // 2]
     early, late = iris.data(until=middle), iris.data(since=middle)
-    assert early["dt"].max() == late["dt"].min() == middle
+    assert early["time"].max() == late["time"].min() == middle
     assert len(iris.data(since="-1h")) == len(data)
     assert iris.data(since=dt.timedelta(hours=-0.0)).empty
     assert iris.data(until="-1h").empty
@@ -112,8 +112,8 @@ def test_one_run_and_one_metric(iris):
             iris.run(missing)
 
 
-def test_summary(iris):
-    summary = iris.summary()
+def test_statistics_of_all_points(iris):
+    summary = iris.summary(points=True)
     assert summary["key"].tolist() == ["acc", "final", "loss", "duration_s"]
     assert summary["count"].tolist() == [12, 3, 12, 3]
     np.testing.assert_allclose(summary["mean"][1], 0.2)

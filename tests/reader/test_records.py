@@ -23,7 +23,7 @@ def session(tmp_path, monkeypatch) -> Session:
 
 
 def test_runs_as_plain_values(session):
-    first, second = run_records(session, [key.id for key in session.page(None, "started").runs])
+    first, second = run_records(session.page(None, "started", facts=True).runs)
     assert (first["number"], first["params"], first["metrics"], first["tags"]) == (
         1,
         {"big": 2**63},
@@ -38,7 +38,7 @@ def test_runs_as_plain_values(session):
 
 
 def test_a_series_of_nan_in_numbers(session):
-    found = metric_records(session, find_view(session, "iris#2")._row["id"])["loss"]
+    found = metric_records(session, find_view(session, "iris#2").uid)["loss"]
     assert (found["count"], found["last_step"]) == (1, 0.5)
     assert all(math.isnan(found[name]) for name in ("last", "first", "min", "max", "mean"))
 

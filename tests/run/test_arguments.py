@@ -127,7 +127,7 @@ FACTS = {
     "log_artifacts no path": lambda run: run.log_artifacts(3),
     "log_artifacts prefix": lambda run: run.log_artifacts("files", "../x"),
     "log_artifacts prefix as number": lambda run: run.log_artifacts("files", 3),
-    "log_artifacts second name": lambda run: run.log_artifacts("strange"),
+    "log_artifacts prefix with a line break": lambda run: run.log_artifacts("files", "a\nb"),
     "log_artifact no file": lambda run: run.log_artifact("nowhere"),
     "log_artifact no path": lambda run: run.log_artifact(3),
     "log_data_ref name": lambda run: run.log_data_ref([1], ""),
@@ -165,9 +165,6 @@ def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("files").mkdir()
     Path("files/a.txt").write_text("a")
-    Path("strange").mkdir()
-    Path("strange/a.txt").write_text("a")
-    Path("strange/b\n.txt").write_text("b")
     with runlore.start("e", store=str(tmp_path / "store"), params={"a": 1}, capture=False) as run:
         yield run
 

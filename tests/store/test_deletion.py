@@ -14,7 +14,7 @@ import pytest
 import runlore
 from runlore.errors import InvalidName
 from runlore.store import open_store
-from runlore.store.deletion import REMOVED, delete_experiment
+from runlore.store.deletion import DELETED_RUNS, delete_experiment
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def test_numbers_begin_anew_and_others_stay(store):
     record("a/b")
     assert runlore.experiment("a").numbers == [1]
     assert runlore.experiment("a/b").numbers == [1, 2, 3]
-    assert not os.path.exists(os.path.join(store.root, REMOVED))
+    assert not os.path.exists(os.path.join(store.root, DELETED_RUNS))
 
 
 def test_nothing_to_delete_is_no_error(store):
@@ -60,7 +60,7 @@ def test_a_name_that_would_leave_the_store_is_refused(store):
 
 def test_what_a_killed_deletion_left_behind_goes_with_the_next(store):
     record("a", 2)
-    left = os.path.join(store.root, REMOVED, "0" * 32)
+    left = os.path.join(store.root, DELETED_RUNS, "0" * 32)
     os.makedirs(left)
     assert delete_experiment(store, "a") == 2
     assert not os.path.exists(left)
@@ -70,9 +70,9 @@ def test_a_run_that_comes_back_can_be_deleted_again(store):
     """A copy of a run, put back while what a killed deletion left of it is still there."""
     record("a")
     uid = runlore.get_run("a#1").uid
-    os.makedirs(os.path.join(store.root, REMOVED, uid, "journal"))
+    os.makedirs(os.path.join(store.root, DELETED_RUNS, uid, "journal"))
     assert delete_experiment(store, "a") == 1
-    assert not os.path.exists(os.path.join(store.root, REMOVED))
+    assert not os.path.exists(os.path.join(store.root, DELETED_RUNS))
 
 
 def test_a_run_whose_process_is_just_making_it_stays(store):
@@ -161,7 +161,7 @@ def test_deletions_and_starts_at_once_do_no_harm_to_one_another(store, deleted):
     for name in ("a", "a/b", "c"):
         delete_experiment(store, name)
     assert runlore.experiments().empty
-    assert not os.path.exists(os.path.join(store.root, REMOVED))
+    assert not os.path.exists(os.path.join(store.root, DELETED_RUNS))
     record("a")
     assert runlore.experiment("a").numbers == [1]
 

@@ -203,8 +203,16 @@ def test_a_span_that_cannot_be_kept_is_counted_and_never_raises(tracer, tmp_path
     (tmp_path / "store" / "runs" / "gone").rename(tmp_path / "elsewhere")
     for span in spans_of_it:
         span.end()
-    assert processor.lost == 2
+    assert processor.lost == run.lost == 2
     assert capfd.readouterr().err.count("could not be kept") == 1
+
+
+def test_a_span_that_is_too_large_is_a_loss_of_its_run(tracer, capfd):
+    tracing.enable()
+    with runlore.start("large") as run:
+        tracer.start_span("big", attributes={"text": "x" * 70_000_000}).end()
+    assert run.lost == runlore.get_run(run.uid).lost == 1
+    assert capfd.readouterr().err.count("could not be kept") == 2
 
 
 def test_a_provider_that_takes_no_processors_is_refused(monkeypatch):

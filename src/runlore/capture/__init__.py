@@ -18,6 +18,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from runlore.capture._failures import report_failure
+from runlore.capture._intervals import check_interval
 from runlore.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -62,9 +64,6 @@ CAPTURES = ("git", "environment", "console", "hardware", "code")
 
 DEFAULTS: dict[str, Setting] = {"git": True, "environment": True, "console": True, "hardware": True, "code": False}
 
-MIN_INTERVAL_S = 1.0
-"""Hardware is sampled at most once a second: more often costs the training what nobody reads."""
-
 
 def resolve(capture: bool | Mapping[str, Setting] | None = None) -> dict[str, Setting]:
     """What to capture: one setting for each of the five names.
@@ -108,20 +107,6 @@ def _checked(name: object, value: object) -> Setting:
             raise InvalidArgument(f"capture={{'code': {value!r}}}: there is nothing at {path}")
         return path
     raise InvalidArgument(f"capture={{{name!r}: {value!r}}}: use True or False")
-
-
-def check_interval(interval_s: float) -> float:
-    """Seconds between two hardware samples, as given.
-
-    Raises:
-        InvalidArgument: less than a second, or no number.
-    """
-    seconds = float(interval_s)
-    if not MIN_INTERVAL_S <= seconds < float("inf"):
-        raise InvalidArgument(
-            f"a hardware interval of {interval_s!r} s is not possible; use {MIN_INTERVAL_S:g} s or more"
-        )
-    return seconds
 
 
 def _from_environment() -> dict[str, Setting]:
@@ -199,11 +184,3 @@ class Captures:
     def _guard(self, name: str, function: Callable[[], None]) -> None:
         """Run a capture's part; a failure becomes an event of the run, and never reaches the training script."""
         report_failure(self._sink, name, function)
-
-
-def report_failure(sink: Sink, name: str, function: Callable[[], object]) -> None:
-    """Call the function; if it fails, record `{"error": ...}` for the capture instead of raising."""
-    try:
-        function()
-    except Exception as error:  # noqa: BLE001 - whatever went wrong in a capture, training goes on and the run says so
-        sink.event("capture", name, {"error": f"{type(error).__name__}: {error}"})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runlore.capture import _poll
-from runlore.capture._record import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from runlore.capture._record import Recorder
 
 READ_BYTES = 256 * 1024
 
@@ -21,23 +22,34 @@ class Channel:
         key: `stdout` or `stderr`.
         source: descriptor to read from, not blocking.
         target: descriptor to write to; None: the stream is only recorded.
-        record: called with (key, text, time in ns, milliseconds of each line).
+        record: called with (key, text, time in ns, extra columns) of each batch of lines.
         mark: bytes that the program writes where its run ends; they are not passed on.
+
+    Attributes:
+        ended: nobody can write to it any more.
+        target_gone: nobody reads the target any more.
+        marked: the run's end has come.
+        dropped: bytes and lines that were not recorded, of a run that has ended.
+        problem: why recording failed, or None. Passing on continues then.
     """
 
     def __init__(
-        self, key: str, source: int, target: int | None, record: Callable[[str, str, int, list[int]], None], mark: bytes
-    ) -> None:
+        self, key: str, source: int, target: int | None, record: Callable[[str, str, int, dict[str, Any]], None],
+        mark: bytes,
+    ) -> None:  # fmt: skip
         self.key = key
         self.source = source
         self.target = target
-        self.recorder: Recorder | None = Recorder(lambda text, time, offsets: record(key, text, time, offsets))
         self.ended = False
         self.target_gone = False
         self.marked = False
+        self.dropped = (0, 0)
+        self.problem: str | None = None
+        self._record = record
+        self._recording = True
+        self._recorder: Recorder | None = None
         self._mark = mark
         self._held = b""
-        self.dropped = (0, 0)
 
     def pump(self) -> bool:
         """Pass on one chunk. Returns whether there was one; sets `ended` at the end of the stream."""
@@ -56,12 +68,34 @@ class Channel:
         self._take(data)
         return True
 
+    def begin(self) -> None:
+        """A run begins: record from here on, up to the mark."""
+        self.marked = False
+        self.dropped = (0, 0)
+        self.problem = None
+        self._recording = True
+
     def finish(self) -> None:
         """Record what is there and stop recording; passing on continues."""
-        recorder, self.recorder = self.recorder, None
+        self._recording = False
+        recorder, self._recorder = self._recorder, None
         if recorder is not None:
-            recorder.close()
-            self.dropped = (recorder.dropped_bytes, recorder.dropped_lines)
+            self._try(recorder.close)
+            self.dropped = (self.dropped[0] + recorder.dropped_bytes, self.dropped[1] + recorder.dropped_lines)
+
+    def wait_seconds(self) -> float | None:
+        """How long until a batch of lines is due to be recorded; None when there is none."""
+        return None if self._recorder is None else self._recorder.wait_seconds()
+
+    def flush_due(self) -> None:
+        """Record the batch of lines whose time has come."""
+        if self._recorder is not None:
+            self._try(self._recorder.flush_due)
+
+    def flush_lines(self) -> None:
+        """Record the lines that are finished."""
+        if self._recorder is not None:
+            self._try(self._recorder.flush_lines)
 
     def _take(self, data: bytes) -> None:
         if self.marked:
@@ -85,8 +119,34 @@ class Channel:
             return
         if self.target is not None and not self.target_gone:
             self.target_gone = not write_all(self.target, data)
-        if self.recorder is not None:
-            self.recorder.feed(data)
+        if self._recording:
+            self._try(lambda: self._feed(data))
+            if self.problem is not None:
+                self.dropped = (self.dropped[0] + len(data), self.dropped[1] + data.count(b"\n"))
+
+    def _feed(self, data: bytes) -> None:
+        if self._recorder is None:
+            self._recorder = self._begin_to_record()
+        self._recorder.feed(data)
+
+    def _try(self, record: Callable[[], None]) -> None:
+        """Record, or note why that is not possible; what was recorded before that stays."""
+        if self.problem is None:
+            try:
+                record()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the program's output has to be passed on
+                self.problem = f"{type(error).__name__}: {error}"
+
+    def _begin_to_record(self) -> Recorder:
+        from runlore.capture._record import Recorder  # with the first output: a silent run needs none of it
+
+        def record(text: str, time_ns: int, offsets_ms: list[int], goes_on: bool) -> None:
+            columns: dict[str, Any] = {"offsets_ms": offsets_ms} if any(offsets_ms) else {}
+            if goes_on:
+                columns["goes_on"] = True
+            self._record(self.key, text, time_ns, columns)
+
+        return Recorder(record)
 
 
 def overlap(data: bytes, mark: bytes) -> int:
@@ -96,9 +156,11 @@ def overlap(data: bytes, mark: bytes) -> int:
         >>> overlap(b"text<<ma", b"<<mark>>"), overlap(b"text", b"<<mark>>")
         (4, 0)
     """
-    for count in range(min(len(mark) - 1, len(data)), 0, -1):
-        if data.endswith(mark[:count]):
-            return count
+    begin = data.rfind(mark[:1], max(0, len(data) - len(mark) + 1))
+    while begin >= 0:
+        if mark.startswith(data[begin:]):
+            return len(data) - begin
+        begin = data.rfind(mark[:1], max(0, len(data) - len(mark) + 1), begin)
     return 0
 
 

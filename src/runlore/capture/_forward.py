@@ -2,188 +2,147 @@
 
 It is a process of its own, because a thread could not do it: C code that holds the GIL while it writes more than a
 pipe takes would wait for a reader that waits for the GIL; and what is in the pipe when the program is killed must still
-reach the terminal. Its `Channel` serves inside the program when a run is over before this process is up, or when
-somebody killed this process.
+reach the terminal. Its `Channel` serves inside the program when a run is over before this process has begun with it, or
+when somebody killed this process.
 
-It talks with the program through three pipes. `token`: whoever reads its byte is the one who passes output on.
-`control`, towards here: `R` the program's descriptors are back in place. `status`, towards the program, in lines: `G`
-the target is gone, `D` done up to the mark, `E ...` recording failed; its end says that this process is gone.
+The program hands over each line with its descriptors over a socket; `_line` tells how the two share it. Over the socket
+this process says `gone` (nobody reads the target of this stream any more), to which the program answers `restored` once
+its descriptors are back in place; `failed` (and why nothing is recorded); and `refused` (it cannot take the line).
 """
 
 from __future__ import annotations
 
+import _socket
+import array
+import json
 import os
 import select
 import signal
-from time import monotonic
-from typing import Any
 
-from runlore.capture import _poll
-from runlore.capture._channel import Channel
+from runlore.capture._relay import ENDED, IDLE_SECONDS, Relay
 
-IDLE_SECONDS = 0.5
-DRAIN_SECONDS = 5.0
-QUIET_MS = 50
+MESSAGE_BYTES = 65_536
+MAX_FDS = 16
 
 
 class Forwarder:
-    """The process's one loop.
+    """The process's one loop, over all lines that the program hands to it.
 
     Args:
-        plan: what `console` passes on the command line: descriptors, the run and its program.
+        connection: the socket to the program.
+        pidfd: tells when the program ends; -1 where there is none.
+        pid: the program.
     """
 
-    def __init__(self, plan: dict[str, Any]) -> None:
-        self._plan = plan
-        self._writer: Any = None
-        self._failed = False
+    def __init__(self, connection: int, pidfd: int, pid: int) -> None:
+        self._connection = connection
+        self._socket = _socket.socket(fileno=connection)
+        self._pidfd = pidfd
+        self._pid = pid
+        self._relays: dict[int, Relay] = {}
+        self._watched: dict[int, set[int]] = {}
+        self._numbers: dict[int, int] = {}
+        self._poll = select.poll()
+        self._poll.register(connection, select.POLLIN)
+        if pidfd >= 0:
+            self._poll.register(pidfd, select.POLLIN)
+        self._hears = True
         self._program_gone = False
-        self._reported = False
-        self._watched_end = False
-        mark = plan["mark"].encode()
-        self._channels = [Channel(key, source, target, self._record, mark) for key, source, target in plan["channels"]]
-        self._window_size = b""
 
     def run(self) -> None:
-        """Wait for the turn, then pass on until every writer is gone."""
-        token = self._plan["token"]
-        _poll.readable(token)
-        try:
-            turn = os.read(token, 1)
-        except BlockingIOError:
-            turn = b""  # taken between the two calls; the next byte or the end of the pipe decides
-            _poll.readable(token)
-            turn = os.read(token, 1)
-        if turn == b"F":
-            self._reported = True
-            for channel in self._channels:
-                channel.marked = True
-                channel.finish()
-        poll = self._register()
-        while any(not channel.ended for channel in self._channels):
-            self._serve(poll)
-        self._report_done()
+        """Serve until the program hands over nothing more and nobody can write any more."""
+        while self._hears or self._relays:
+            self.serve_once()
 
-    def _register(self) -> select.poll:
-        poll = select.poll()
-        for fd in (self._plan["control"], self._plan["pidfd"], *(channel.source for channel in self._channels)):
-            if fd >= 0:
-                poll.register(fd, select.POLLIN)
-        return poll
+    def serve_once(self) -> None:
+        """Wait until something happens, and see to it."""
+        ready = {fd for fd, _ in self._poll.poll(self._timeout_ms())}
+        if self._connection in ready:
+            while self._hears and self._listen():  # first: a run is announced before it can write
+                pass
+        for fd in ready:
+            number = self._numbers.get(fd)
+            if number is not None:
+                self._relays[number].on_ready(fd)
+                self._settle(number)
+        for number, relay in list(self._relays.items()):
+            relay.on_time()
+            self._settle(number)
+        if not self._program_gone and self._has_ended(ready):
+            self._program_gone = True
+            for number, relay in list(self._relays.items()):
+                relay.after_the_program()
+                self._settle(number)
 
-    def _serve(self, poll: select.poll) -> None:
-        ready = {fd for fd, _ in poll.poll(self._timeout_ms())}
-        self._copy_window_size()
-        for channel in self._channels:
-            if channel.source in ready and not channel.ended:
-                self._pass_on(channel, poll)
-            elif channel.recorder is not None:
-                channel.recorder.flush_due()
-        if self._plan["control"] in ready:
-            self._after_the_restoration(poll)
-        pidfd = self._plan["pidfd"]
-        if not self._watched_end and (pidfd in ready or (pidfd < 0 and not is_alive(self._plan["pid"]))):
-            self._watched_end = True
-            if pidfd in ready:
-                poll.unregister(pidfd)
-            self._after_the_program(poll)
-        if all(channel.marked or channel.ended for channel in self._channels):
-            self._report_done()
+    def _settle(self, number: int) -> None:
+        """Watch what a relay now wants watched; let go of it when it has ended."""
+        relay = self._relays[number]
+        before, after = self._watched.get(number, set()), relay.watched()
+        for fd in before - after:
+            self._poll.unregister(fd)
+            del self._numbers[fd]
+        for fd in after - before:
+            self._poll.register(fd, select.POLLIN)
+            self._numbers[fd] = number
+        self._watched[number] = after
+        if relay.state == ENDED:
+            del self._relays[number], self._watched[number]
+            relay.close()
 
-    def _pass_on(self, channel: Channel, poll: select.poll) -> None:
-        channel.pump()
-        if channel.ended:
-            poll.unregister(channel.source)
-        elif channel.target_gone:
-            self._say("G")
-            if self._program_gone:
-                self._end(channel, poll)
-
-    def _after_the_restoration(self, poll: select.poll) -> None:
-        poll.unregister(self._plan["control"])
-        for channel in self._channels:
-            if channel.target_gone and not channel.ended:
-                self._end(channel, poll)
+    def _has_ended(self, ready: set[int]) -> bool:
+        if self._pidfd < 0:
+            return not is_alive(self._pid)
+        if self._pidfd in ready:
+            self._poll.unregister(self._pidfd)
+            return True
+        return False
 
     def _timeout_ms(self) -> float | None:
-        waits = [channel.recorder.wait_seconds() for channel in self._channels if channel.recorder is not None]
+        waits = [relay.wait_seconds() for relay in self._relays.values()]
         due = [wait for wait in waits if wait is not None]
-        if self._plan["terminal"] is not None or self._plan["pidfd"] < 0:
+        if self._pidfd < 0:
             due.append(IDLE_SECONDS)
         return min(due) * 1000 if due else None
 
-    def _end(self, channel: Channel, poll: select.poll) -> None:
-        """Nobody reads this stream any more: let those who write it know, as they would without us."""
-        channel.ended = True
-        channel.finish()
-        poll.unregister(channel.source)
-        os.close(channel.source)
-
-    def _after_the_program(self, poll: select.poll) -> None:
-        """The program is gone without an end: record what it had written, then only serve the processes it left."""
-        self._program_gone = True
-        deadline = monotonic() + DRAIN_SECONDS
-        for channel in self._channels:
-            had_ended = channel.ended
-            while not (channel.ended or channel.marked) and monotonic() < deadline:
-                if not channel.pump() and not _poll.readable(channel.source, QUIET_MS / 1000):
-                    break
-            channel.finish()
-            channel.marked = True
-            if channel.ended and not had_ended:
-                poll.unregister(channel.source)
-        self._report_done()
-
-    def _report_done(self) -> None:
-        if self._reported:
-            return
-        self._reported = True
-        dropped = [sum(pair) for pair in zip(*(channel.dropped for channel in self._channels), strict=True)]
-        if any(dropped):
-            self._keep("capture", "console", {"dropped_bytes": dropped[0], "dropped_lines": dropped[1]}, None, None)
-        if self._writer is not None:
-            self._writer.close()
-        self._say("D")
-
-    def _record(self, key: str, text: str, time_ns: int, offsets_ms: list[int]) -> None:
-        self._keep("log", key, text, time_ns, {"offsets_ms": offsets_ms} if any(offsets_ms) else None)
-
-    def _keep(self, kind: str, key: str, value: Any, time_ns: int | None, extra: dict[str, Any] | None) -> None:
-        if self._failed or self._plan["directory"] is None:
-            return
+    def _listen(self) -> bool:
+        """Take one message. Returns whether there was one."""
+        fds = array.array("i")
         try:
-            if self._writer is None:
-                from runlore.journal import open_journal
-
-                self._writer = open_journal(self._plan["directory"], self._plan["uid"], self._plan["mode"])
-            self._writer.event(kind, key, value, time_ns=time_ns, extra=extra)
-        except OSError as error:
-            self._failed = True
-            self._say(f"E {error}")
-
-    def _say(self, text: str) -> None:
-        try:
-            os.write(self._plan["status"], f"{text}\n".encode())
+            space = _socket.CMSG_SPACE(MAX_FDS * fds.itemsize)
+            data, control, flags, _ = self._socket.recvmsg(MESSAGE_BYTES, space, _socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
         except OSError:
-            self._program_gone = True  # nobody listens any more
+            data, control, flags = b"", [], 0
+        if not data:
+            self._hears = False
+            self._poll.unregister(self._connection)
+            return False
+        for _level, _kind, content in control:
+            fds.frombytes(content)
+        message = json.loads(data)
+        number = message["number"]
+        if flags & _socket.MSG_CTRUNC:  # no descriptors left here: the program has to see to it
+            for fd in fds:
+                os.close(fd)
+            self._say(number, "refused")
+        elif "channels" in message:
+            self._relays[number] = Relay(message, fds, lambda words: self._say(number, words), self._pid)
+            if self._program_gone:
+                self._relays[number].after_the_program()
+            self._settle(number)
+        elif number in self._relays:
+            self._relays[number].on_restored(message["restored"])
+            self._settle(number)
+        return True
 
-    def _copy_window_size(self) -> None:
-        """Give the program's terminal the size of the user's, and have the program look when it changed."""
-        if self._plan["terminal"] is None:
-            return
-        import fcntl
-        import termios
-
-        source, target = self._plan["terminal"]
+    def _say(self, number: int, words: str) -> bool:
+        """Tell the program; False when nobody listens any more."""
         try:
-            size = fcntl.ioctl(target, termios.TIOCGWINSZ, bytes(8))
-            if size != self._window_size:
-                fcntl.ioctl(source, termios.TIOCSWINSZ, size)
-                if self._window_size and not self._program_gone:
-                    os.kill(self._plan["pid"], signal.SIGWINCH)
-                self._window_size = size
+            self._socket.send(f"{number} {words}".encode(), _socket.MSG_NOSIGNAL)
         except OSError:
-            self._plan["terminal"] = None  # one of the two terminals is gone: no size to copy
+            return False
+        return True
 
 
 def is_alive(pid: int) -> bool:
@@ -211,17 +170,12 @@ def keep_only(wanted: set[int]) -> None:
                 continue  # the descriptor of the listing itself
 
 
-def main(argument: str) -> None:
+def main(connection: int, pidfd: int, pid: int) -> None:
     """Run as a process: become nobody's child, ignore the terminal's signals, and pass on."""
-    import json
-
-    plan = json.loads(argument)
     if os.fork():
         os._exit(0)
     os.setsid()
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGTSTP", "SIGTTOU", "SIGTTIN", "SIGPIPE"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
-    targets = [target for _, _, target in plan["channels"] if target is not None]
-    sources = [source for _, source, _ in plan["channels"]]
-    keep_only({plan["token"], plan["control"], plan["status"], plan["pidfd"], *targets, *sources})
-    Forwarder(plan).run()
+    keep_only({connection, pidfd})
+    Forwarder(connection, pidfd, pid).run()

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import os
 import re
+import stat
+from functools import lru_cache
+
+from runlore.capture._files import Remembered, is_shortage
 
 _OBJECT_NAME = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?").fullmatch
 _REFERENCE = re.compile(r"refs/(?!.*\.\.)[^\x00-\x20~^:?*\[\\\x7f]+").fullmatch
 _MAX_FILE_BYTES = 16 * 1024 * 1024
+_PAGE_BYTES = 4096
 _MAX_SYMBOLIC_DEPTH = 5
+
+_config: Remembered[str] = Remembered()
 
 
 class Repository:
@@ -34,9 +41,8 @@ class Repository:
         self.common_directory = (
             os.path.normpath(os.path.join(git_directory, common.strip())) if common else git_directory
         )
-        self.config = (_read(os.path.join(self.common_directory, "config")) or "") + (
-            _read(os.path.join(git_directory, "config.worktree")) or ""
-        )
+        paths = (os.path.join(self.common_directory, "config"), os.path.join(git_directory, "config.worktree"))
+        self.config = _config.get(paths, paths, lambda: "".join(_read(path) or "" for path in paths))
 
     def head(self) -> tuple[str | None, str | None]:
         """The commit and the branch that are checked out; None for no commit yet, and for a detached head."""
@@ -49,28 +55,7 @@ class Repository:
 
     def remote(self, branch: str | None) -> str | None:
         """The address that the branch follows, else `origin`'s, else the first; as written, with credentials."""
-        urls: dict[str, str] = {}
-        followed = None
-        section = ""
-        for line in self.config.splitlines():
-            text = line.strip()
-            if text.startswith("["):
-                section = text.partition("]")[0][1:]
-            name, equals, value = text.partition("=")
-            if not equals:
-                continue
-            if section.startswith('remote "') and name.strip().lower() == "url":
-                urls.setdefault(section[8:-1], value.strip().strip('"'))
-            elif branch is not None and section == f'branch "{branch}"' and name.strip().lower() == "remote":
-                followed = value.strip()
-        if followed in urls:
-            return urls[followed]
-        return urls.get("origin") or (next(iter(urls.values())) if urls else None)
-
-    def has_filters(self) -> bool:
-        """Whether the repository's own configuration may name commands that git would run on files."""
-        text = self.config.lower()
-        return "filter" in text or "include" in text
+        return _remote(self.config, branch)
 
     def _resolve(self, reference: str) -> str | None:
         for _ in range(_MAX_SYMBOLIC_DEPTH):
@@ -96,30 +81,80 @@ class Repository:
         return None
 
 
+@lru_cache(4)
+def _remote(config: str, branch: str | None) -> str | None:
+    urls: dict[str, str] = {}
+    followed = None
+    section = ""
+    for line in config.splitlines():
+        text = line.strip()
+        if text.startswith("["):
+            section = text.partition("]")[0][1:]
+        name, equals, value = text.partition("=")
+        if not equals:
+            continue
+        if section.startswith('remote "') and name.strip().lower() == "url":
+            urls.setdefault(section[8:-1], value.strip().strip('"'))
+        elif branch is not None and section == f'branch "{branch}"' and name.strip().lower() == "remote":
+            followed = value.strip()
+    if followed in urls:
+        return urls[followed]
+    return urls.get("origin") or (next(iter(urls.values())) if urls else None)
+
+
 def find(directory: str) -> Repository | None:
     """The repository whose working tree holds the directory, or None."""
     here = os.path.abspath(directory)
-    while True:
-        candidate = os.path.join(here, ".git")
-        if os.path.isdir(candidate):
-            if os.path.exists(os.path.join(candidate, "HEAD")):
-                return Repository(here, candidate)
-        else:
-            link = _read(candidate)
-            if link and link.startswith("gitdir:"):
-                target = os.path.normpath(os.path.join(here, link[7:].strip()))
-                if os.path.exists(os.path.join(target, "HEAD")):
-                    return Repository(here, target)
+    while (found := open_repository(here)) is None:
         parent = os.path.dirname(here)
         if parent == here:
             return None
         here = parent
+    return found
+
+
+def open_repository(root: str) -> Repository | None:
+    """The repository whose working tree begins at this directory, or None."""
+    candidate = os.path.join(root, ".git")
+    if os.path.exists(os.path.join(candidate, "HEAD")):
+        return Repository(root, candidate)
+    link = _read(candidate)
+    if link and link.startswith("gitdir:"):
+        target = os.path.normpath(os.path.join(root, link[7:].strip()))
+        if os.path.exists(os.path.join(target, "HEAD")):
+            return Repository(root, target)
+    return None
 
 
 def _read(path: str) -> str | None:
-    """A file's text, or None when there is no such file or it cannot be read: then that fact is simply unknown."""
+    """A file's text, or None when there is no such file or it cannot be read: then that fact is simply unknown.
+
+    Raises:
+        OSError: there is no descriptor left.
+    """
     try:
-        with open(path, "rb") as file:
-            return file.read(_MAX_FILE_BYTES).decode("utf-8", "replace")
-    except (OSError, ValueError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # of a pipe, nobody may ever write
+    except ValueError:
         return None
+    except OSError as error:
+        if is_shortage(error):
+            raise
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return _read_all(descriptor).decode("utf-8", "replace")
+    except OSError as error:
+        if is_shortage(error):
+            raise
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _read_all(descriptor: int) -> bytes:
+    content = os.read(descriptor, _PAGE_BYTES)
+    if len(content) < _PAGE_BYTES:
+        return content
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
+        return content + file.read(_MAX_FILE_BYTES - _PAGE_BYTES)

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import codecs
 import re
+from typing import TYPE_CHECKING
 
-MAX_LINE_CHARACTERS = 16_384
+MAX_PIECE_CHARACTERS = 16_384
+"""A longer line comes in pieces, so that memory is bounded; all but the last of them say that they go on."""
+BREAK_CHARACTERS = 4096
+"""How far back a space is looked for at which a piece may end, so that no word falls into two."""
 WINDOW_ROWS = 40
 """Rows that stay open once a program moves the cursor up: as many progress bars may be drawn over again."""
 
@@ -25,6 +29,13 @@ _STRING = re.compile(r"\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|(?=\x1b)|\Z)")
 _UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]{0,4096}\x1b?|[ -/]*)?\Z")
 
 
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Piece: TypeAlias = tuple[int, str, bool]
+    """A line, or a piece of one: when it last changed (ns), its text without line end, whether the next one goes on."""
+
+
 class LineAssembler:
     """Turns chunks of output into finished lines, each with the time at which it last changed."""
 
@@ -33,12 +44,13 @@ class LineAssembler:
         self._rest = ""
         self._rows = [""]
         self._times = [0]
+        self._go_on = [False]
         self._row = 0
         self._column = 0
         self._window = 0
 
-    def feed(self, data: bytes, time_ns: int) -> list[tuple[int, str]]:
-        """The lines that these bytes finish, as (time in ns, text without line end)."""
+    def feed(self, data: bytes, time_ns: int) -> list[Piece]:
+        """The lines that these bytes finish."""
         text = self._rest + self._decoder.decode(data)
         self._rest = ""
         if "\x1b" in text:
@@ -57,26 +69,31 @@ class LineAssembler:
             self._apply(token, time_ns)
         return self._finished()
 
-    def flush(self) -> list[tuple[int, str]]:
+    def flush(self) -> list[Piece]:
         """Everything that is still open, the last line without its end included. The assembler starts anew."""
-        rows = [(time, row) for time, row in zip(self._times, self._rows, strict=True) if time]
-        if rows and not rows[-1][1]:
-            rows.pop()
-        self._rows, self._times, self._row, self._column, self._rest, self._window = [""], [0], 0, 0, "", 0
-        return _split_long(rows)
+        pieces = self._take(len(self._rows))
+        if pieces and not pieces[-1][1]:
+            pieces.pop()
+        if pieces and pieces[-1][2]:
+            pieces[-1] = (*pieces[-1][:2], False)
+        self._rows, self._times, self._go_on = [""], [0], [False]
+        self._row, self._column, self._rest, self._window = 0, 0, "", 0
+        return pieces
 
     def _is_plain(self) -> bool:
         return self._window == 0 and len(self._rows) == 1 and self._column == len(self._rows[0])
 
-    def _feed_plain(self, text: str, time_ns: int) -> list[tuple[int, str]]:
+    def _feed_plain(self, text: str, time_ns: int) -> list[Piece]:
         first_ns = self._times[0] if self._times[0] and text.startswith("\n") else time_ns
         *lines, rest = (self._rows[0] + text).split("\n")
-        out = _split_long([(time_ns if index else first_ns, line) for index, line in enumerate(lines)])
-        while len(rest) > MAX_LINE_CHARACTERS:
-            out.append((time_ns, rest[:MAX_LINE_CHARACTERS]))
-            rest = rest[MAX_LINE_CHARACTERS:]
-        self._rows, self._times, self._column = [rest], [time_ns if rest else 0], len(rest)
-        return out
+        pieces: list[Piece] = []
+        for index, line in enumerate(lines):
+            pieces += split(time_ns if index else first_ns, line)
+        if len(rest) > MAX_PIECE_CHARACTERS:
+            *finished, (_, rest, _) = split(time_ns, rest, is_whole=False)
+            pieces += finished
+        self._rows, self._times, self._go_on, self._column = [rest], [time_ns if rest else 0], [False], len(rest)
+        return pieces
 
     def _apply(self, token: re.Match[str], time_ns: int) -> None:
         text, control, command = token.group("text", "control", "command")
@@ -112,38 +129,68 @@ class LineAssembler:
             self._rows[self._row] = before + (row[self._column :] if number == 1 else "")
         elif command == "J" and number == 0:
             self._rows[self._row] = self._rows[self._row][: self._column]
-            del self._rows[self._row + 1 :], self._times[self._row + 1 :]
+            del self._rows[self._row + 1 :], self._times[self._row + 1 :], self._go_on[self._row + 1 :]
 
     def _write(self, text: str, time_ns: int) -> None:
+        if self._column >= MAX_PIECE_CHARACTERS:
+            self._go_on[self._row] = True
+            self._move_to(self._row + 1)
+            self._column = 0
         row = self._rows[self._row]
         if len(row) < self._column:
             row = row.ljust(self._column)
         self._rows[self._row] = row[: self._column] + text + row[self._column + len(text) :]
         self._times[self._row] = time_ns
         self._column += len(text)
-        if self._column > MAX_LINE_CHARACTERS:
-            self._move_to(self._row + 1)
-            self._column = 0
 
     def _move_to(self, row: int) -> None:
         while row >= len(self._rows):
             self._rows.append("")
             self._times.append(0)
+            self._go_on.append(False)
         self._row = row
 
-    def _finished(self) -> list[tuple[int, str]]:
+    def _finished(self) -> list[Piece]:
         keep = self._row if self._window == 0 else max(0, min(self._row, len(self._rows) - WINDOW_ROWS))
-        out = [(self._times[index], self._rows[index]) for index in range(keep)]
-        del self._rows[:keep], self._times[:keep]
+        pieces = self._take(keep)
         self._row -= keep
-        self._window = max(0, self._window - len(out))
-        return _split_long([(time, row) for time, row in out if time])
+        self._window = max(0, self._window - keep)
+        return pieces
+
+    def _take(self, count: int) -> list[Piece]:
+        """Take the first rows out; those that were never written to are none."""
+        pieces: list[Piece] = []
+        for time_ns, row, goes_on in zip(self._times[:count], self._rows, self._go_on, strict=False):
+            if time_ns or (pieces and pieces[-1][2]):
+                pieces += split(time_ns, row, is_whole=not goes_on)
+                if goes_on:
+                    pieces[-1] = (*pieces[-1][:2], True)
+        del self._rows[:count], self._times[:count], self._go_on[:count]
+        return pieces
 
 
-def _split_long(rows: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    cleaned = [(time_ns, row.rstrip()) for time_ns, row in rows]
-    return [
-        (time_ns, row[begin : begin + MAX_LINE_CHARACTERS])
-        for time_ns, row in cleaned
-        for begin in range(0, len(row) or 1, MAX_LINE_CHARACTERS)
-    ]
+def as_shown(text: str) -> str:
+    r"""What a terminal would show of a text in the end.
+
+    Example:
+        >>> as_shown("10%\r\x1b[32m100%\x1b[0m\ndone\n")
+        '100%\ndone'
+    """
+    assembler = LineAssembler()
+    parts: list[str] = []
+    for _, piece, goes_on in [*assembler.feed(text.encode("utf-8", "replace"), 1), *assembler.flush()]:
+        parts += (piece, "" if goes_on else "\n")
+    return "".join(parts).removesuffix("\n")
+
+
+def split(time_ns: int, line: str, *, is_whole: bool = True) -> list[Piece]:
+    """A line in pieces, of which all but the last go on. Spaces at the end of a whole line are left out."""
+    line = line.rstrip() if is_whole else line
+    pieces: list[Piece] = []
+    begin = 0
+    while len(line) - begin > MAX_PIECE_CHARACTERS:
+        limit = begin + MAX_PIECE_CHARACTERS
+        end = line.rfind(" ", limit - BREAK_CHARACTERS, limit) + 1 or limit
+        pieces.append((time_ns, line[begin:end], True))
+        begin = end
+    return [*pieces, (time_ns, line[begin:], False)]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from runlore.capture.secrets import redact_forms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 BURST_RECORDS = 20_000
 RECORDS_PER_SECOND = 200
-MAX_MESSAGE_CHARACTERS = 16_384
+MAX_MESSAGE_CHARACTERS = 65_536
 
 _active: list[LoggingCapture] = []
 _inside = threading.local()
@@ -33,15 +33,18 @@ _inside = threading.local()
 class LoggingCapture:
     """Records each `logging` record that a logger hands to its handlers, as an event `log` with the key `logging`.
 
-    The value is the message; `level`, `logger`, `path`, `line` and, for an exception, `exception` are columns. At most
-    20,000 at once and 200 a second in the long run; how many were left out is recorded at the end.
+    The value is the message, without colours, as on the console; `level`, `logger`, `path`, `line` and, for an
+    exception, `exception` are columns, and `printed` where a handler has printed it on the console that is captured. At
+    most 20,000 at once and 200 a second in the long run; how many were left out is recorded at the end.
 
     Args:
         sink: where it is recorded.
+        key_of: the key under which what is written to a Python stream is captured, or None.
     """
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, key_of: Callable[[Any], str | None] = lambda _stream: None) -> None:
         self._sink = sink
+        self._key_of = key_of
         self._allowance = float(BURST_RECORDS)
         self._refilled = monotonic()
         self._dropped = 0
@@ -65,8 +68,8 @@ class LoggingCapture:
         if self._dropped:
             self._sink.event("capture", "console", {"dropped_logging_records": self._dropped})
 
-    def record(self, record: Any) -> None:
-        """Keep one `logging.LogRecord`."""
+    def record(self, record: Any, handlers: Sequence[Any] = ()) -> None:
+        """Keep one `logging.LogRecord`, which these handlers have taken."""
         now = monotonic()
         self._allowance = min(BURST_RECORDS, self._allowance + (now - self._refilled) * RECORDS_PER_SECOND)
         self._refilled = now
@@ -81,29 +84,48 @@ class LoggingCapture:
             "line": record.lineno,
         }
         if record.exc_info and record.exc_info[0] is not None:
-            extra["exception"] = f"{record.exc_info[0].__name__}: {record.exc_info[1]}"
-        message = redact_forms(_message(record)[:MAX_MESSAGE_CHARACTERS])
-        self._sink.event("log", "logging", message, time_ns=int(record.created * 1e9), **extra)
+            extra["exception"] = _plain(f"{record.exc_info[0].__name__}: {_text(record.exc_info[1])}")
+        printed = next(filter(None, (self._key_of(_stream_of(handler)) for handler in handlers)), None)
+        if printed is not None:
+            extra["printed"] = printed
+        self._sink.event("log", "logging", _plain(_message(record)), time_ns=int(record.created * 1e9), **extra)
 
 
 def observe(logging: Any) -> None:
-    """Have every logger's `callHandlers` tell the active captures, once for this process."""
-    original = logging.Logger.callHandlers
-    if getattr(original, "observed_by_runlore", False):
+    """Have every logger tell the active captures of its records, and handlers which they took; once a process."""
+    call, handle = logging.Logger.callHandlers, logging.Handler.handle
+    if getattr(call, "observed_by_runlore", False):
         return
 
     def call_handlers(self: Any, record: Any) -> None:
-        original(self, record)
-        if _active and not getattr(_inside, "recording", False) and _is_heard(self, record):
+        if not _active or getattr(_inside, "recording", False):
+            call(self, record)
+            return
+        outer = getattr(_inside, "taken", None)
+        taken: list[Any] = []
+        _inside.taken = taken
+        try:
+            call(self, record)
+        finally:
+            _inside.taken = outer
+        if _is_heard(self, record):
             _inside.recording = True
             try:
                 for capture in _active:
-                    capture.record(record)
+                    capture.record(record, taken)
             finally:
                 _inside.recording = False
 
+    def handler_handle(self: Any, record: Any) -> Any:
+        result = handle(self, record)
+        taken = getattr(_inside, "taken", None)
+        if taken is not None and result:
+            taken.append(self)
+        return result
+
     call_handlers.observed_by_runlore = True  # type: ignore[attr-defined]
     logging.Logger.callHandlers = call_handlers
+    logging.Handler.handle = handler_handle
 
 
 _INFO = 20
@@ -122,7 +144,31 @@ def _message(record: Any) -> str:
     try:
         return str(record.getMessage())
     except Exception:  # noqa: BLE001 - arguments that do not fit are reported by `logging` itself, on stderr
-        return f"{record.msg} {record.args!r}"
+        return f"{_text(record.msg)} {_text(record.args)}"
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001 - the program's own object; the rest of the record is kept
+        return f"<{type(value).__name__} whose text could not be made: {type(error).__name__}>"
+
+
+def _plain(text: str) -> str:
+    """What a terminal would show of a text in the end, without secrets, and not more of it than anybody will read."""
+    left_out = len(text) - MAX_MESSAGE_CHARACTERS
+    if left_out > 0:
+        text = f"{text[:MAX_MESSAGE_CHARACTERS]}… [runlore: {left_out:,} more characters were not recorded]"
+    if not text.isprintable():
+        from runlore.capture._lines import as_shown
+
+        text = as_shown(text)
+    return redact_forms(text)
+
+
+def _stream_of(handler: Any) -> Any:
+    """The Python stream that a handler prints to: of the standard library, or of Rich."""
+    return getattr(handler, "stream", None) or getattr(getattr(handler, "console", None), "file", None)
 
 
 class _Finder:

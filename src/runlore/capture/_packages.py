@@ -11,10 +11,14 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from runlore.capture._files import Remembered, is_shortage
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _HEAD_BYTES = 512
+
+_known: Remembered[list[str]] = Remembered()
 
 
 def installed_packages(search_path: Iterable[str] | None = None) -> list[str]:
@@ -27,11 +31,18 @@ def installed_packages(search_path: Iterable[str] | None = None) -> list[str]:
         >>> all("==" in package for package in installed_packages())
         True
     """
+    directories = tuple(path or os.curdir for path in (sys.path if search_path is None else search_path))
+    return list(_known.get(directories, directories, lambda: _list(dict.fromkeys(directories))))
+
+
+def _list(directories: Iterable[str]) -> list[str]:
     found: dict[str, str] = {}
-    for directory in dict.fromkeys(sys.path if search_path is None else search_path):
+    for directory in directories:
         try:
-            names = os.listdir(directory or os.curdir)
-        except OSError:
+            names = os.listdir(directory)
+        except OSError as error:
+            if is_shortage(error):
+                raise
             continue  # a zip file, or an entry that does not exist: both are usual on sys.path
         for name in names:
             if name.endswith((".dist-info", ".egg-info")):
@@ -48,7 +59,9 @@ def _describe(path: str, name: str) -> tuple[str, str] | None:
         try:
             with open(os.path.join(path, file) if file else path, "rb") as metadata:
                 head = metadata.read(_HEAD_BYTES).decode("utf-8", "replace")
-        except OSError:
+        except OSError as error:
+            if is_shortage(error):
+                raise
             continue  # the other spelling, or no metadata at all: then the directory's name has to do
         headers = dict(re.findall(r"(?m)^(Name|Version): *(\S+)", head))
         break

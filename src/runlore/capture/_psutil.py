@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from runlore.capture._cgroups import control_groups, memory_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runlore.capture._cgroups import ControlGroups
 
 
 class Machine:
-    """Reads the machine and this process with its children.
+    """Reads the machine, or as much of it as this process may use, and this process with its children.
 
     Rates and CPU percentages are means since the previous reading (or since this was made); the first `read` should
     come a while after.
@@ -16,15 +23,21 @@ class Machine:
     Args:
         per_core: read every core's use and frequency too.
         disk_path: the file system whose use is read.
+        groups: gives the control groups of this process, at each reading.
     """
 
-    def __init__(self, *, per_core: bool = False, disk_path: str = "/") -> None:
+    def __init__(
+        self, *, per_core: bool = False, disk_path: str = "/", groups: Callable[[], ControlGroups] = control_groups
+    ) -> None:
         import psutil
 
         self._psutil = psutil
         self._per_core = per_core
         self._disk_path = disk_path
         self._processes: dict[int, Any] = {}
+        self._groups = groups
+        self._used: tuple[float, float] | None = None
+        self._cpu_percent(1.0, [0.0])
         psutil.cpu_percent(percpu=True)
         self._before = self._counters()
         self._time = monotonic()
@@ -32,20 +45,21 @@ class Machine:
 
     def read(self) -> dict[str, float]:
         """One reading of everything, by metric key."""
-        out = self._read_cpu()
-        out.update(self._read_memory())
-        out.update(self._read_disk())
-        out.update(self._read_rates())
-        out.update(self._read_processes())
-        return out
+        processes = self._read_processes()
+        return {
+            **self._read_cpu(processes["system/process/cpu_percent"]),
+            **self._read_memory(),
+            **self._read_disk(),
+            **self._read_rates(),
+            **processes,
+        }
 
-    def _read_cpu(self) -> dict[str, float]:
+    def _read_cpu(self, own_percent: float) -> dict[str, float]:
         psutil = self._psutil
         cores = psutil.cpu_percent(percpu=True)
         load = os.getloadavg()
         out = {
-            "system/cpu_percent": sum(cores) / len(cores),
-            "system/cpu_count": float(len(cores)),
+            **self._cpu_percent(own_percent, cores),
             "system/load_1min": load[0],
             "system/load_5min": load[1],
             "system/load_15min": load[2],
@@ -56,14 +70,34 @@ class Machine:
             out |= {f"system/cpu/{index}/frequency_mhz": float(f.current) for index, f in enumerate(frequencies)}
         return out
 
+    def _cpu_percent(self, own_percent: float, cores: list[float]) -> dict[str, float]:
+        """The use of the processors that this process may use, and how many these are: 1.5 are one and a half.
+
+        Args:
+            own_percent: of the process tree, up to 100 per core; it stands in where the group's own use is not told.
+            cores: the use of each core of the machine.
+        """
+        usable = [cores[core] for core in _affinity() if core < len(cores)] or cores
+        group, now = self._groups().processors(), monotonic()
+        used, before = None if group is None else group.used_seconds, self._used
+        self._used = None if used is None else (now, used)
+        if group is None or group.limit >= len(usable):
+            return {"system/cpu_percent": sum(usable) / len(usable), "system/cpu_count": float(len(usable))}
+        percent = own_percent
+        if used is not None and before is not None and now > before[0]:
+            percent = 100.0 * max(0.0, used - before[1]) / (now - before[0])
+        return {"system/cpu_percent": min(100.0, percent / group.limit), "system/cpu_count": group.limit}
+
     def _read_memory(self) -> dict[str, float]:
         memory, swap = self._psutil.virtual_memory(), self._psutil.swap_memory()
+        machine = {
+            "total_bytes": memory.total,
+            "used_bytes": memory.used,
+            "available_bytes": memory.available,
+            "free_bytes": memory.free,
+        }
         return {
-            "system/memory_total_bytes": float(memory.total),
-            "system/memory_used_bytes": float(memory.used),
-            "system/memory_available_bytes": float(memory.available),
-            "system/memory_free_bytes": float(memory.free),
-            "system/memory_percent": float(memory.percent),
+            **memory_metrics(machine, self._groups().memory()),
             "system/swap_total_bytes": float(swap.total),
             "system/swap_used_bytes": float(swap.used),
             "system/swap_free_bytes": float(swap.free),
@@ -122,3 +156,8 @@ class Machine:
                 return float(process.cpu_percent()), float(process.memory_info().rss), float(process.num_threads())
         except self._psutil.Error:
             return None  # it ended in between, or belongs to somebody else
+
+
+def _affinity() -> list[int]:
+    """The cores that this process may run on; none where the system does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []

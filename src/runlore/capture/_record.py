@@ -6,10 +6,13 @@ from time import monotonic, time_ns
 from typing import TYPE_CHECKING
 
 from runlore.capture._lines import LineAssembler
+from runlore.capture._secret_forms import mask_private_keys
 from runlore.capture.secrets import redact_forms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from runlore.capture._lines import Piece
 
 BATCH_SECONDS = 0.2
 BATCH_CHARACTERS = 65_536
@@ -25,13 +28,14 @@ class Recorder:
     64 KiB are kept, so that the end of a flood, where the traceback stands, is there.
 
     Args:
-        emit: called with (text of lines joined by newlines, time of the first in ns, milliseconds of each since then).
+        emit: called with (text of lines joined by newlines, time of the first in ns, milliseconds of each since then,
+            whether the next batch continues the last line).
     """
 
-    def __init__(self, emit: Callable[[str, int, list[int]], None]) -> None:
+    def __init__(self, emit: Callable[[str, int, list[int], bool], None]) -> None:
         self._emit = emit
         self._assembler = LineAssembler()
-        self._lines: list[tuple[int, str]] = []
+        self._lines: list[Piece] = []
         self._characters = 0
         self._due: float | None = None
         self._allowance = float(BURST_BYTES)
@@ -39,6 +43,7 @@ class Recorder:
         self._tail: list[bytes] = []
         self._tail_bytes = 0
         self._skipped_bytes = 0
+        self._inside_key = False
         self.dropped_bytes = 0
         self.dropped_lines = 0
 
@@ -68,17 +73,29 @@ class Recorder:
             self.flush_lines()
 
     def flush_lines(self) -> None:
-        """Record the lines that are finished."""
-        lines, self._lines, self._characters, self._due = self._lines, [], 0, None
-        while lines:
+        """Record the lines that are finished, and the pieces of one that is too long to wait for its end."""
+        pieces, self._lines, self._characters, self._due = self._lines, [], 0, None
+        while pieces:
             size = count = 0
-            while count < len(lines) and size < BATCH_CHARACTERS:
-                size += len(lines[count][1]) + 1
+            while count < len(pieces) and size < BATCH_CHARACTERS:
+                size += len(pieces[count][1]) + 1
                 count += 1
-            batch, lines = lines[:count], lines[count:]
-            first = batch[0][0]
-            text = redact_forms("\n".join(line for _, line in batch))
-            self._emit(text, first, [(time - first) // 1_000_000 for time, _ in batch])
+            batch, pieces = pieces[:count], pieces[count:]
+            self._emit_batch(batch)
+
+    def _emit_batch(self, batch: list[Piece]) -> None:
+        first = batch[0][0]
+        texts: list[str] = []
+        offsets: list[int] = []
+        begins = True
+        for changed_ns, piece, goes_on in batch:
+            if begins:
+                texts.append("\n")
+                offsets.append((changed_ns - first) // 1_000_000)
+            texts.append(piece)
+            begins = not goes_on
+        text, self._inside_key = mask_private_keys("".join(texts[1:]), inside=self._inside_key)
+        self._emit(redact_forms(text), first, offsets, not begins)
 
     def close(self) -> None:
         """Record everything that is there, unfinished lines included."""
@@ -89,9 +106,9 @@ class Recorder:
     def _take(self, data: bytes) -> None:
         self._add(self._assembler.feed(data, time_ns()))
 
-    def _add(self, lines: list[tuple[int, str]]) -> None:
-        self._lines += lines
-        self._characters += sum(len(line) for _, line in lines)
+    def _add(self, pieces: list[Piece]) -> None:
+        self._lines += pieces
+        self._characters += sum(len(text) for _, text, _ in pieces)
 
     def _skip(self, data: bytes) -> None:
         self._tail.append(data)
@@ -118,6 +135,12 @@ class Recorder:
         if left_out:
             self._add(self._assembler.flush())
             self._add(
-                [(time_ns(), f"[runlore: {left_out:,} bytes of output were not recorded here: too much at once]")]
+                [
+                    (
+                        time_ns(),
+                        f"[runlore: {left_out:,} bytes of output were not recorded here: too much at once]",
+                        False,
+                    )
+                ]
             )
         self._take(tail[cut:])

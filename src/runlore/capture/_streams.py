@@ -11,10 +11,15 @@ from runlore.capture._channel import write_all
 
 def is_foreign(stream: Any, descriptor: int) -> bool:
     """Whether a Python stream writes elsewhere than to this descriptor."""
+    return descriptor_of(stream) != descriptor
+
+
+def descriptor_of(stream: Any) -> int | None:
+    """The descriptor that a Python stream writes to; None where there is none, as for a notebook's and a StringIO."""
     try:
-        return bool(stream.fileno() != descriptor)
-    except (AttributeError, OSError, ValueError):
-        return True  # a notebook's stream and a StringIO have no descriptor
+        return int(stream.fileno())
+    except (AttributeError, OSError, ValueError, TypeError):
+        return None
 
 
 class StreamTee:
@@ -26,15 +31,21 @@ class StreamTee:
     Args:
         stream: the stream whose `write` is observed.
         writer: descriptor that receives UTF-8.
+        key: `stdout` or `stderr`.
     """
 
-    def __init__(self, stream: Any, writer: int) -> None:
+    def __init__(self, stream: Any, writer: int, key: str) -> None:
         self.writer = writer
+        self.key = key
         self._stream = stream
         self._hooks: list[Any] = []
         self._inside = threading.local()
         self._shell: Any = None
         self._installed = False
+
+    def observes(self, stream: Any) -> bool:
+        """Whether it is this stream."""
+        return stream is self._stream
 
     def install(self) -> None:
         """Begin to copy."""

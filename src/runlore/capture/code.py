@@ -10,7 +10,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from runlore.capture import _gitfiles, _worker, report_failure, secrets
+from runlore.capture import _gitfiles, secrets
+from runlore.capture._job import Job
 from runlore.capture.environment import script
 
 if TYPE_CHECKING:
@@ -55,26 +56,21 @@ class CodeCapture:
         self._sink = sink
         self._path = None if path is None else os.path.abspath(os.fspath(path))
         self._exclude = frozenset(os.path.abspath(path) for path in exclude)
-        self._task: _worker.Task | None = None
-        self._done = False
+        self._files_kept = Job(sink, "code", self._collect, "the code")
         self._pid = os.getpid()
 
     def start(self) -> None:
         """Have the files stored by the shared thread."""
         if self._path is None:
             self._path = script()["script"]
-        self._task = _worker.call_after(0, lambda: report_failure(self._sink, "code", self.collect))
+        self._files_kept.start(0)
 
     def stop(self) -> None:
         """Wait, at most five seconds, until the files are stored. Idempotent; nothing in a forked child."""
-        if self._task is not None and self._pid == os.getpid() and self._task.cancel(STOP_SECONDS):
-            self.collect()
+        if self._pid == os.getpid():
+            self._files_kept.finish(STOP_SECONDS)
 
-    def collect(self) -> None:
-        """Store the files now, once."""
-        if self._done:
-            return
-        self._done = True
+    def _collect(self) -> None:
         if self._path is None:
             self._sink.event("capture", "code", {"files": 0, "error": "there is no script: an interactive session"})
             return

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from runlore.capture import _worker, report_failure, secrets
+from runlore.capture import secrets
+from runlore.capture._cgroups import control_groups
+from runlore.capture._job import Job
 
 if TYPE_CHECKING:
     from runlore.capture import Sink
 
 GRACE_SECONDS = 1.0
+STOP_SECONDS = 10.0
 
 ALLOWED_VARIABLES = frozenset(
     {
@@ -43,27 +47,23 @@ class EnvironmentCapture:
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._task: _worker.Task | None = None
-        self._done = False
+        self._packages = Job(sink, "environment", self._record_packages, "the list of packages")
         self._pid = os.getpid()
 
     def start(self) -> None:
         """Record the facts; arrange for the packages."""
+        self._packages.start(GRACE_SECONDS)
         self._sink.event("capture", "environment", facts())
-        self._task = _worker.call_after(GRACE_SECONDS, lambda: report_failure(self._sink, "environment", self._finish))
 
     def stop(self) -> None:
         """Record the packages, unless they are. Idempotent; nothing in a forked child."""
-        if self._task is not None and self._pid == os.getpid():
-            self._task.cancel()
-            self._finish()
+        if self._pid == os.getpid():
+            self._packages.finish(STOP_SECONDS)
 
-    def _finish(self) -> None:
-        if not self._done:
-            self._done = True
-            from runlore.capture._packages import installed_packages
+    def _record_packages(self) -> None:
+        from runlore.capture._packages import installed_packages
 
-            self._sink.event("capture", "environment", {"packages": installed_packages()})
+        self._sink.event("capture", "environment", {"packages": installed_packages()})
 
 
 def facts() -> dict[str, Any]:
@@ -82,8 +82,8 @@ def facts() -> dict[str, Any]:
             "executable": sys.executable,
             "prefix": sys.prefix,
         },
-        "argv": secrets.redact_arguments(sys.argv),
-        "command": secrets.redact_arguments(sys.orig_argv),
+        "argv": list(_redacted(tuple(sys.argv))),
+        "command": list(_redacted(tuple(sys.orig_argv))),
         **script(),
         "working_directory": _working_directory(),
         "user": user_name(),
@@ -97,8 +97,8 @@ def facts() -> dict[str, Any]:
             "machine": uname.machine,
             "processor": cpu_model(),
         },
-        "cpu": {"model": cpu_model(), "count": os.cpu_count(), "usable_count": _usable_cpus()},
-        "memory": {"total_bytes": memory_total_bytes()},
+        "cpu": _cpu(),
+        "memory": _memory(),
         "gpus": gpus(),
         "variables": allowed_variables(),
     }
@@ -158,29 +158,22 @@ def user_name() -> str:
         name = os.environ.get(variable)
         if name:
             return name
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())  # containers run with numbers that no database knows
+    return _name_of(os.getuid())
 
 
 def allowed_variables() -> dict[str, str]:
     """The environment variables that may be recorded, with values that look like secrets masked."""
-    return {
-        name: secrets.redact_value(name, value)
-        for name, value in sorted(os.environ.items())
-        if name in ALLOWED_VARIABLES or name.startswith(ALLOWED_PREFIXES)
-    }
+    names = [name for name in os.environ if name in ALLOWED_VARIABLES or name.startswith(ALLOWED_PREFIXES)]
+    return {name: _redacted_value(name, os.environ[name]) for name in sorted(names)}
 
 
+@lru_cache(1)
 def cpu_model() -> str:
     """The processor's name, from the first lines of `/proc/cpuinfo`, or empty."""
     try:
         with open("/proc/cpuinfo", "rb") as file:
             head = file.read(2048).decode("utf-8", "replace")
-    except OSError:
+    except (FileNotFoundError, PermissionError):
         return ""  # not Linux
     names = [line.partition(":")[2].strip() for line in head.splitlines() if line.startswith(("model name", "Model"))]
     return names[0] if names else ""
@@ -196,15 +189,54 @@ def memory_total_bytes() -> int | None:
 
 def gpus() -> list[str]:
     """The models of the NVIDIA GPUs, as their driver lists them in `/proc`, one per device."""
+    return list(_gpus())
+
+
+@lru_cache(1)
+def _gpus() -> list[str]:
     root = "/proc/driver/nvidia/gpus"
     models = []
     try:
         for device in sorted(os.listdir(root)):
             with open(os.path.join(root, device, "information"), encoding="utf-8") as file:
                 models += [line.partition(":")[2].strip() for line in file if line.startswith("Model:")]
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return models  # no driver, no device
     return models
+
+
+@lru_cache(256)
+def _redacted_value(name: str, value: str) -> str:
+    return secrets.redact_value(name, value)
+
+
+@lru_cache(4)
+def _redacted(arguments: tuple[str, ...]) -> list[str]:
+    return secrets.redact_arguments(arguments)
+
+
+@lru_cache(4)
+def _name_of(user: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)  # containers run with numbers that no database knows
+
+
+def _cpu() -> dict[str, Any]:
+    """`count` of the machine, `usable_count` of this process, and the `limit` of its control group if there is one."""
+    limited = control_groups().processors()
+    about = {"model": cpu_model(), "count": os.cpu_count(), "usable_count": _usable_cpus()}
+    return about if limited is None else {**about, "limit": limited.limit}
+
+
+def _memory() -> dict[str, Any]:
+    """`total_bytes` of the machine, and the `limit_bytes` of this process's control group if there is one."""
+    limited = control_groups().memory()
+    total = {"total_bytes": memory_total_bytes()}
+    return total if limited is None else {**total, "limit_bytes": limited.limit_bytes}
 
 
 def _implementation() -> str:

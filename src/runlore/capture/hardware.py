@@ -12,9 +12,13 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from runlore.capture import _worker, check_interval, report_failure
+from runlore.capture import _worker
+from runlore.capture._cgroups import control_groups, memory_metrics
+from runlore.capture._intervals import check_interval
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runlore.capture import Sink
     from runlore.capture._gpu import Gpus
     from runlore.capture._psutil import Machine
@@ -30,6 +34,9 @@ class HardwareSampler:
 
     Units are in the names: `_percent` (0 to 100; of a process tree up to 100 per core), `_bytes`, `_per_s`, `_celsius`,
     `_watts`, `_mhz`. Rates and CPU percentages are means since the sample before.
+
+    `system/memory_*`, `system/cpu_percent` and `system/cpu_count` are about what this process may use: where a control
+    group (a container, a batch job) limits memory or processors, or the affinity of the process does, about that limit.
 
     Args:
         sink: receives `metrics`.
@@ -62,6 +69,7 @@ class HardwareSampler:
         self._readers: tuple[Machine, Gpus] | None = None
         self._task: _worker.Task | None = None
         self._started = self._sampled = 0.0
+        self._said: set[str] = set()
         self._pid = os.getpid()
 
     def start(self) -> None:
@@ -76,15 +84,19 @@ class HardwareSampler:
     def stop(self) -> None:
         """Take a last sample if a second has passed since the one before, and end. Idempotent; ends within a second.
 
-        When the hardware's driver hangs, the last sample is left out rather than waited for. In a forked child nothing
-        happens.
+        When the hardware's driver hangs, the last sample is left out rather than waited for, which is recorded. In a
+        forked child nothing happens.
         """
         task, self._task = self._task, None
-        if task is None or self._pid != os.getpid() or not task.cancel(STOP_SECONDS):
+        if task is None or self._pid != os.getpid():
             return
-        if self._readers is None or (monotonic() - self._sampled >= GRACE_SECONDS and not self._sample_in_time()):
-            return
-        self._readers[1].close()
+        is_due = self._readers is not None and monotonic() - self._sampled >= GRACE_SECONDS
+        if not task.cancel(STOP_SECONDS) or (is_due and not self._sample_in_time()):
+            self._say(
+                f"reading the hardware took longer than {STOP_SECONDS:g} s at the end: the last sample is missing"
+            )
+        elif self._readers is not None:
+            self._readers[1].close()
 
     def sample(self) -> dict[str, float]:
         """A full reading now, by metric key. Rates are means since the last call, the first time over 0.1 s."""
@@ -115,10 +127,10 @@ class HardwareSampler:
         if task is None or sink is None:
             return
         if self._readers is None:
-            report_failure(sink, "hardware", self._open)
+            self._try(self._open)
             due = monotonic() + BASELINE_SECONDS
         else:
-            report_failure(sink, "hardware", self._record)
+            self._try(self._record)
             due = self._started + self.interval_s
             due += max(0.0, (monotonic() - due) // self.interval_s + 1) * self.interval_s
         task.again(due)
@@ -127,16 +139,30 @@ class HardwareSampler:
         if self._sink is not None:
             self._sink.metrics(self._read())
 
+    def _try(self, function: Callable[[], object]) -> None:
+        """Call the function; say what fails, the same failure once, however often it happens."""
+        try:
+            function()
+        except Exception as error:  # noqa: BLE001 - whatever a driver does, training goes on and the run says so
+            self._say(f"{type(error).__name__}: {error}")
+
+    def _say(self, problem: str) -> None:
+        if self._sink is not None and problem not in self._said:
+            self._said.add(problem)
+            self._sink.event("capture", "hardware", {"error": problem})
+
     def _sample_in_time(self) -> bool:
         """Take one more sample on the shared thread; whether that ended in time."""
         done = threading.Event()
 
         def record() -> None:
-            if self._sink is not None:
-                report_failure(self._sink, "hardware", self._record)
+            self._try(self._record)
             done.set()
 
-        _worker.call_after(0, record)
+        try:
+            _worker.call_after(0, record)
+        except (OSError, RuntimeError):
+            record()  # there is no thread to be had any more
         return done.wait(STOP_SECONDS)
 
 
@@ -148,25 +174,20 @@ def quick_sample(disk_path: str = os.curdir) -> dict[str, float]:
         True
     """
     try:
-        with open("/proc/meminfo", "rb") as file:
-            fields = {name: int(rest.split()[0]) * 1024 for name, _, rest in map(_split_line, file)}
-        with open("/proc/self/statm", "rb") as file:
+        with open("/proc/meminfo", "rb", buffering=0) as file:
+            fields = dict(line.split()[:2] for line in file.read(4096).split(b"\n", 3)[:3])
+        with open("/proc/self/statm", "rb", buffering=0) as file:
             resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         disk = os.statvfs(disk_path)
-    except OSError:
+    except (FileNotFoundError, PermissionError):
         return {}  # not Linux: the full sample follows after a second
-    total, available = fields[b"MemTotal"], fields.get(b"MemAvailable", fields[b"MemFree"])
+    total, free = int(fields[b"MemTotal:"]) * 1024, int(fields[b"MemFree:"]) * 1024
+    available = int(fields.get(b"MemAvailable:", fields[b"MemFree:"])) * 1024
+    memory = {"total_bytes": total, "available_bytes": available, "free_bytes": free}
     return {
-        "system/memory_total_bytes": float(total),
-        "system/memory_available_bytes": float(available),
-        "system/memory_free_bytes": float(fields[b"MemFree"]),
-        "system/memory_percent": 100.0 * (total - available) / total,
+        **memory_metrics(memory, control_groups().memory()),
         "system/disk_total_bytes": float(disk.f_blocks * disk.f_frsize),
         "system/disk_free_bytes": float(disk.f_bavail * disk.f_frsize),
         "system/load_1min": os.getloadavg()[0],
         "system/process/memory_rss_bytes": float(resident),
     }
-
-
-def _split_line(line: bytes) -> tuple[bytes, bytes, bytes]:
-    return line.partition(b":")

@@ -1,9 +1,10 @@
-"""Keeping secrets out of what is stored: argument lists, environment values, URLs, diffs, source files.
+"""Keeping secrets out of what is stored: argument lists, environment values, addresses, output, diffs, source files.
 
-Two kinds of evidence count. *Forms* that nothing else has: an AWS key, a GitHub, Slack, OpenAI or Hugging Face token, a
-JSON web token, a private key block, credentials in a URL. *Names* that say so: `password=`, `api_key:`, `--token X`.
-A wrong alarm costs one value in a record; a miss puts a secret on a team's server. So wrong alarms are accepted, with
-one exception that machine learning needs: `tokenizer`, `max_tokens`, `token_ids` and the like are not secrets.
+Two kinds of evidence count. *Forms* that nothing else has: an AWS key, a token of GitHub, Slack or Hugging Face, a
+JSON web token, a private key block, credentials in an address (`_secret_forms`). *Names* that say so: `password=`,
+`api_key:`, `--token X` (`_secret_names`). A wrong alarm costs one value in a record; a miss puts a secret on a team's
+server. So wrong alarms are accepted, with one exception that machine learning needs: `tokenizer`, `max_tokens`,
+`sort_key` and the like are not secrets.
 """
 
 from __future__ import annotations
@@ -12,90 +13,42 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from runlore.capture._secret_forms import MASK, is_harmless_user, mask_forms, mask_private_keys
+from runlore.capture._secret_names import MARKS, NO, YES, tells
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-MASK = "***"
-"""What stands in a record where a secret stood."""
+__all__ = [
+    "MASK", "is_secret_name", "redact", "redact_arguments", "redact_forms", "redact_lines", "redact_url",
+    "redact_value",
+]  # fmt: skip
 
-_NAME = (
-    r"pass(?:word|wd|phrase)|secret|api[_-]?key|access[_-]?key|private[_-]?key|account[_-]?key|signing[_-]?key"
-    r"|encryption[_-]?key|credential|(?<![a-z])(?:tokens?(?![a-z])(?!_(?:ids?|type|len|count|size))|auth(?![a-z])|jwt|pwd)"
+_SWITCHES = frozenset(
+    {"no", "not", "without", "skip", "disable", "ask", "prompt", "require", "requires", "show", "hide", "reset", "has"}
 )
-_HARMLESS = (
-    r"(?i)(?:^|[_.-])(?:num|max|min|n|new|input|output|prompt|special|mask|unk|pad|eos|bos|cls|sep)[_-]?tokens?(?:$|[_-])"
-    r"|tokens$"
-)
-_FORMS = (
-    r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"  # AWS
-    r"|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{22,}|\bglpat-[\w-]{20,}"  # GitHub, GitLab
-    r"|\bxox[abeoprs]-[\w-]{10,}|hooks\.slack\.com/services/[\w/]+"  # Slack
-    r"|\bsk-[\w-]{20,}|\bhf_[A-Za-z0-9]{20,}|\bAIza[\w-]{35}|\bya29\.[\w-]{20,}"  # AI services, Google
-    r"|\b(?:npm_|pypi-|dop_v1_|lin_api_|rk_live_|sk_live_)[\w-]{20,}"
-    r"|\beyJ[\w-]{8,2000}\.[\w-]{8,2000}\.[\w-]*"  # JSON web tokens
-)
-
-
-_FORM_MARKS = (
-    "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "slack", "sk-", "hf_",
-    "aiza", "ya29.", "npm_", "pypi-", "dop_v1_", "lin_api_", "k_live_", "eyj", "://", "bearer", "basic", "sig=",
-    "signature=", "token=", "key=", "secret=", "password=", "credential=",
-)  # fmt: skip
-_NAME_MARKS = ("pass", "secret", "key", "credential", "token", "auth", "jwt", "pwd")
-"""A line without any of these, in lower case, needs no closer look: that makes long texts thirty times faster."""
-
-
-@lru_cache(1)
-def _forms() -> re.Pattern[str]:
-    """Compiled when first needed: a run whose arguments are short and plain never needs it."""
-    return re.compile(
-        rf"(?P<form>{_FORMS})"
-        r"|(?P<scheme>\b[a-zA-Z][\w+.-]{0,20}://)[^\s/@:'\"]{0,200}:[^\s/@'\"]{1,200}@"
-        r"|(?P<bearer>\b(?i:bearer|basic)\s{1,8})[A-Za-z0-9+/=._~-]{16,}"
-        r"|(?P<query>[?&](?i:[\w-]{0,40}(?:sig|signature|token|key|secret|password|credential))=)[^&\s'\"]+"
-    )
-
-
-@lru_cache(1)
-def _assignments() -> re.Pattern[str]:
-    # Every repetition is bounded, and the start of the name is looked up afterwards: hostile text costs linear time.
-    return re.compile(
-        rf"""(?ix)
-        (?P<name>(?:{_NAME})[\w.-]{{0,64}})
-        (?P<between>["']?\]?\s{{0,8}}(?::\s?[\w\[\].|\ ]{{1,40}}=|:=|=>|[:=])\s{{0,8}}|["']\s{{0,8}},\s{{0,8}}(?=["']))
-        (?:
-            (?P<open>[rbuf]{{0,2}}(?P<quote>["'`]))(?P<quoted>(?:(?!(?P=quote))[^\r\n]){{1,1000}})(?P=quote)
-          | (?P<bare>(?![\w.]{{0,80}}[(\[{{])[^\s"'`,;(){{}}\[\]<>]{{4,}})
-        )"""
-    )
-
-
-_KEY_BLOCK = (
-    r"(?s)(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)"
-    r"(.{0,16384}?(?=-----END )|(?:(?:[\r\n]+[+\- ]?|\\n)[A-Za-z0-9+/=]{16,})*)"
-)
-_KEY_BODY = r"(?m)^([+\- ]?)[^\r\n]*[A-Za-z0-9+/=]{16}[^\r\n]*$|(?<=\\n)[A-Za-z0-9+/=\\]+"
-_PLAIN_VALUE = r"(?i)(?:none|null|true|false|nil|undefined|[\d.,+-]+(?:e[+-]?\d+)?|\*+|str|int|bytes|float|bool)"
-_CODE = r"(?:self|args|cfg|config|os|settings|opts?|options|params?|kwargs)\.[\w.]+"
+"""First words of options that take no value: `--no-password`."""
 # Patterns are compiled when first needed, and kept by `re`: a run that starts has no time for them.
+_PLAIN_VALUE = r"(?i)(?:none|null|true|false|nil|undefined|[\d.,+-]+(?:e[+-]?\d+)?|\*+|str|int|bytes|float|bool)"
+_SWITCH_VALUE = r"(?i)(?:none|null|nil|true|false|yes|no|on|off|)"
+_CODE = r"(?:self|args|cfg|config|os|settings|opts?|options|params?|kwargs)\.[\w.]+"
+_REFERENCE = r"(?:(?i:bearer|basic|token)\s+)?(?:\$[A-Z_][A-Z0-9_]*|\$?\{\{?[^{}]*\}?\})"
+"""Where the value is named and not written: `$TOKEN`, `${token}`, `{token}`."""
+_RANDOM = (
+    r"(?=[^\s]*\d)(?=[^\s]*[A-Za-z])(?:[^\s]*(?<![A-Za-z0-9])(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16}[^\s]*"
+    r"|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
+)
 
 
 def is_secret_name(name: str) -> bool:
     """Whether a variable, option or key of this name usually holds a secret.
 
     Example:
-        >>> [name for name in ("WANDB_API_KEY", "max_tokens", "db.password", "monkey") if is_secret_name(name)]
-        ['WANDB_API_KEY', 'db.password']
+        >>> names = ("WANDB_API_KEY", "wandb.key", "max_tokens", "db.password", "monkey", "password_file")
+        >>> [name for name in names if is_secret_name(name)]
+        ['WANDB_API_KEY', 'wandb.key', 'db.password']
     """
-    lower = name.lower()
-    if not any(mark in lower for mark in _NAME_MARKS):
-        return False
-    return _secret_name().search(name) is not None and not re.search(_HARMLESS, name)
-
-
-@lru_cache(1)
-def _secret_name() -> re.Pattern[str]:
-    return re.compile(rf"(?i)(?:{_NAME})")
+    return tells(name) != NO
 
 
 def redact_forms(text: str) -> str:
@@ -105,9 +58,7 @@ def redact_forms(text: str) -> str:
         >>> redact_forms("push to https://ann:hunter2@example.org/x.git with AKIAIOSFODNN7EXAMPLE")
         'push to https://***@example.org/x.git with ***'
     """
-    if "PRIVATE KEY" in text:
-        text = re.sub(_KEY_BLOCK, _mask_key_block, text)
-    return _by_line(text, _FORM_MARKS, _forms, _mask_form)
+    return mask_forms(mask_private_keys(text)[0])
 
 
 def redact(text: str) -> str:
@@ -117,7 +68,17 @@ def redact(text: str) -> str:
         >>> redact('password = "hunter2"; max_tokens = 512; api_key: abcdef123')
         'password = "***"; max_tokens = 512; api_key: ***'
     """
-    return _by_line(redact_forms(text), _NAME_MARKS, _assignments, _mask_assignment)
+    text = redact_forms(text)
+    lower = text.lower()
+    present = [mark for mark in MARKS if mark in lower]
+    if not present:
+        return text
+    lines = text.split("\n")
+    for index, line in enumerate(lines):
+        lower = line.lower()
+        if any(mark in lower for mark in present):
+            lines[index] = _mask_assignments(line)
+    return "\n".join(lines)
 
 
 def redact_lines(text: str, piece_characters: int = 32_768) -> str:
@@ -127,32 +88,31 @@ def redact_lines(text: str, piece_characters: int = 32_768) -> str:
         >>> redact_lines("a = 1\npassword = 'x'\n")
         "a = 1\npassword = '***'\n"
     """
-    if "PRIVATE KEY" in text:
-        text = re.sub(_KEY_BLOCK, _mask_key_block, text)
     pieces: list[str] = []
-    begin = 0
+    begin, inside = 0, False
     while begin < len(text):
         end = text.find("\n", begin + piece_characters) + 1 or len(text)
-        pieces.append(redact(text[begin:end]))
+        piece, inside = mask_private_keys(text[begin:end], inside=inside)
+        pieces.append(redact(piece))
         begin = end
     return "".join(pieces)
 
 
 def redact_url(url: str) -> str:
-    """A remote's address without credentials: no user or password in http(s), no password elsewhere.
+    """A remote's address without credentials. Users that everybody is, such as `git`, stay.
 
     Example:
         >>> redact_url("https://ghp_token@github.com/ann/x.git"), redact_url("git@github.com:ann/x.git")
         ('https://github.com/ann/x.git', 'git@github.com:ann/x.git')
     """
-    scheme, separator, rest = url.partition("://")
+    scheme, separator, rest = url.rpartition("://") if url.count("://") == 1 else url.partition("://")
     if not separator:
-        return redact_forms(url)
-    authority, slash, path = rest.partition("/")
-    user, at, host = authority.rpartition("@")
-    if at and (scheme.lower().startswith("http") or ":" in user):
-        authority = host if scheme.lower().startswith("http") else f"{user.partition(':')[0]}@{host}"
-    return redact_forms(f"{scheme}://{authority}{slash}{path}")
+        scheme, rest = "", url
+    path_begins = _authority_end(rest, is_copy=not separator)
+    user, at, host = rest[:path_begins].rpartition("@")
+    if at and not is_harmless_user(f"{scheme.lower()}{separator}", user):
+        rest = host + rest[path_begins:]
+    return redact_forms(f"{scheme}{separator}{rest}")
 
 
 def redact_value(name: str, value: str) -> str:
@@ -168,7 +128,9 @@ def redact_value(name: str, value: str) -> str:
 
 
 def redact_arguments(arguments: Sequence[str]) -> list[str]:
-    """An argument list; `--password X`, `--password=X` and `password=X` lose their X.
+    """An argument list; `--password X`, `--password=X`, `password=X` and `+a.b.password=X` lose their X.
+
+    A single letter (`-p X`) says nothing, so what follows it stays unless it has the form of a secret.
 
     Example:
         >>> redact_arguments(["train.py", "--api-key", "k", "--lr=0.1", "token=abc", "--max-tokens", "5"])
@@ -178,64 +140,85 @@ def redact_arguments(arguments: Sequence[str]) -> list[str]:
     secret_follows = False
     for argument in arguments:
         name, equals, value = argument.partition("=")
+        name = re.sub(r"^-[A-Z](?=[a-z])", "", name).removesuffix(":")  # as in -Dpassword=X
         is_option = argument.startswith("-")
-        if secret_follows and not (is_option and is_secret_name(name)):
-            out.append(MASK)
+        if secret_follows and not _is_another_option(argument):
+            out.append(argument if re.fullmatch(_SWITCH_VALUE, argument) else MASK)
             secret_follows = False
             continue
-        if equals and value and " " not in name and is_secret_name(name):
-            out.append(f"{name}={MASK}")
+        if equals and not re.search(r"[\s{}\[\]\"']", name) and is_secret_name(name):
+            out.append(argument if re.fullmatch(_SWITCH_VALUE, value) else f"{argument[: -len(value)]}{MASK}")
         else:
-            out.append(redact(argument) if len(argument) > 7 else argument)
-        secret_follows = is_option and not equals and is_secret_name(name)
+            out.append(redact(argument) if len(argument) > 4 else argument)
+        secret_follows = is_option and not equals and is_secret_name(name) and not _is_switch(name)
     return out
 
 
-def _by_line(
-    text: str, marks: tuple[str, ...], pattern: Callable[[], re.Pattern[str]], mask: Callable[[re.Match[str]], str]
-) -> str:
-    """The text with the pattern masked in those lines that may hold it."""
-    lower = text.lower()
-    present = [mark for mark in marks if mark in lower]
-    if not present:
-        return text
-    lines = text.split("\n")
-    for index, line in enumerate(lines):
-        lower = line.lower()
-        if any(mark in lower for mark in present):
-            lines[index] = pattern().sub(mask, line)
-    return "\n".join(lines)
+def _is_another_option(argument: str) -> bool:
+    """Whether this is an option itself and not the value of the one before. A value may begin with one dash."""
+    return re.match(r"--[A-Za-z]", argument) is not None or (len(argument) == 2 and argument.startswith("-"))
 
 
-def _mask_key_block(found: re.Match[str]) -> str:
-    body = re.sub(_KEY_BODY, lambda line: f"{line.group(1) or ''}{MASK}", found.group(2))
-    return f"{found.group(1)}{body}"
+def _is_switch(option: str) -> bool:
+    return re.split(r"[-_]", option.lstrip("-").lower(), maxsplit=1)[0] in _SWITCHES
 
 
-def _mask_form(found: re.Match[str]) -> str:
-    if found.group("scheme"):
-        return f"{found.group('scheme')}{MASK}@"
-    return f"{found.group('bearer') or found.group('query') or ''}{MASK}"
+def _authority_end(rest: str, *, is_copy: bool) -> int:
+    """Where the user and host of an address end and its path begins.
+
+    Args:
+        rest: of the address, after the scheme if there is one.
+        is_copy: there is none: as `scp` writes it, `user@host:path`.
+    """
+    at = rest.rfind("@")
+    if is_copy:
+        colon = rest.find(":", at + 1)
+        slash = rest.find("/")
+        is_remote = at >= 0 and colon > at and (slash < 0 or slash > at or ":" in rest[:slash])
+        return colon if is_remote else 0
+    slash = rest.find("/")
+    if 0 <= slash < at and ":" in rest[:slash] and not rest[:slash].rpartition(":")[2].isdecimal():
+        slash = rest.find("/", at)  # a password with a slash in it
+    return slash if slash >= 0 else len(rest)
 
 
-def _name_start(text: str, end: int) -> str:
-    """The letters before the telling part of a name: `max_` of `max_tokens`."""
-    begin = end
-    while begin > max(0, end - 64) and (text[begin - 1].isalnum() or text[begin - 1] in "_.-"):
-        begin -= 1
-    return text[begin:end]
+@lru_cache(1)
+def _names() -> re.Pattern[str]:
+    """A name and what stands between it and its value. It is tried from its beginning alone: that takes linear time."""
+    return re.compile(
+        r"""(?<![\w.-])(?P<name>[\w.-]+)"""
+        r"""(?:\\?["']?\]?\s{0,8}(?::\s?[\w\[\].| ]{1,40}=|:=|=>|[:=])\s{0,8}|["']\s{0,8},\s{0,8}(?=["']))"""
+    )
 
 
-def _mask_assignment(found: re.Match[str]) -> str:
-    name, between = found.group("name"), found.group("between")
-    value = found.group("quoted") or found.group("bare")
-    whole_name = _name_start(found.string, found.start()) + name
-    if (
-        re.search(_HARMLESS, whole_name)
-        or re.fullmatch(_PLAIN_VALUE, value)
-        or (found.group("bare") and re.fullmatch(_CODE, value))
-    ):
-        return found.group()
-    if found.group("quoted"):
-        return f"{name}{between}{found.group('open')}{MASK}{found.group('quote')}"
-    return f"{name}{between}{MASK}"
+@lru_cache(1)
+def _values() -> re.Pattern[str]:
+    return re.compile(
+        r"""(?x)
+        (?P<open>[rbufRBUF]{0,2}\\?(?P<quote>["'`]))(?P<quoted>(?:(?!(?P=quote))[^\r\n\\]|\\(?!["'])[^\r\n]){1,4000})
+        (?P<close>\\?(?P=quote))
+        |(?P<bare>(?![\w.]{0,80}[(\[{])(?:(?i:bearer|basic|digest|token)\ +)?[^\s"'`,;(){}\[\]<>\\]{1,4000})"""
+    )
+
+
+def _mask_assignments(line: str) -> str:
+    """Mask the values of telling names in a line."""
+    pieces: list[str] = []
+    done = at = 0
+    while (found := _names().search(line, at)) is not None:
+        at = found.end("name")
+        told = tells(found["name"])
+        value = _values().match(line, found.end()) if told != NO else None
+        if value is not None and _is_worth_masking(told, value):
+            masked = f"{value['open']}{MASK}{value['close']}" if value["quoted"] else MASK
+            pieces += (line[done : value.start()], masked)
+            done = at = value.end()
+    return "".join([*pieces, line[done:]])
+
+
+def _is_worth_masking(told: int, found: re.Match[str]) -> bool:
+    value = found["quoted"] or found["bare"]
+    if told != YES and not re.match(_RANDOM, value):
+        return False
+    plain = re.fullmatch(_PLAIN_VALUE, value) or re.fullmatch(_REFERENCE, value)
+    return not plain and not (found["bare"] and re.fullmatch(_CODE, value))

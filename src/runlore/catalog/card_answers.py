@@ -3,164 +3,162 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-
-from runlore.catalog import card_schema as tables
+from runlore.catalog.database.sql import Sql, all_of, any_of, join, sql
 from runlore.index.records import CardRecord, LinkRecord
+from runlore.stored_text import from_stored, to_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, RowMapping
-    from sqlalchemy.sql import Select
-
+    from runlore.catalog.database.base import Connection, Row
     from runlore.index.records import CardFilter
 
-_AT_ONCE = 500
+_CARDS = (
+    "SELECT id, uid, kind, space, name, version, created_ns, updated_ns, user_name, host, description, metadata, "
+    "run_uid, run_role, note, stage, deleted, damage FROM cards WHERE {}"
+)
+_ORDERS = {
+    "version": " ORDER BY kind, space, name, version_key DESC, uid",
+    "created": " ORDER BY created_ns DESC, uid DESC",
+}
 
 
 def cards(connection: Connection, wanted: CardFilter) -> list[CardRecord]:
     """The cards that a filter asks for, with all that hangs on them."""
-    rows: list[RowMapping] = []
-    for query in _queries(wanted):
-        rows.extend(connection.execute(query).mappings())
-    return _records(connection, rows)
-
-
-def _queries(wanted: CardFilter) -> Iterable[Select[Any]]:
-    table = tables.cards
-    query = select(table).where(*_conditions(wanted))
-    if wanted.order_by == "created":
-        query = query.order_by(table.c.created_ns.desc(), table.c.uid.desc())
-    else:
-        query = query.order_by(table.c.kind, table.c.space, table.c.name, table.c.version_key.desc())
+    query = join(_CARDS + _ORDERS[wanted.order_by], all_of(*_conditions(wanted)))
     if wanted.limit is not None:
-        query = query.limit(wanted.limit)
-    if wanted.uids is None:
-        yield query
-        return
-    uids = sorted(set(wanted.uids))
-    for start in range(0, len(uids), _AT_ONCE):
-        yield query.where(table.c.uid.in_(uids[start : start + _AT_ONCE]))
+        query = Sql(f"{query.text} LIMIT ?", (*query.values, wanted.limit))
+    return _records(connection, connection.rows(query))
 
 
-def _conditions(wanted: CardFilter) -> Iterator[ColumnElement[bool]]:
-    table = tables.cards
+def _conditions(wanted: CardFilter) -> Iterator[Sql]:
     columns = (("kind", wanted.kind), ("space", wanted.space), ("name", wanted.name), ("stage", wanted.stage))
     for column, value in (*columns, ("run_uid", wanted.run)):
         if value is not None:
-            yield table.c[column] == value
+            yield sql(f"{column} = ?", to_stored(value))
+    if wanted.uids is not None:
+        yield sql("uid IN ??", sorted(set(wanted.uids)))
     if wanted.uid_prefix is not None:
-        yield table.c.uid >= wanted.uid_prefix
-        yield table.c.uid < wanted.uid_prefix + "g"
+        yield sql("uid >= ?", wanted.uid_prefix)
+        yield sql("uid < ?", wanted.uid_prefix + "g")
     if not wanted.deleted:
-        yield table.c.deleted == 0
+        yield sql("deleted = 0")
     if wanted.max_created_ns is not None:
-        yield table.c.created_ns <= wanted.max_created_ns
+        yield sql("created_ns <= ?", wanted.max_created_ns)
     for tag in wanted.tags:
-        yield table.c.id.in_(_tagged(tag))
+        yield join("id IN (SELECT card_id FROM card_tags WHERE {})", _tagged(to_stored(tag)))
 
 
-def _tagged(tag: str) -> Select[tuple[int]]:
-    table = tables.card_tags
+def _tagged(tag: str) -> Sql:
     key, equals, value = tag.partition("=")
-    whole = select(table.c.card_id).where(table.c.key == tag)
-    return whole if not equals else select(table.c.card_id).where(
-        (table.c.key == tag) | ((table.c.key == key) & (table.c.value == value))
-    )  # fmt: skip
+    whole = sql("key = ?", tag)
+    return whole if not equals else any_of(whole, all_of(sql("key = ?", key), sql("value = ?", value)))
 
 
-_PLAIN = (
-    "uid", "kind", "space", "name", "version", "created_ns", "updated_ns", "user", "host", "description", "run_role",
-    "note", "stage",
-)  # fmt: skip
-
-
-def _records(connection: Connection, rows: Sequence[RowMapping]) -> list[CardRecord]:
-    ids = [row["id"] for row in rows]
-    tags = _grouped(connection, tables.card_tags, ids)
-    links = _grouped(connection, tables.card_links, ids)
-    artifacts = _grouped(connection, tables.card_artifacts, ids)
+def _records(connection: Connection, rows: Sequence[Row]) -> list[CardRecord]:
+    ids = [row[0] for row in rows]
+    tags = _grouped(connection, "SELECT card_id, key, value FROM card_tags WHERE card_id IN ?? ORDER BY key", ids)
+    links = _grouped(
+        connection,
+        "SELECT card_id, uid FROM card_links WHERE card_id IN ?? AND target = 'card' ORDER BY uid",
+        ids,
+    )
+    artifacts = _grouped(
+        connection,
+        "SELECT card_id, name, digest, size, media_type, kind, metadata FROM card_artifacts WHERE card_id IN ?? "
+        "ORDER BY name",
+        ids,
+    )
     aliases = _aliases(connection, ids)
     return [
-        CardRecord(
-            **{name: row[name] for name in _PLAIN},
-            metadata=json.loads(row["metadata"]),
-            run=row["run_uid"],
-            inputs=tuple(link["uid"] for link in links.get(row["id"], ()) if link["target"] == "card"),
-            aliases=tuple(sorted(aliases.get(row["id"], ()))),
-            tags={tag["key"]: tag["value"] for tag in tags.get(row["id"], ())},
-            deleted=bool(row["deleted"]),
-            damage=tuple(json.loads(row["damage"])) if row["damage"] else (),
-            artifacts=tuple(_artifact(item) for item in artifacts.get(row["id"], ())),
-        )
-        for row in rows
-    ]
+        _record(row, links[row[0]], aliases.get(row[0], []), tags[row[0]], artifacts[row[0]]) for row in rows
+    ]  # fmt: skip
 
 
-def _artifact(row: RowMapping) -> dict[str, Any]:
-    plain = {name: row[name] for name in ("name", "digest", "size", "media_type", "kind")}
-    return {**plain, "metadata": json.loads(row["metadata"])}
+def _record(
+    row: Row, links: Sequence[Row], aliases: Sequence[str], tags: Sequence[Row], artifacts: Sequence[Row]
+) -> CardRecord:
+    (
+        _, uid, kind, space, name, version, created_ns, updated_ns, user, host, description, metadata, run, run_role,
+        note, stage, deleted, damage,
+    ) = row  # fmt: skip
+    return CardRecord(
+        uid=uid,
+        kind=kind,
+        space=from_stored(space),
+        name=from_stored(name),
+        version=version,
+        created_ns=created_ns,
+        updated_ns=updated_ns,
+        user=_text(user),
+        host=_text(host),
+        description=_text(description),
+        metadata=json.loads(metadata),
+        run=run,
+        run_role=run_role,
+        inputs=tuple(link for (link,) in links),
+        aliases=tuple(sorted(aliases)),
+        tags={from_stored(key): from_stored(value) for key, value in tags},
+        note=_text(note),
+        stage=_text(stage),
+        deleted=bool(deleted),
+        damage=tuple(json.loads(damage)) if damage else (),
+        artifacts=tuple(_artifact(item) for item in artifacts),
+    )
 
 
-def _grouped(connection: Connection, table: Any, ids: Sequence[int]) -> dict[int, list[RowMapping]]:
-    groups: dict[int, list[RowMapping]] = {}
-    for start in range(0, len(ids), _AT_ONCE):
-        for row in connection.execute(
-            select(table).where(table.c.card_id.in_(ids[start : start + _AT_ONCE]))
-        ).mappings():
-            groups.setdefault(row["card_id"], []).append(row)
+def _text(stored: str | None) -> str | None:
+    return None if stored is None else from_stored(stored)
+
+
+def _artifact(row: Row) -> dict[str, Any]:
+    name, digest, size, media_type, kind, metadata = row
+    about = {"name": from_stored(name), "digest": digest, "size": size, "media_type": _text(media_type)}
+    return {**about, "kind": from_stored(kind), "metadata": json.loads(metadata)}
+
+
+def _grouped(connection: Connection, statement: str, ids: list[int]) -> dict[int, list[Row]]:
+    """Rows by the card that they hang on."""
+    groups: dict[int, list[Row]] = defaultdict(list)
+    if ids:
+        for card_id, *row in connection.rows(statement, ids):
+            groups[card_id].append(tuple(row))
     return groups
 
 
-def _aliases(connection: Connection, ids: Iterable[int]) -> dict[int, list[str]]:
+_TAKERS = (
+    "SELECT kind, space, name, alias, time_ns, id, held FROM card_aliases JOIN cards ON id = card_id "
+    "WHERE alias IN (SELECT alias FROM card_aliases WHERE card_id IN ??)"
+)
+"""Whoever took or gave up, of whatever name, an alias that one of these cards took or gave up."""
+
+
+def _aliases(connection: Connection, ids: list[int]) -> dict[int, list[str]]:
     """The aliases that these cards hold: of all versions of a name, the one that took it last, unless it gave it up."""
-    cards, aliases = tables.cards, tables.card_aliases
-    wanted = sorted(ids)
-    names: set[tuple[str, str, str]] = set()
-    words: set[str] = set()
-    for start in range(0, len(wanted), _AT_ONCE):
-        rows = connection.execute(
-            select(cards.c.kind, cards.c.space, cards.c.name, aliases.c.alias)
-            .join(aliases, aliases.c.card_id == cards.c.id)
-            .where(cards.c.id.in_(wanted[start : start + _AT_ONCE]))
-        )
-        for kind, space, name, alias in rows:
-            names.add((kind, space, name))
-            words.add(alias)
-    columns = (
-        cards.c.kind, cards.c.space, cards.c.name, aliases.c.alias, aliases.c.time_ns, cards.c.id, aliases.c.held
-    )  # fmt: skip
-    last: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    for piece in range(0, len(words), _AT_ONCE):
-        events = connection.execute(
-            select(*columns)
-            .join(aliases, aliases.c.card_id == cards.c.id)
-            .where(aliases.c.alias.in_(sorted(words)[piece : piece + _AT_ONCE]))
-        )  # fmt: skip
-        for taken in events:
-            if tuple(taken[:3]) in names:
-                last[tuple(taken[:4])] = max(last.get(tuple(taken[:4]), (0, 0, 0)), tuple(taken[4:]))
+    last: dict[Row, Row] = {}
+    for *alias, time_ns, card_id, held in connection.rows(_TAKERS, ids) if ids else ():
+        key = tuple(alias)
+        last[key] = max(last.get(key, (0, 0, 0)), (time_ns, card_id, held))
     held_by: dict[int, list[str]] = {}
     for (*_, alias), (_, card_id, held) in last.items():
         if held:
-            held_by.setdefault(card_id, []).append(alias)
+            held_by.setdefault(card_id, []).append(from_stored(alias))
     return held_by
+
+
+_LINKS = (
+    "SELECT created_ns, cards.uid, card_links.uid, target, role FROM cards JOIN card_links ON card_id = cards.id "
+    "WHERE cards.uid IN ?? UNION "
+    "SELECT created_ns, cards.uid, card_links.uid, target, role FROM cards JOIN card_links ON card_id = cards.id "
+    "WHERE card_links.uid IN ?? ORDER BY 1, 2, 3"
+)
 
 
 def links(connection: Connection, uids: Sequence[str]) -> list[LinkRecord]:
     """Every link at these cards and runs, on either side, oldest card first."""
-    links, cards = tables.card_links, tables.cards
-    found: dict[LinkRecord, None] = {}
-    for start in range(0, len(uids), _AT_ONCE):
-        piece = uids[start : start + _AT_ONCE]
-        query = (
-            select(cards.c.uid, links.c.target, links.c.uid, links.c.role)
-            .join(links, links.c.card_id == cards.c.id)
-            .where(cards.c.uid.in_(piece) | links.c.uid.in_(piece))
-            .order_by(cards.c.created_ns, cards.c.uid, links.c.uid)
-        )
-        found.update(dict.fromkeys(LinkRecord(*row) for row in connection.execute(query)))
-    return list(found)
+    wanted = list(uids)
+    rows = connection.rows(_LINKS, wanted, wanted)
+    return list(dict.fromkeys(LinkRecord(card, target, uid, role) for _, card, uid, target, role in rows))

@@ -6,24 +6,22 @@ went back do no harm. A time that is younger than the clock's grain is not trust
 
 from __future__ import annotations
 
+import json
 import os
-from contextlib import nullcontext
 from time import time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import select
-
-from runlore.catalog import schema
+from runlore.catalog.database.tables import OPEN
 from runlore.names import is_uid
+from runlore.store.listing import change_time, check_directory, list_entries, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from contextlib import AbstractContextManager
-
-    from sqlalchemy import Connection
+    from runlore.catalog.database.base import Connection, Row
 
 _GRAIN_NS = 50_000_000
-_OPEN = "open"
+_BELOW = "SELECT path, id, mtime_ns, state FROM runs WHERE path > ? AND path < ?"
+_MOST_STRANGERS = 100
+"""So many are remembered of a directory."""
 
 
 class Candidate(NamedTuple):
@@ -40,28 +38,49 @@ class Changes(NamedTuple):
     candidates: list[Candidate]
     gone: list[int]
     """Ids of runs whose directories have vanished."""
-    directories: dict[str, int]
-    """Experiment directories that were scanned, with the time to remember."""
+    directories: dict[str, Directory]
+    """Experiment directories that were scanned, with what to remember of them."""
     gone_directories: list[str]
 
 
+class Directory(NamedTuple):
+    """What is remembered of a directory."""
+
+    mtime_ns: int
+    strangers: dict[str, str]
+    """Name → problem: see `runlore.store.listing`. One without a name is the directory itself."""
+
+    def row(self, path: str) -> Row:
+        """As in the table, with strangers as JSON, of no more than are worth naming."""
+        first = dict(list(self.strangers.items())[:_MOST_STRANGERS])
+        return path, self.mtime_ns, json.dumps(first) if first else None
+
+
 def find_changes(connection: Connection, root: str) -> Changes:
-    """Compare the directories under `root` (the store's runs/) with what the catalog remembers of them."""
-    table = schema.directories
-    known = {row.path: row.mtime_ns for row in connection.execute(select(table.c.path, table.c.mtime_ns))}
+    """Compare the directories under `root` (the store's runs/) with what the catalog remembers of them.
+
+    Raises:
+        DamagedFile: `root` is no directory.
+    """
+    check_directory(root)
+    known: dict[str, int] = dict(connection.rows("SELECT path, mtime_ns FROM directories"))
     changes = Changes([], [], {}, [])
-    for path in [*known, *([] if "" in known else [""])]:
-        mtime = _mtime(os.path.join(root, path) if path else root)
+    gone: set[str] = set()
+    for path in sorted({"", *known}):  # what is above comes first: nothing is looked for behind a link
+        try:
+            mtime = None if above(path) in gone else change_time(os.path.join(root, path) if path else root)
+        except OSError as error:  # what is known of it stays: it may be there again as it was
+            changes.directories[path] = Directory(0, {"": unreadable(error)})
+            continue
         if mtime is None:
+            gone.add(path)
             changes.gone_directories.append(path)
             changes.gone.extend(run_id for run_id, _, _ in _known_runs(connection, path).values())
-        elif mtime != known.get(path):
+        elif mtime != known.get(path) or not mtime:
             _scan(connection, root, path, mtime, known, changes)
     seen = {candidate.path for candidate in changes.candidates}
-    open_runs = select(schema.runs.c.path, schema.runs.c.mtime_ns).where(schema.runs.c.state == _OPEN)
-    changes.candidates.extend(
-        Candidate(path, mtime) for path, mtime in connection.execute(open_runs) if path not in seen
-    )
+    open_runs = connection.rows("SELECT path, mtime_ns FROM runs WHERE state = ?", OPEN)
+    changes.candidates.extend(Candidate(path, mtime) for path, mtime in open_runs if path not in seen)
     return changes
 
 
@@ -71,47 +90,40 @@ def _scan(
     pending = [(path, mtime)]
     while pending:
         path, mtime = pending.pop()
-        changes.directories[path] = 0 if time_ns() - mtime < _GRAIN_NS else mtime
+        try:
+            entries = list_entries(os.path.join(root, path) if path else root)
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # removed meanwhile
+        except OSError as error:
+            changes.directories[path] = Directory(0, {"": unreadable(error)})
+            continue
+        changes.directories[path] = Directory(trusted(mtime), entries.strangers)
         runs = _known_runs(connection, path) if path in known else {}
-        with _listed(os.path.join(root, path) if path else root) as entries:
-            for entry in entries:
-                inner = f"{path}/{entry.name}" if path else entry.name
-                found = _mtime(entry.path)
-                if found is None:
-                    continue  # removed meanwhile
-                if is_uid(entry.name) and path:
-                    remembered = runs.pop(inner, None)
-                    if remembered is None or remembered[1] != found:
-                        changes.candidates.append(Candidate(inner, found))
-                elif inner not in known and entry.is_dir():
-                    pending.append((inner, found))
+        for name, found in entries.directories.items():
+            inner = f"{path}/{name}" if path else name
+            if path and is_uid(name):
+                remembered = runs.pop(inner, None)
+                if remembered is None or remembered[1] != found:
+                    changes.candidates.append(Candidate(inner, found))
+            elif inner not in known:
+                pending.append((inner, found))
         changes.gone.extend(run_id for run_id, _, _ in runs.values())
 
 
-def _listed(directory: str) -> AbstractContextManager[Iterable[os.DirEntry[str]]]:
-    """The entries of a directory, to be closed; none where it was removed meanwhile."""
-    try:
-        return os.scandir(directory)
-    except FileNotFoundError:
-        return nullcontext(())
+def trusted(mtime_ns: int) -> int:
+    """The time to remember: 0, which never matches, where the directory may change again within the clock's grain."""
+    return 0 if time_ns() - mtime_ns < _GRAIN_NS else mtime_ns
+
+
+def above(path: str) -> str | None:
+    """The directory that a directory is in; None for the topmost, ''."""
+    return path.rpartition("/")[0] if path else None
 
 
 def _known_runs(connection: Connection, directory: str) -> dict[str, tuple[int, int, str]]:
     """Path → (id, time, state) of the runs that the catalog knows directly in the directory."""
-    table = schema.runs
     if not directory:
         return {}
-    rows = connection.execute(
-        select(table.c.path, table.c.id, table.c.mtime_ns, table.c.state).where(
-            table.c.path > directory + "/", table.c.path < directory + "0"
-        )
-    )
+    rows = connection.rows(_BELOW, directory + "/", directory + "0")
     start = len(directory) + 1
     return {path: (run_id, mtime, state) for path, run_id, mtime, state in rows if "/" not in path[start:]}
-
-
-def _mtime(path: str) -> int | None:
-    try:
-        return os.stat(path).st_mtime_ns
-    except FileNotFoundError:
-        return None

@@ -6,10 +6,11 @@ import json
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from runlore.errors import DamagedFile
 from runlore.journal import liveness
 from runlore.journal.decode import CLOSED, UNREADABLE, Chunk, Context, read, read_header, read_pieces
+from runlore.journal.folder import JOURNAL
 from runlore.store.journal_files import journal_paths
+from runlore.store.listing import directory_problem, is_text
 
 if TYPE_CHECKING:
     from runlore.store.summary import RunSummary
@@ -25,7 +26,7 @@ class Mark(NamedTuple):
     context: str
     lost: int
     damage: str
-    file: str
+    file: str = ""
     """Which file it was that had damage; empty where there is none."""
 
 
@@ -53,17 +54,20 @@ class JournalsReader:
 
     def read(self) -> bool:
         """Returns whether the run is still there."""
-        try:
-            paths = journal_paths(self.directory)
-        except DamagedFile as error:
-            self._cannot_read(str(error))
+        problem = directory_problem(os.path.join(self.directory, JOURNAL))
+        if problem is not None:
+            self._cannot_read(f"{JOURNAL}/ {problem}")
             return True
+        paths = journal_paths(self.directory)
         if not paths:
             return os.path.isdir(self.directory)
         for writer, path in paths:
+            if not is_text(writer):
+                self._cannot_read(f"a journal has a name that is no text, {os.fsencode(writer)!r}; rename it")
+                continue
             try:
                 self._journal(path, writer)
-            except FileNotFoundError:  # noqa: PERF203 - it ends the loop
+            except FileNotFoundError:
                 return False  # it is being sealed or moved; the next refresh sees the result
         return True
 
@@ -103,7 +107,7 @@ class JournalsReader:
         """Take what a journal gained into account; returns what of it could not be read."""
         if chunk.state == UNREADABLE:
             return []
-        self.summary.add_points(chunk.points, chunk.context.keys)
+        self.summary.add_points(writer, chunk.points, chunk.context.keys)
         self.summary.add_events(writer, chunk.events)
         if chunk.damage:
             self.settled = False  # it may be put right by a better copy

@@ -2,51 +2,44 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from time import sleep
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from runlore import model
 from runlore.cli import _format as fmt
-from runlore.cli._options import JsonOption, RunArgument, StoreOption
-from runlore.cli._output import note, print_json
+from runlore.cli import _streams
+from runlore.cli._command import command
+from runlore.cli._options import flag, json_option, option, run_argument, store_option
+from runlore.cli._output import json_line, note, print_json
 from runlore.cli._session import open_run
+from runlore.reader.console import ConsoleLines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
+    from runlore.reader.console import ConsoleLine
     from runlore.reader.run_view import RunView
-    from runlore.store.content import StoredEvent
 
 POLL_S = 0.25
 
 
-class Line(NamedTuple):
-    """One line of a console."""
-
-    time_ns: int
-    stream: str
-    text: str
-    level: str | None
-
-
+@command("logs")
+@run_argument
+@flag("--follow", "-f", help="Go on until the run ends; with --json one document a line.")
+@option("--tail", "-n", metavar="N", type=click.IntRange(min=0), help="Only the last N lines.")
+@option("--stream", metavar="NAME", multiple=True, help="Only these: stdout, stderr, logging.")
+@flag("--timestamps", "-t", help="Show when each line was written.")
+@store_option
+@json_option
 def logs(
-    run: RunArgument,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on until the run ends; with --json one document a line.")
-    ] = False,
-    tail: Annotated[int | None, typer.Option("--tail", "-n", min=0, metavar="N", help="Only the last N lines.")] = None,
-    stream: Annotated[
-        list[str] | None, typer.Option("--stream", metavar="NAME", help="Only these: stdout, stderr, logging.")
-    ] = None,
-    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Show when each line was written.")] = False,
-    store: StoreOption = None,
-    json: JsonOption = False,
-) -> None:
+    run: str, follow: bool, tail: int | None, stream: tuple[str, ...], timestamps: bool, store: str | None, json: bool
+) -> None:  # fmt: skip
     """Print what a run wrote on its console.
+
+    Records of Python's logging module are on it where a handler printed them; --stream logging shows all of them.
 
     \b
     Examples:
@@ -54,12 +47,12 @@ def logs(
       runlore logs iris#-1 -f
       runlore logs iris#3 --stream stderr --tail 20 -t
     """
-    view = open_run(store, run)
-    wanted = frozenset(stream or ())
+    view = open_run(store, run, live=follow)
+    wanted = frozenset(stream)
     if follow:
         _follow(view, wanted, tail, timestamps=timestamps, json=json)
         return
-    found: Iterable[Line] = lines_of(view.events(model.LOG), wanted)
+    found: Iterable[ConsoleLine] = ConsoleLines(wanted).of(view.events(model.LOG))
     if tail is not None:
         found = deque(found, maxlen=tail)
     if json:
@@ -72,47 +65,35 @@ def logs(
         note("the run recorded no console output" if not wanted else "no such lines")
 
 
-def lines_of(events: Iterable[StoredEvent], streams: frozenset[str] = frozenset()) -> Iterator[Line]:
-    """The lines of log events, each with its own time."""
-    for event in events:
-        if streams and event.key not in streams:
-            continue
-        offsets = event.extra.get("offsets_ms") or ()
-        for index, line in enumerate(str(event.value).split("\n")):
-            time_ns = event.time_ns + (offsets[index] * 1_000_000 if index < len(offsets) else 0)
-            yield Line(time_ns, event.key, line, event.extra.get("level"))
-
-
-def _record(line: Line) -> dict[str, Any]:
+def _record(line: ConsoleLine) -> dict[str, Any]:
     from runlore.reader.records import iso_time
 
     return {"time": iso_time(line.time_ns), "stream": line.stream, "level": line.level, "text": line.text}
 
 
-def _print(line: Line, *, timestamps: bool) -> None:
+def _print(line: ConsoleLine, *, timestamps: bool) -> None:
     begin = f"{fmt.local_time(line.time_ns, fraction=True)}  " if timestamps else ""
     level = f"{line.level} " if line.level and line.stream == "logging" else ""
-    sys.stdout.write(f"{begin}{level}{fmt.printable(line.text)}\n")
+    text = "\t".join(map(fmt.printable, line.text.split("\t")))
+    _streams.write(_streams.encodable(f"{begin}{fmt.printable(level)}{text}\n"))
 
 
 def _follow(view: RunView, streams: frozenset[str], tail: int | None, *, timestamps: bool, json: bool) -> None:
-    from runlore.reader.follow import EventFollower
-    from runlore.reader.plain import dump_json
-
-    follower = EventFollower(view.directory, [model.LOG])
+    follower = view.follow(model.LOG)
+    lines = ConsoleLines(streams)
     first = True
     while True:
         running = view.refresh().ended_ns is None
-        found: Iterable[Line] = lines_of(follower.poll(), streams)
+        found: Iterable[ConsoleLine] = lines.feed(follower.poll()) if running else lines.of(follower.poll())
         if first and tail is not None:
             found = deque(found, maxlen=tail)
         first = False
         for line in found:
             if json:
-                sys.stdout.buffer.write(dump_json({"uid": view.uid, **_record(line)}) + b"\n")
+                _streams.write(json_line({"uid": view.uid, **_record(line)}))
             else:
                 _print(line, timestamps=timestamps)
-        sys.stdout.flush()
+        _streams.flush()
         if not running:
             break
         sleep(POLL_S)

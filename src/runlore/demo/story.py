@@ -108,7 +108,7 @@ def _sweep(store: str | None, data: training.Split, steps: _Steps) -> str:
         with runlore.start(DIGITS, name, params=params, tags=["demo"], group="sweep", store=store) as run:
             run.log_data_ref(data.x_train, "digits/train")
             training.train_network(run, data, params, steps.advance)
-            root = run.store.root
+            root = run.store.location
     return root
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 import runpy
 import sys
-from types import ModuleType
+from types import ModuleType, TracebackType
 
 from runlore import dialects
 from runlore.errors import RunloreError
+
+_OURS = frozenset({__file__, runpy.__file__, runpy.run_module.__code__.co_filename})
+"""The files whose frames lead to the script."""
 
 
 def main(arguments: list[str]) -> None:
@@ -25,13 +28,29 @@ def main(arguments: list[str]) -> None:
         dialects.install(name)
     except RunloreError as error:
         raise SystemExit(f"runlore: {error}") from None
-    if command[0] == "-m":
-        sys.argv = command[1:]
-        sys.path[0] = os.getcwd()
-        runpy.run_module(command[1], run_name="__main__", alter_sys=True)
-    else:
-        sys.argv = command
-        _run_script(command[0])
+    try:
+        if command[0] == "-m":
+            sys.argv = command[1:]
+            sys.path[0] = os.getcwd()
+            runpy.run_module(command[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv = command
+            _run_script(command[0])
+    except BaseException:
+        _hide_this_program()
+        raise
+
+
+def _hide_this_program() -> None:
+    """Have whoever shows or records the exception see it as `python script.py` would have raised it."""
+    hook = sys.excepthook  # of the script, and of its runs, as they are at the end
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        while trace is not None and trace.tb_frame.f_code.co_filename in _OURS:
+            trace = trace.tb_next
+        hook(kind, BaseException.with_traceback(error, trace), trace)
+
+    sys.excepthook = show
 
 
 def _run_script(path: str) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runlore.errors import DamagedFile
 from runlore.store import claims
+from runlore.store.directory import in_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,19 +58,18 @@ class _Runs:
     """What is known of the runs of this store."""
 
     def __init__(self, session: Session) -> None:
-        keys = session.page(None, None, None, include_deleted=True).runs
-        self._known = {row["uid"]: row for row in session.rows([key.id for key in keys])}
+        self._known = {run.uid: run for run in session.page(include_deleted=True, last=True).runs}
 
     def exists(self, uid: Any) -> bool:
         return isinstance(uid, str) and uid in self._known
 
     def counts(self, uid: Any) -> bool:
         """Whether it is here, and not in the trash."""
-        return self.exists(uid) and not self._known[uid]["deleted"]
+        return self.exists(uid) and not self._known[uid].deleted
 
     def label(self, uid: str) -> str | None:
-        row = self._known.get(uid)
-        return None if row is None else f"{row['experiment']}#{row['number']}"
+        run = self._known.get(uid)
+        return None if run is None else f"{run.experiment}#{run.number}"
 
 
 def take_claims(session: Session, other: str) -> Claims:
@@ -86,10 +86,10 @@ def take_claims(session: Session, other: str) -> Claims:
     places = claims.every_claim(other)
     if not places:
         return result
-    runs = _Runs(session)
+    runs, root = _Runs(session), in_files(session.store, "taking over claims").root
     for where in places:
         try:
-            result = _take(session.store.root, other, where, runs, result)
+            result = _take(root, other, where, runs, result)
         except DamagedFile:  # noqa: PERF203 - one must not hide the others
             result.damaged.append(f"claims/{where}")
     return result

@@ -14,7 +14,7 @@ import json
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from runlore.errors import DamagedFile, InvalidArgument
-from runlore.reader.plain import dump_json, to_json, values_of
+from runlore.reader.plain import cells_of, dump_json, to_json, values_of
 from runlore.reader.records import iso_time
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ COLUMNS = (
     "experiment", "run", "uid", "step", "event", "key", "value", "text", "time", "node", "userid", "extra",
 )  # fmt: skip
 _ROWS = 100_000
-_KNOWN = frozenset({"experiment", "run", "step", "event", "key", "value", "dt", "node", "userid"})
+_KNOWN = frozenset({"experiment", "run", "step", "event", "key", "value", "time", "node", "userid"})
 
 
 def export_table(
@@ -90,16 +90,16 @@ def _columns(uid: str, frame: pd.DataFrame) -> dict[str, list[Any]]:
     extras = [name for name in frame.columns if name not in _KNOWN]
     return {
         "experiment": frame["experiment"].tolist(),
-        "run": frame["run"].tolist(),
+        "run": cells_of(frame["run"]),
         "uid": [uid] * count,
-        "step": [None if step != step else step for step in frame["step"].tolist()],  # noqa: PLR0124 - NaN: no step
+        "step": cells_of(frame["step"]),
         "event": frame["event"].tolist(),
         "key": frame["key"].tolist(),
         "value": [_float(value) if number else None for value, number in zip(values, numeric, strict=True)],
         "text": [None if number else _text(value) for value, number in zip(values, numeric, strict=True)],
-        "time": frame["dt"].astype("int64").tolist(),
-        "node": frame["node"].tolist(),
-        "userid": frame["userid"].tolist(),
+        "time": frame["time"].astype("int64").tolist(),
+        "node": cells_of(frame["node"]),
+        "userid": cells_of(frame["userid"]),
         "extra": list(_extra(frame, extras)) if extras else [None] * count,
     }
 
@@ -118,8 +118,8 @@ def _text(value: Any) -> str | None:
 
 
 def _extra(frame: pd.DataFrame, names: list[str]) -> Iterator[dict[str, Any] | None]:
-    for row in zip(*(frame[name].tolist() for name in names), strict=True):
-        found = {n: v for n, v in zip(names, row, strict=True) if v is not None and v == v}  # noqa: PLR0124 - NaN: absent
+    for row in zip(*(cells_of(frame[name]) for name in names), strict=True):
+        found = {name: value for name, value in zip(names, row, strict=True) if value is not None}
         yield found or None
 
 

@@ -9,15 +9,20 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from runlore.errors import DamagedFile
 from runlore.model import ATTRIBUTE
-from runlore.names import encode_path
+from runlore.names import is_uid
+from runlore.notices import say_once
 from runlore.store import numbers
-from runlore.store.annotate import ORIGINAL_NUMBER, annotate
+from runlore.store.annotate import ORIGINAL_NUMBER
+from runlore.store.directory import in_files
+from runlore.store.listing import check_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from runlore.index.records import RunRecord
     from runlore.reader.session import Session
 
 
@@ -40,9 +45,9 @@ class Renumbered(NamedTuple):
 def wrong_numbers(session: Session) -> list[Renumbered]:
     """Runs whose number is claimed by another run, or by none, or that have none. Nothing is changed."""
     return [
-        Renumbered(row["uid"], row["experiment"], row["number"], None)
-        for row in _rows(session)
-        if _owner(session, row) != row["uid"]
+        Renumbered(run.uid, run.experiment, run.number, None)
+        for run in _runs(session)
+        if _owner(session, run) != run.uid
     ]
 
 
@@ -55,46 +60,75 @@ def repair_numbers(session: Session) -> list[Renumbered]:
         The runs that got another number.
     """
     changed = []
-    rows = _rows(session)
-    current = {row["uid"]: row["number"] for row in rows}
-    for row in rows:
-        owner = _owner(session, row)
-        if owner == row["uid"]:
+    runs = _runs(session)
+    current = {run.uid: run.number for run in runs}
+    for run in runs:
+        try:
+            number = _repair(session, run, current)
+        except (DamagedFile, OSError) as error:  # it keeps what it has, and costs the others nothing
+            say_once(f"the run {run.uid} has no number of its own: {error}")
             continue
-        if owner is None and row["number"] is not None and _claim(session, row):
-            continue
-        if owner is not None and current.get(owner, row["number"]) != row["number"]:  # it has another number by now
-            numbers.transfer(_directory(session, row["experiment"]), row["number"], row["uid"])
-            continue
-        number = session.store.claim_number(row["experiment"], row["uid"])
-        facts: list[tuple[str, str, Any]] = [(ATTRIBUTE, "number", number)]
-        if row["number"] is not None:
-            facts.append((ATTRIBUTE, ORIGINAL_NUMBER, row["number"]))
-        current[row["uid"]] = number
-        annotate(session.store, session.directory(row["path"]), facts, after_ns=row["updated_ns"])
-        changed.append(Renumbered(row["uid"], row["experiment"], row["number"], number))
+        if number is not None:
+            current[run.uid] = number
+            changed.append(Renumbered(run.uid, run.experiment, run.number, number))
     if changed:
         session.refresh()
     return changed
 
 
-def _rows(session: Session) -> list[Mapping[Any, Any]]:
+def _repair(session: Session, run: RunRecord, current: Mapping[str, int | None]) -> int | None:
+    """Give a run a number of its own; another one than it has is returned.
+
+    Raises:
+        DamagedFile: something is in the way of claims of the experiment.
+        OSError: the store cannot be written to.
+    """
+    owner = _owner(session, run)
+    if owner == run.uid:
+        return None
+    if run.number is not None:
+        if owner is None and _claim(session, run, run.number):
+            return None
+        if owner is not None and current.get(owner, run.number if is_uid(owner) else None) != run.number:
+            # it has another number by now, or the claim says nothing
+            numbers.transfer(_directory(session, run.experiment), run.number, run.uid)
+            return None
+    number = session.store.claim_number(run.experiment, run.uid)
+    facts: list[tuple[str, str, Any]] = [(ATTRIBUTE, "number", number)]
+    if run.number is not None:
+        facts.append((ATTRIBUTE, ORIGINAL_NUMBER, run.number))
+    session.open_run(run).annotate(facts, after_ns=run.updated_ns)
+    return number
+
+
+def _runs(session: Session) -> list[RunRecord]:
     """All runs, oldest first, those in the trash too. One that has just begun and has no number yet is left alone."""
-    keys = session.page(None, "started", None, include_deleted=True).runs
-    rows = session.rows([key.id for key in keys])
-    return [dict(row) for row in rows if row["number"] is not None or row["ended_ns"] is not None]
+    found = session.page(None, "started", include_deleted=True, last=True).runs
+    return [run for run in found if run.number is not None or run.ended_ns is not None]
 
 
 def _directory(session: Session, experiment: str) -> str:
-    return os.path.join(session.store.root, "numbers", encode_path(experiment))
+    """Where the claims of the experiment are.
+
+    Raises:
+        DamagedFile: a link, or a file, is in the place of a directory.
+    """
+    root = in_files(session.store, "mending numbers").root
+    place = numbers.place_of(root, experiment)
+    check_path(root, place)
+    return os.path.join(root, place)
 
 
-def _owner(session: Session, row: Mapping[Any, Any]) -> str | None:
-    if row["number"] is None:
+def _owner(session: Session, run: RunRecord) -> str | None:
+    """Who holds the number that the run has; None: nobody, "": that cannot be read."""
+    if run.number is None:
         return None
-    return numbers.owner(_directory(session, row["experiment"]), row["number"])
+    try:
+        return numbers.owner(_directory(session, run.experiment), run.number)
+    except (DamagedFile, OSError):
+        return ""
 
 
-def _claim(session: Session, row: Mapping[Any, Any]) -> bool:
+def _claim(session: Session, run: RunRecord, number: int) -> bool:
     """Claim the number that the run has; whether nobody was faster."""
-    return numbers.claim_one(_directory(session, row["experiment"]), row["number"], row["uid"])
+    return numbers.claim_one(_directory(session, run.experiment), number, run.uid)

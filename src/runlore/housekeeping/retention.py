@@ -10,9 +10,10 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.errors import InvalidArgument
-from runlore.housekeeping.garbage import referred
+from runlore.housekeeping.references import referred
+from runlore.query.globs import literal_glob
 from runlore.reader.run_view import RunView
-from runlore.store.annotate import REMOVED, annotate
+from runlore.store.annotate import REMOVED
 
 if TYPE_CHECKING:
     from runlore.reader.session import Session
@@ -73,9 +74,8 @@ def keep_best(
     if count < 1:
         raise InvalidArgument(f"count={count!r}: at least one run is to be kept")
     key = metric.removeprefix("metrics.")
-    exact = "".join(f"[{character}]" if character in "*?[" else character for character in experiment)
-    page = session.page(None, None, None, experiment=exact)
-    views = [RunView(session, row) for row in session.rows([found.id for found in page.runs])]
+    page = session.page(experiment=literal_glob(experiment), facts=True, last=True)
+    views = [RunView(session, run) for run in page.runs]
     ranked = [view for view in views if not math.isnan(view.metrics.get(key, math.nan))]
     ranked.sort(key=lambda view: view.metrics[key], reverse=not minimize)
     if not ranked:
@@ -86,11 +86,11 @@ def keep_best(
     drop: list[Drop] = []
     for view in views:
         if view.uid not in keep and view.ended_ns is not None:
-            drop += _drop(session, view, kind, f"not among the best {count} by {key}", dry_run=dry_run)
+            drop += _drop(view, kind, f"not among the best {count} by {key}", dry_run=dry_run)
     return Retention(list(keep), drop)
 
 
-def _drop(session: Session, view: RunView, kind: str | None, reason: str, *, dry_run: bool) -> list[Drop]:
+def _drop(view: RunView, kind: str | None, reason: str, *, dry_run: bool) -> list[Drop]:
     held = referred(view.events())
     found = [
         Drop(view.uid, view.experiment, view.number, item.name, item.digest, item.size or 0)
@@ -99,5 +99,5 @@ def _drop(session: Session, view: RunView, kind: str | None, reason: str, *, dry
     ]
     if found and not dry_run:
         facts = [(REMOVED, item.name, {"digest": item.digest, "reason": reason}) for item in found]
-        annotate(session.store, view.directory, facts, after_ns=view.updated_ns)
+        view.recorded().annotate(facts, after_ns=view.updated_ns)
     return found

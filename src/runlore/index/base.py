@@ -193,7 +193,14 @@ class Index(ABC):
         Raises:
             RunNotFound: there is none, or several could be meant.
         """
-        found = self.find(reference, facts=facts)
+        return self.settled(reference, self.find(reference, facts=facts))
+
+    def settled(self, reference: RunReference, found: Sequence[RunRecord]) -> RunRecord:
+        """Which of the runs that `find` gave a reference means.
+
+        Raises:
+            RunNotFound: as for `one`.
+        """
         if not found:
             raise RunNotFound(
                 f"no run {reference.text!r} in the store {self.location!r}; `runlore ls` lists experiments, "
@@ -202,3 +209,13 @@ class Index(ABC):
         if len(found) > 1 and not reference.settles(found[0].deleted, found[1].deleted):
             raise RunNotFound(reference.ambiguous(found[0].uid, found[1].uid))
         return found[0]
+
+    def each(self, references: Sequence[RunReference], *, facts: bool = True) -> list[RunRecord]:
+        """The run that each reference means, in this order. An index that is elsewhere asks for all of them at once.
+
+        Raises:
+            RunNotFound: as for `one`.
+        """
+        whole = [reference.uid for reference in references if reference.uid is not None]
+        known = {run.uid: run for run in self.runs(whole, facts=facts)} if whole else {}
+        return [known.get(reference.uid or "") or self.one(reference, facts=facts) for reference in references]

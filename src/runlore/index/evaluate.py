@@ -260,7 +260,7 @@ def sort_terms(keys: Sequence[OrderKey], subject: Subject) -> tuple[tuple[Any, b
     """
     terms: list[tuple[Any, bool]] = []
     for key in (*keys, *tie_breakers(keys)):
-        rank, *found = _place(key.field, value_of(key.field, subject))
+        rank, *found = place_of(key.field, subject)
         terms.append((rank, False))
         terms.extend((value, key.descending) for value in found)
     return tuple(terms)
@@ -276,8 +276,12 @@ def in_order(subjects: Sequence[Subject], keys: Sequence[OrderKey]) -> list[Subj
     return found
 
 
-def _place(wanted: Field, value: Any) -> tuple[Any, ...]:
-    """(rank, value …). Params: numbers, then text (and lists, by their JSON), then NaN, then none."""
+def place_of(wanted: Field, subject: Subject) -> tuple[Any, ...]:
+    """(rank, value …) of a run in an order by a field.
+
+    Params: numbers, then text (and lists, by their JSON), then NaN, then none.
+    """
+    value = value_of(wanted, subject)
     if isinstance(wanted, Param):
         return _param_place(value)
     empty: Any = "" if kind_of(wanted) is Kind.TEXT else 0

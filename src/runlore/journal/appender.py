@@ -12,8 +12,10 @@ import threading
 from time import monotonic, time_ns
 
 from runlore.errors import RunEnded
+from runlore.failures import is_environmental, is_of_signal_handler, reason_of
 from runlore.journal import format as fmt
 from runlore.journal.file import NOTHING, JournalFile
+from runlore.journal.tally import count_records
 from runlore.journal.values import to_bytes
 from runlore.model import LOST
 
@@ -108,6 +110,8 @@ class Appender(JournalFile):
                 self._settle()
                 self._place(record, tail)
             except OSError as error:
+                if not is_environmental(error):
+                    raise  # a signal handler of the program's raised it
                 return self._refuse(len(record), error)
             self._refused_span = 0
             return True
@@ -134,8 +138,9 @@ class Appender(JournalFile):
                 self._columns_due = True
                 raise
         if self._report_due:
-            report = to_bytes({"e": LOST, "k": "records", "v": self._lost}, LOST)
-            self._place(*text_record(fmt.EVENT, 0, report))
+            if not self._is_deleted():
+                report = to_bytes({"e": LOST, "k": "records", "v": self._lost}, LOST)
+                self._place(*text_record(fmt.EVENT, 0, report))
             self._report_due = False
 
     # -- what could not be kept ---------------------------------------------------------------------------------
@@ -153,9 +158,10 @@ class Appender(JournalFile):
         self._next_try = monotonic() + _RETRY_SECONDS
         if not self._said:
             self._said = True
-            self._say(
-                f"the journal of run {self.run_uid} cannot grow ({error.strerror or error}). The program goes on; "
-                "what it logs now is counted, and kept again as soon as there is room"
+            later = "" if isinstance(error, FileNotFoundError) else ", and kept again as soon as there is room"
+            self.say(
+                f"the journal of run {self.run_uid} cannot grow ({reason_of(error)}). The program goes on; "
+                f"what it logs now is counted{later}"
             )
         return self._lose()
 
@@ -168,14 +174,17 @@ class Appender(JournalFile):
             return False  # the file's header keeps an older count; the report that is due has the right one
         return False
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Say something on stderr, in a line of its own, if there is a stderr."""
         stream = sys.__stderr__
         if stream is None:
             return
         try:
             stream.write(f"runlore: {text}\n")
             stream.flush()
-        except (OSError, ValueError, RuntimeError):
+        except (OSError, ValueError, RuntimeError) as error:
+            if is_of_signal_handler(error):
+                raise
             return  # closed, gone, or being written to by whom a signal interrupted: the count is kept all the same
 
     # -- the end ------------------------------------------------------------------------------------------------
@@ -186,7 +195,13 @@ class Appender(JournalFile):
             f"What was logged is kept. To go on, call runlore.resume({self.run_uid!r})"
         )
 
+    def _deleted_records(self) -> int:
+        """How many records are gone with the file, where somebody deleted it; what is logged next would be, too."""
+        return count_records(self._fd, self._position + self.offset) if self._is_deleted() else 0
+
     def _close_file(self) -> None:
+        deleted = self._deleted_records()
+        self._lost += deleted
         if self._fd >= 0:
             try:
                 try:
@@ -195,9 +210,12 @@ class Appender(JournalFile):
                 finally:
                     self._end(self._lost)
             except OSError as error:
-                self._say(f"the journal of run {self.run_uid} could not be ended in order ({error.strerror or error})")
+                if not is_environmental(error):
+                    raise
+                self.say(f"the journal of run {self.run_uid} could not be ended in order ({reason_of(error)})")
         if self._lost:
-            self._say(f"{self._lost:,} records of run {self.run_uid} could not be kept; the run says so")
+            where = "its journal was deleted while it was written" if deleted else "the run says so"
+            self.say(f"{self._lost:,} records of run {self.run_uid} could not be kept; {where}")
 
 
 def text_record(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PIECE_BYTES = 1 << 20
 
 
-def copy_journal(source: str, target: str) -> None:
+def copy_journal(source: str, target: str, *, durable: bool = False) -> None:
     """Copy a journal to a place where nothing is.
 
     Of one whose writer lives, what was committed when the copying began: all of it is read first, so that no byte of
@@ -27,7 +27,8 @@ def copy_journal(source: str, target: str) -> None:
 
     Args:
         source: the journal.
-        target: the new file. It is not synced.
+        target: the new file.
+        durable: have its contents on the disk.
 
     Raises:
         FileNotFoundError: there is no such journal.
@@ -45,6 +46,9 @@ def copy_journal(source: str, target: str) -> None:
         if alive and last.state != CLOSED:
             length = min(length, last.context.offset)
         _copy(file, copy, length)
+        if durable:
+            copy.flush()
+            os.fsync(copy.fileno())
 
 
 def _copy(source: FileSource, target: BinaryIO, length: int) -> None:

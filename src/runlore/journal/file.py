@@ -141,6 +141,8 @@ class JournalFile:
             OSError: there is no room.
         """
         self._flush()  # what an exception kept from going out
+        if self._is_deleted():
+            raise FileNotFoundError(errno.ENOENT, "its file was deleted, or the whole store")
         position = self._position + self._span * fmt.FRAME_BYTES
         used = self.offset
         check = crc32(self._frame[self._first : used])
@@ -184,6 +186,13 @@ class JournalFile:
 
     def _flush(self) -> None:
         """Hand what was packed to the operating system: a shared memory map is in its hands already."""
+
+    def _is_deleted(self) -> bool:
+        """Whether nobody will ever read what is written: the file has no name any more."""
+        try:
+            return self._fd >= 0 and not os.fstat(self._fd).st_nlink
+        except OSError:
+            return False  # the program closed the descriptor: writing to it says so
 
     def _note_lost(self, lost: int) -> None:
         """Write into the file's header how many records could not be kept."""

@@ -6,7 +6,9 @@ import os
 
 from runlore.errors import DamagedFile
 from runlore.files import irregularity, is_directory
-from runlore.journal.format import SUFFIX
+from runlore.journal.format import JOURNAL, SUFFIX
+
+__all__ = ["JOURNAL", "is_journal", "journal_path", "journals_in", "writer_of"]
 
 
 def journals_in(folder: str) -> list[tuple[str, str]]:

@@ -46,6 +46,8 @@ HEADER_BYTES = 64
 RECORD_BYTES = 32
 MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
 MAX_LAYOUTS = 4096
+JOURNAL = "journal"
+"""The directory of a run, or of a card, that holds its journals."""
 SUFFIX = ".rlj"
 LOCK_SUFFIX = ".lock"
 

@@ -8,25 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, WrongType
 from runlore.journal.format import MAX_PAYLOAD_BYTES
+from runlore.journal.leaves import shown
+from runlore.journal.plain import MAX_NESTING, entries_of, named, plain
+
+MAX_JSON_BYTES = MAX_PAYLOAD_BYTES
+"""What an event may take as JSON."""
+
+_MOMENTS = ("m", "M")
+_MAY_BE_MISSING = frozenset({"MaskedConstant", "MaskedArray", "NAType"})
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-MAX_JSON_BYTES = MAX_PAYLOAD_BYTES
-"""What an event may take as JSON."""
-
-_MAX_NESTING = 100
-
-
-def shown(value: object) -> str:
-    """The value as messages show it: its `repr`, cut to a line."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
 def number_of(key: object, value: Any) -> float:
-    """The value of a metric as float64.
+    """The value of a metric as float64. What is missing (`np.ma.masked`, `pd.NA`) is NaN.
 
     Accepts int, float, bool, anything with `.item()` that holds one number (NumPy and torch scalars, arrays of size
     1), and anything with `__float__` that is not a string.
@@ -39,22 +35,48 @@ def number_of(key: object, value: Any) -> float:
         raise WrongType(f"metric {key!r}: value={shown(value)} is text, not a number; convert it, or use log_param")
     item = getattr(value, "item", None)
     if item is not None:
-        try:
-            value = item()
-        except (ValueError, RuntimeError, TypeError) as error:
-            raise InvalidArgument(
-                f"metric {key!r}: a value of type {type(value).__name__} must hold one number: {error}"
-            ) from error
-        if isinstance(value, (str, bytes)):
-            raise WrongType(f"metric {key!r}: value={shown(value)} is text, not a number; convert it, or use log_param")
+        number = _item(key, value, item)
+        if number.__class__ is float:
+            return float(number)
+        value = number
     try:
         return float(value)
     except OverflowError as error:
         raise InvalidArgument(f"metric {key!r}: the integer is larger than a float64 can be; use log_param") from error
     except (TypeError, ValueError) as error:
+        if is_missing(value):
+            return math.nan
         raise WrongType(
             f"metric {key!r}: value={shown(value)} of type {type(value).__name__} is not a number"
         ) from error
+
+
+def _item(key: object, value: Any, item: Callable[[], Any]) -> Any:
+    """The one number in an array or a scalar of NumPy, torch and their like."""
+    if value.__class__.__name__ in _MAY_BE_MISSING and is_missing(value):
+        return math.nan
+    try:
+        number = item()
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise InvalidArgument(
+            f"metric {key!r}: a value of type {type(value).__name__} must hold one number: {error}"
+        ) from error
+    if number.__class__ is not float:
+        if getattr(getattr(value, "dtype", None), "kind", "") in _MOMENTS:
+            raise WrongType(f"metric {key!r}: value={shown(value)} is a time; say in which unit it is a number")
+        if isinstance(number, (str, bytes)):
+            raise WrongType(
+                f"metric {key!r}: value={shown(number)} is text, not a number; convert it, or use log_param"
+            )
+    return number
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value says that there is none: all of it masked (`np.ma`), or `pd.NA`. NaN is a value."""
+    name = value.__class__.__name__
+    if name not in _MAY_BE_MISSING:
+        return False
+    return name == "NAType" or (value.size > 0 and bool(value.mask.all()))
 
 
 def step_of(step: Any) -> float:
@@ -68,6 +90,8 @@ def step_of(step: Any) -> float:
         return math.nan
     if isinstance(step, (str, bytes, bytearray)):
         raise WrongType(f"step={shown(step)} is text; give an int, a float or None")
+    if is_missing(step):
+        raise InvalidArgument(f"step={shown(step)} is missing; leave it out, or give None, for a point without a step")
     try:
         number = float(step.item() if hasattr(step, "item") else step)
     except OverflowError as error:
@@ -88,6 +112,8 @@ def time_ns_of(time: Any) -> int:
         WrongType: it is neither.
         InvalidArgument: it is not finite or outside of the years 1678 to 2262, which int64 nanoseconds can hold.
     """
+    if is_missing(time):
+        raise InvalidArgument(f"time={shown(time)} is missing; leave it out for now")
     if hasattr(time, "timestamp") and hasattr(time, "tzinfo"):
         if time.tzinfo is None:
             from datetime import timezone
@@ -116,76 +142,78 @@ def time_ns_of(time: Any) -> int:
     return int(nanoseconds)
 
 
-def flatten(values: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one level, keys joined with `/`. Empty inner mappings vanish.
+def flatten(values: Any, prefix: str = "", *, argument: str = "params", keep_empty: bool = True) -> dict[str, Any]:
+    """Nested mappings and settings as one level, keys joined with `/`; what is none of them stays as it is.
+
+    Args:
+        values: a mapping, or an object that is settings; see `runlore.journal.plain.entries_of`.
+        prefix: before every key.
+        argument: its name, for messages.
+        keep_empty: an empty inner mapping stays, as a value; else it vanishes.
 
     Raises:
-        WrongType: a key is not a string, or a number that can be read as one.
+        WrongType: it is neither, or a key is no text.
+        InvalidArgument: two keys would be one; it is nested too deeply, or contains itself.
 
     Example:
         >>> flatten({"train": {"loss": 1.0}, "lr": 0.1})
         {'train/loss': 1.0, 'lr': 0.1}
     """
+    entries = top_entries(values)
+    if entries is None:
+        raise WrongType(f"{argument}={shown(values)} must be a mapping of names to values, not {type(values).__name__}")
     flat: dict[str, Any] = {}
-    pending = [(prefix, iter(values.items()))]
+    origins: dict[str, str] = {}
+    pending = [(prefix, "", values, iter(named(entries, argument)))]
     while pending:
-        base, items = pending[-1]
-        for key, value in items:
-            if not isinstance(key, (str, int)):
-                raise WrongType(f"key={shown(key)} must be a string, not {type(key).__name__}")
-            name = f"{base}/{key}" if base else str(key)
-            if hasattr(value, "items") and hasattr(value, "keys"):
-                if len(pending) > _MAX_NESTING:
-                    raise InvalidArgument(f"key={name[:40]!r}…: nested more than {_MAX_NESTING} levels deep")
-                pending.append((name, iter(value.items())))
+        base, origin, _, items = pending[-1]
+        for text, key, value in items:
+            name = f"{base}/{text}" if base else text
+            path = f"{origin}[{shown(key)}]"
+            inner = entries_of(value)
+            if inner or (inner is not None and not keep_empty):
+                _check_nesting(value, [outer for _, _, outer, _ in pending], name, argument)
+                pending.append((name, path, value, iter(named(inner, argument, f"at {name[:80]}: "))))
                 break
             if name in flat:
-                raise InvalidArgument(f"key={name!r} is given twice, once nested and once with '/'")
-            flat[name] = value
+                raise InvalidArgument(
+                    f"{argument}: {origins[name]} and {path} would both be {name!r}; rename one of them"
+                )
+            flat[name], origins[name] = ({} if inner is not None else value), path
         else:
             pending.pop()
     return flat
 
 
-def _plain(value: Any) -> Any:
-    """What JSON has no word for: NumPy values, dates, paths, sets. Called by the encoder for unknown types only."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if hasattr(value, "item"):
-        return value.item()
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    if hasattr(value, "__fspath__"):
-        return str(value)
-    if isinstance(value, (set, frozenset)):
-        return sorted(value, key=repr)
-    if hasattr(value, "keys") and hasattr(value, "__getitem__"):
-        return {str(key): value[key] for key in value.keys()}  # noqa: SIM118 - a mapping that is no dict
-    if type(value).__module__ == "decimal":
-        return float(value)
-    enum_value = getattr(value, "value", None)
-    if enum_value is not None and hasattr(value, "name"):
-        return enum_value
-    fields = getattr(value, "__dataclass_fields__", None)
-    if fields is not None:
-        return {name: getattr(value, name) for name in fields}
-    raise TypeError(f"a value of type {type(value).__name__} cannot be stored as JSON")
+def top_entries(values: Any) -> list[tuple[Any, Any]] | None:
+    """The entries of what is to be flattened: also of a Series of pandas, whose labels are names here."""
+    entries = entries_of(values)
+    if entries is None and callable(getattr(type(values), "items", None)):
+        return list(values.items())
+    return entries
 
 
-_encode = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
-_encode_unicode = json.JSONEncoder(separators=(",", ":"), default=_plain, ensure_ascii=False).encode
+def _check_nesting(value: Any, outer: list[Any], name: str, argument: str) -> None:
+    if any(value is other for other in outer):
+        raise InvalidArgument(f"{argument}: {name[:80]!r} contains itself")
+    if len(outer) >= MAX_NESTING:
+        raise InvalidArgument(f"{argument}: {name[:80]!r} is nested deeper than {MAX_NESTING} levels")
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_encode_unicode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def to_json(value: Any, argument: str) -> str:
-    """The value as JSON text in ASCII. NaN and infinities keep their JavaScript names, integers every digit.
-
-    NumPy scalars become numbers, arrays lists, dates ISO text, paths text, sets sorted lists, dataclasses objects.
+    """The value as JSON text in ASCII, as `runlore.journal.plain` makes it. NaN and infinities keep their JavaScript
+    names, integers every digit.
 
     Raises:
-        WrongType: it contains something that JSON cannot hold, for example bytes or an arbitrary object.
-        InvalidArgument: it contains itself, or is nested too deeply.
-    """
-    return _encoded(_encode, value, argument)
+        WrongType: it contains something that JSON cannot hold, for example an arbitrary object.
+        InvalidArgument: it contains itself, is nested too deeply, has an integer of too many digits, or two keys that
+            would be one.
+    """  # noqa: D205 - one sentence would say less
+    return _encoded(_encode, plain(value, argument), argument)
 
 
 def to_bytes(value: Any, argument: str) -> bytes:
@@ -194,15 +222,24 @@ def to_bytes(value: Any, argument: str) -> bytes:
     Raises:
         WrongType, InvalidArgument: as `to_json`.
     """
-    return _encoded(_encode_unicode, value, argument).encode("utf-8", "surrogatepass")
+    return _encoded(_encode_unicode, plain(value, argument), argument).encode("utf-8", "surrogatepass")
+
+
+def event_bytes(kind: str, key: str, value: Any, extra: Mapping[str, Any] | None) -> bytes:
+    """The payload of an event: its kind, key, value and extra columns.
+
+    Raises:
+        WrongType, InvalidArgument: as `to_json`, of the value or of a column.
+    """
+    argument = f"{kind} {shown(key)}"
+    fact: dict[str, Any] = {"e": kind, "k": key, "v": plain(value, argument)}
+    if extra:
+        fact["x"] = plain(dict(extra), f"{argument}: its columns")
+    return _encoded(_encode_unicode, fact, argument).encode("utf-8", "surrogatepass")
 
 
 def _encoded(encode: Callable[[Any], str], value: Any, argument: str) -> str:
     try:
         return encode(value)
-    except (TypeError, UnicodeError) as error:
-        raise WrongType(
-            f"{argument} cannot be stored: {error}; give numbers, text, lists and mappings, or log it as an artifact"
-        ) from error
-    except (ValueError, RuntimeError) as error:
+    except ValueError as error:  # an integer, where the program has lowered Python's limit of digits
         raise InvalidArgument(f"{argument} cannot be stored: {error}") from error

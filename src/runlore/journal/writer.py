@@ -15,13 +15,16 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, WrongType
+from runlore.failures import reason_of
 from runlore.journal import format as fmt
 from runlore.journal import liveness
 from runlore.journal.appender import Appender, Reentered, text_record
 from runlore.journal.file import NOTHING
-from runlore.journal.values import number_of, shown, step_of, time_ns_of, to_bytes
-from runlore.model import STOP
+from runlore.journal.leaves import shown
+from runlore.journal.values import event_bytes, number_of, step_of, time_ns_of, to_bytes
+from runlore.model import LOST, STOP
 from runlore.names import check_key
+from runlore.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +39,7 @@ _now = time_ns
 _open: dict[int, JournalWriter] = {}
 
 
-class JournalWriter(Appender):
+class JournalWriter(Appender, Recorder):
     """Appends records of one run, from one process, through a memory map.
 
     A returned call survives `kill -9` of the process. When the file cannot grow (full disk, quota), records are
@@ -51,7 +54,7 @@ class JournalWriter(Appender):
         OSError: the file cannot be created.
     """
 
-    __slots__ = ("_key_count", "_layout_count", "_layout_floor", "_layouts", "_side", "keys")
+    __slots__ = ("_key_count", "_layout_count", "_layout_floor", "_layouts", "_reasons", "_side", "keys")
 
     def __init__(self, directory: str, run_uid: str, *, create: bool = True) -> None:
         super().__init__(directory, run_uid)
@@ -68,11 +71,12 @@ class JournalWriter(Appender):
         self._layout_count: int = 0
         self._layout_floor: int = 0
         self._side: JournalWriter | None = None
+        self._reasons: set[str] = set()
 
     @property
     def lost(self) -> int:
-        """Records that could not be kept so far."""
-        return self._lost + (self._side.lost if self._side is not None else 0)
+        """Records, and what was announced by `lose`, that could not be kept so far."""
+        return self._lost + self._deleted_records() + (self._side.lost if self._side is not None else 0)
 
     # -- appending ----------------------------------------------------------------------------------------------
 
@@ -168,10 +172,7 @@ class JournalWriter(Appender):
                 raise WrongType(f"{name}={shown(text)} must be a string, not {type(text).__name__}")
         if time_ns is not None and not (isinstance(time_ns, int) and -(2**63) <= time_ns < 2**63):
             raise InvalidArgument(f"time_ns={shown(time_ns)} must be nanoseconds since 1970 as int64")
-        fact: dict[str, Any] = {"e": kind, "k": key, "v": value}
-        if extra:
-            fact["x"] = dict(extra)
-        payload = to_bytes(fact, f"{kind} {shown(key)}")
+        payload = event_bytes(kind, key, value, extra)
         if len(payload) > fmt.MAX_PAYLOAD_BYTES:
             raise InvalidArgument(
                 f"{kind} {shown(key)} takes {len(payload):,} bytes; at most {fmt.MAX_PAYLOAD_BYTES:,} fit into an "
@@ -191,7 +192,39 @@ class JournalWriter(Appender):
         try:
             self._note_end(status)
         except OSError as error:
-            self._say(f"run {self.run_uid} ended with {status}, and that could not be recorded ({error.strerror})")
+            self.say(f"run {self.run_uid} ended with {status}, and that could not be recorded ({error.strerror})")
+
+    def lose(self, key: str, what: str, error: BaseException) -> None:
+        """Count something that could not be kept before it came to be a record, and record that as far as possible.
+
+        Each reason is said once.
+
+        Args:
+            key: its name.
+            what: what it was, in words: `artifact 'model'`.
+            error: why.
+        """
+        reason = reason_of(error)
+        if reason not in self._reasons:
+            self._reasons.add(reason)
+            self.say(
+                f"{what} of run {self.run_uid} could not be kept: {reason}. The program goes on; what is lost like "
+                "this is counted, and not said one by one"
+            )
+        with self.lock:
+            if self._closed or self._is_deleted() or self.event(LOST, key, {"lost": what, "reason": reason}):
+                self._lose()
+                self.buffer = NOTHING
+
+    def discard(self) -> None:
+        """Close it and remove its file: nothing was recorded in it.
+
+        Raises:
+            OSError: the file cannot be removed.
+        """
+        path = self.path
+        self.close()
+        os.unlink(path)
 
     def columns(self, columns: Mapping[str, Any]) -> None:
         """Give every later record of this writer these extra columns, instead of those given before.

@@ -8,6 +8,7 @@ from contextlib import suppress
 from time import time_ns
 from typing import Any
 
+from runlore.failures import is_environmental
 from runlore.journal import format as fmt
 from runlore.journal.file import NOTHING
 from runlore.journal.values import number_of, step_of, time_ns_of
@@ -68,8 +69,9 @@ class WrittenJournal(JournalWriter):
             try:
                 _pack(buffer, offset, time, step, value, number, 0xA5010004)
                 sent = _pwrite(self._fd, buffer[offset:end], at)
-            except OSError:
-                sent = 0
+            except OSError as error:
+                if not is_environmental(error):
+                    raise
             finally:
                 try:
                     if sent == 32:
@@ -100,8 +102,9 @@ class WrittenJournal(JournalWriter):
                 buffer[offset:end] = record
                 _pack_tail(buffer, offset + 28, tail)
                 sent = os.pwrite(self._fd, buffer[offset:end], at)
-            except OSError:
-                sent = 0  # the slow way meets it again, and says so
+            except OSError as error:
+                if not is_environmental(error):
+                    raise  # a signal handler of the program's; the slow way meets all others again, and says so
             finally:
                 try:
                     if sent == size:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, WrongType
+from runlore.media._libraries import is_tensor
+from runlore.media._torch import tensor_to_array
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-
-def library_of(value: object) -> str:
-    """Name of the top-level package that defines the value's type: tells a tensor without importing torch."""
-    return type(value).__module__.partition(".")[0]
 
 
 def type_name(value: object) -> str:
@@ -27,25 +25,18 @@ def type_name(value: object) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
-def is_tensor(value: object) -> bool:
-    """Whether this is a torch tensor. Imports nothing."""
-    return library_of(value) == "torch" and hasattr(value, "detach") and hasattr(value, "stride")
-
-
 def to_array(value: Any, argument: str) -> npt.NDArray[Any]:
     """The value as an array of numbers, strings or dates; never of objects.
 
     Tensors are detached and brought to the CPU. A view where possible: callers do not write to it.
 
     Raises:
-        InvalidArgument: nested lists of unequal length, or values of mixed types.
+        InvalidArgument: nested lists of unequal length, values of mixed types, or masked values.
         WrongType: nothing that NumPy can read.
     """
     import numpy as np
 
     if is_tensor(value):
-        from runlore.media._torch import tensor_to_array
-
         return tensor_to_array(value)
     if value is None or isinstance(value, (str, bytes, dict, set)):
         raise WrongType(
@@ -53,6 +44,11 @@ def to_array(value: Any, argument: str) -> npt.NDArray[Any]:
         )
     if hasattr(value, "__next__"):
         value = list(value)
+    if masked_values(value) is not None:
+        raise InvalidArgument(
+            f"{argument} has masked values, for which there is no place here; give them a value with .filled(…), or "
+            "leave them out with .compressed()"
+        )
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
@@ -60,6 +56,24 @@ def to_array(value: Any, argument: str) -> npt.NDArray[Any]:
     if array.dtype.kind == "O":
         array = _from_objects(array, argument)
     return array
+
+
+def masked_values(value: Any) -> npt.NDArray[np.bool_] | None:
+    """Which elements of a masked array of NumPy are masked; None where none is, or it is no such array."""
+    module = sys.modules.get("numpy.ma")
+    if module is None or not isinstance(value, module.MaskedArray):
+        return None
+    masked: npt.NDArray[np.bool_] = module.getmaskarray(value)
+    return masked if masked.any() else None
+
+
+def masked_as_nan(value: Any) -> Any:
+    """The value; a masked array of numbers as floats, with NaN where it is masked."""
+    import numpy as np
+
+    if masked_values(value) is None or value.dtype.kind not in "biuf":
+        return value
+    return value.astype(np.float64).filled(np.nan)
 
 
 def _from_objects(array: npt.NDArray[Any], argument: str) -> npt.NDArray[Any]:
@@ -77,7 +91,7 @@ def _from_objects(array: npt.NDArray[Any], argument: str) -> npt.NDArray[Any]:
 
 
 def to_floats(value: Any, argument: str) -> npt.NDArray[np.float64]:
-    """One-dimensional float64 values.
+    """One-dimensional float64 values; masked ones are NaN.
 
     Raises:
         WrongType: the values are not real numbers.
@@ -85,7 +99,7 @@ def to_floats(value: Any, argument: str) -> npt.NDArray[np.float64]:
     """
     import numpy as np
 
-    array = to_array(value, argument)
+    array = to_array(masked_as_nan(value), argument)
     if array.dtype.kind not in "biuf":
         raise WrongType(f"{argument} must hold real numbers, not {array.dtype}")
     if array.ndim != 1:

@@ -24,6 +24,8 @@ MAX_PIXELS = 178_956_970
 def to_uint8(array: npt.NDArray[Any], argument: str) -> npt.NDArray[np.uint8]:
     """Brightness 0..255. Booleans are black and white, floats run from 0 to 1, integers from 0 to 255.
 
+    A float outside is taken where it is so by less than the rounding: half of one of the 256 levels.
+
     Raises:
         InvalidArgument: a value outside, or NaN.
         WrongType: values that are no brightness.
@@ -42,15 +44,16 @@ def to_uint8(array: npt.NDArray[Any], argument: str) -> npt.NDArray[np.uint8]:
         )
     if not array.size:
         return array.astype(np.uint8)
-    low, high = float(array.min()), float(array.max())
-    top = 1.0 if array.dtype.kind == "f" else 255.0
-    if not (low >= 0.0 and high <= top):
+    whole = array if array.dtype.kind != "f" else np.rint(array.astype(np.float64) * 255.0)
+    if not (whole.min() >= 0 and whole.max() <= 255):  # NaN is neither
+        low, high, top = float(array.min()), float(array.max()), 1.0 if array.dtype.kind == "f" else 255.0
         advice = "divide by 255, or use astype('uint8')" if top == 1.0 and low >= 0 else "scale it"
+        if array.dtype == np.uint16 and array.ndim == 2:
+            advice = "scale it, or pass PIL.Image.fromarray(array), which is kept with 16 bits"
         raise InvalidArgument(
             f"{argument} has values from {low:g} to {high:g}; {array.dtype} pixels run from 0 to {top:g}: {advice}"
         )
-    scaled: npt.NDArray[Any] = np.rint(array * 255.0) if top == 1.0 else array
-    return scaled.astype(np.uint8)
+    return whole.astype(np.uint8)
 
 
 def channels_last(array: npt.NDArray[Any], argument: str) -> npt.NDArray[Any]:
@@ -71,14 +74,22 @@ def channels_last(array: npt.NDArray[Any], argument: str) -> npt.NDArray[Any]:
     )
 
 
-def to_image(array: npt.NDArray[Any], argument: str = "image") -> npt.NDArray[np.uint8]:
-    """One image, `(height, width)` grey or `(height, width, 3 or 4)`, from `(H, W)`, `(H, W, C)`, `(C, H, W)`, or a
-    grid from `(N, C, H, W)` or `(N, H, W, C)`.
+def to_image(
+    array: npt.NDArray[Any], argument: str = "image", masked: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.uint8]:
+    """One image, `(height, width)` grey, or `(height, width, channels)` with 2 (grey, alpha), 3 or 4 channels.
+
+    Args:
+        array: `(H, W)`, `(H, W, C)`, `(C, H, W)`, or, for a grid, `(N, C, H, W)` or `(N, H, W, C)`; C is 1, 3 or 4.
+        argument: its name, for messages.
+        masked: of the same shape: which values are masked. A pixel of which one is is transparent.
 
     Raises:
         InvalidArgument: another shape, no pixels, too many, or values out of range.
         WrongType: values that are no brightness.
-    """  # noqa: D205 - the shapes are the summary
+    """
+    import numpy as np
+
     if array.ndim not in (2, 3, 4):
         raise InvalidArgument(
             f"{argument} has shape {array.shape}; (H, W), (H, W, C), (C, H, W), "
@@ -88,13 +99,28 @@ def to_image(array: npt.NDArray[Any], argument: str = "image") -> npt.NDArray[np
         raise InvalidArgument(
             f"{argument} has shape {array.shape}, that is {array.size:,} values; 1 to {MAX_PIXELS * 4:,} fit"
         )
+    if masked is not None:
+        array = np.where(masked, array.dtype.type(0), array)  # what is masked may hold anything
     pixels = to_uint8(array, argument)
-    if pixels.ndim == 2:
-        return pixels
-    pixels = channels_last(pixels, argument)
+    pixels = pixels[:, :, np.newaxis] if pixels.ndim == 2 else channels_last(pixels, argument)
+    if masked is not None:
+        masked = masked[:, :, np.newaxis] if masked.ndim == 2 else channels_last(masked, argument)
+        pixels = _transparent(pixels, np.asarray(masked.any(axis=-1)))
     if pixels.ndim == 4:
         pixels = _grid(pixels)
     return pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
+
+
+def _transparent(pixels: npt.NDArray[np.uint8], hidden: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """The same with an alpha channel, which is 0 where pixels are hidden."""
+    import numpy as np
+
+    if pixels.shape[-1] != 4:
+        opaque = np.full((*pixels.shape[:-1], 1), 255, dtype=np.uint8)
+        pixels = np.concatenate([pixels, opaque], axis=-1)
+    pixels = pixels.copy()
+    pixels[hidden] = 0
+    return pixels
 
 
 def _grid(images: npt.NDArray[np.uint8], gap_pixels: int = 2) -> npt.NDArray[np.uint8]:

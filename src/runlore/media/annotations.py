@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, WrongType
 from runlore.media import _pillow
-from runlore.media._arrays import is_tensor, to_array
+from runlore.media._arrays import to_array
+from runlore.media._libraries import is_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,8 @@ def check_boxes(boxes: Any, width: int | None, height: int | None) -> list[dict[
 
     Args:
         boxes: a list of `(x_min, y_min, x_max, y_max)`, an `(N, 4)` array of such, or a list of mappings with `box`
-            and, if wanted, `label` (text or number) and `score` (a number).
+            and, if wanted, `label` (text or a whole number) and `score` (a number). A corner less than a pixel outside
+            the image is on its edge.
         width: of the image in pixels, or None when it is not known.
         height: likewise.
 
@@ -63,19 +65,43 @@ def _check_box(box: Any, argument: str, width: int | None, height: int | None) -
     x_min, y_min, x_max, y_max = checked = [float(corner) for corner in corners]
     if not all(map(math.isfinite, checked)) or x_min > x_max or y_min > y_max:
         raise InvalidArgument(f"{argument}={checked} must be finite, with x_min <= x_max and y_min <= y_max, in pixels")
-    if x_min < 0 or y_min < 0 or (width is not None and x_max > width) or (height is not None and y_max > height):
+    edges = (width, height, width, height)
+    placed = [_within(corner, edge) for corner, edge in zip(checked, edges, strict=True)]
+    if None in placed:
         raise InvalidArgument(f"{argument}={checked} reaches out of the image, which is {width} x {height} pixels")
-    result: dict[str, Any] = dict(zip(_CORNERS, checked, strict=True))
+    result: dict[str, Any] = dict(zip(_CORNERS, placed, strict=True))
     if given.get("label") is not None:
-        if not isinstance(given["label"], (str, int)):
-            raise WrongType(f"{argument} has the label {given['label']!r}; it must be text or a whole number")
-        result["label"] = given["label"]
+        result["label"] = _check_label(given["label"], argument)
     if given.get("score") is not None:
-        score = float(given["score"])
-        if not math.isfinite(score):
-            raise InvalidArgument(f"{argument} has the score {score}; it must be finite")
-        result["score"] = score
+        result["score"] = _check_score(given["score"], argument)
     return result
+
+
+def _within(corner: float, edge: int | None) -> float | None:
+    """The corner; on the edge, if it is less than a pixel outside; None, if it is farther."""
+    if corner <= -1 or (edge is not None and corner >= edge + 1):
+        return None
+    return max(corner, 0.0) if edge is None else min(max(corner, 0.0), float(edge))
+
+
+def _check_label(label: Any, argument: str) -> str | int:
+    """Text, or a whole number: an int, one of NumPy's or torch's, a float such as 3.0."""
+    item = label.item() if hasattr(label, "item") and getattr(label, "ndim", 1) == 0 else label
+    if isinstance(item, str):
+        return str(item)
+    if isinstance(item, (int, float)) and math.isfinite(item) and item == int(item):
+        return int(item)
+    raise WrongType(f"{argument} has the label {label!r}; it must be text or a whole number")
+
+
+def _check_score(score: Any, argument: str) -> float:
+    try:
+        number = float(score)
+    except (TypeError, ValueError) as error:
+        raise WrongType(f"{argument} has the score {score!r}; it must be a number") from error
+    if not math.isfinite(number):
+        raise InvalidArgument(f"{argument} has the score {number}; it must be finite")
+    return number
 
 
 def check_masks(masks: Any, width: int | None, height: int | None) -> list[dict[str, Any]]:
@@ -109,7 +135,7 @@ def _check_mask(name: Any, mask: Any, width: int | None, height: int | None) -> 
         raise WrongType(f"masks has the name {name!r}; it must be a string")
     labels = mask.get("labels", {}) if isinstance(mask, dict) else {}
     values = mask.get("mask") if isinstance(mask, dict) else mask
-    array = to_array(values, f"masks[{name!r}]")
+    array = _whole(to_array(values, f"masks[{name!r}]"))
     if array.ndim != 2 or array.dtype.kind not in "biu" or not array.size:
         raise WrongType(
             f"masks[{name!r}] has shape {array.shape} and type {array.dtype}; it must be (H, W) of integers or bool"
@@ -125,9 +151,27 @@ def _check_mask(name: Any, mask: Any, width: int | None, height: int | None) -> 
     narrow = array.astype(np.uint8 if int(array.max()) < 256 else np.uint16)
     return {
         "name": name,
-        "labels": {str(int(number)): str(text) for number, text in labels.items()},
+        "labels": _check_labels(labels, name),
         "png": base64.b64encode(_pillow.array_to_png(narrow)).decode("ascii"),
     }
+
+
+def _whole(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Floats that are all whole numbers as integers; anything else as it is."""
+    import numpy as np
+
+    if array.dtype.kind != "f" or not array.size or not np.isfinite(array).all() or (array != np.rint(array)).any():
+        return array
+    return array.astype(np.int64) if np.abs(array.astype(np.float64)).max() < 1 << 53 else array
+
+
+def _check_labels(labels: Any, name: str) -> dict[str, str]:
+    try:
+        return {str(int(number)): str(text) for number, text in labels.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise WrongType(
+            f"masks[{name!r}] has the labels {labels!r}; they must be a mapping of class numbers to texts"
+        ) from error
 
 
 def decode_masks(metadata: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:

@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runlore.errors import InvalidArgument
-from runlore.media._arrays import floats_from_json, json_number, json_numbers, to_array, to_floats
+from runlore.media._arrays import floats_from_json, json_number, json_numbers, masked_as_nan, to_array, to_floats
 from runlore.media._content import Content, dump_json, load_json
 from runlore.media.encoded import HISTOGRAM, Encoded
 
@@ -53,7 +53,7 @@ def encode_histogram(values: Any = None, bins: int = 64, *, counts: Any = None, 
     float64 cannot tell that many edges apart, there are fewer bins. Values of any shape are flattened.
 
     Args:
-        values: real numbers; NaN and infinities are counted apart.
+        values: real numbers; NaN and infinities are counted apart, masked values as NaN.
         bins: 1 to 512.
         counts: instead of values: how many lie in each bin, not negative.
         edges: with counts: one edge more than counts, finite, ascending.
@@ -100,7 +100,7 @@ def _count(values: Any, bins: int) -> Histogram:
 
     if isinstance(bins, bool) or not isinstance(bins, (int, np.integer)) or not 1 <= bins <= MAX_BINS:
         raise InvalidArgument(f"bins={bins!r} must be a whole number from 1 to {MAX_BINS}")
-    array = to_array(values, "values")
+    array = to_array(masked_as_nan(values), "values")
     flat = to_floats(array.reshape(-1), "values")
     finite = flat[np.isfinite(flat)]
     edges = _edges(finite, int(bins))

@@ -7,8 +7,9 @@ from typing import Any
 
 from runlore.errors import InvalidArgument, WrongType
 from runlore.media import _pillow
-from runlore.media._arrays import is_tensor, to_array, type_name
+from runlore.media._arrays import masked_values, to_array, type_name
 from runlore.media._content import Content, fs_path
+from runlore.media._libraries import is_tensor
 from runlore.media._pixels import MAX_PIXELS, to_image
 from runlore.media.annotations import check_boxes, check_masks
 from runlore.media.encoded import IMAGE, Encoded
@@ -30,7 +31,11 @@ def encode_image(image: Any, *, boxes: Any = None, masks: Any = None, caption: s
 
     Arrays may be grey `(H, W)`, `(H, W, C)`, `(C, H, W)` or a batch `(N, C, H, W)`, `(N, H, W, C)`, which is laid out
     as a grid; C is 1, 3 or 4. Where both the last and the third axis from the end could be the channels, the last one
-    is. Values are uint8 or other integers 0..255, floats 0..1, or booleans; nothing is rescaled silently.
+    is. Values are uint8 or other integers 0..255, floats 0..1, or booleans; nothing is rescaled silently. Masked pixels
+    are transparent.
+
+    A Pillow image is stored as Pillow shows it, whatever its mode; pixels that it could only show clipped are refused.
+    Of a file, width and height are those of the picture as viewers show it, turned as its EXIF orientation says.
 
     Args:
         image: a path, a Pillow image, an array or a tensor.
@@ -72,7 +77,8 @@ def _from_pixels(image: Any) -> tuple[Encoded, int, int]:
             raise InvalidArgument(f"image has {width} x {height} pixels; 1 to {MAX_PIXELS:,} can be stored")
         data = _pillow.image_to_png(image)
     elif is_tensor(image) or hasattr(image, "__array__") or isinstance(image, (list, tuple)):
-        pixels = to_image(to_array(image, "image"))
+        masked = masked_values(image)
+        pixels = to_image(to_array(image if masked is None else image.data, "image"), masked=masked)
         height, width = pixels.shape[:2]
         data = _pillow.array_to_png(pixels)
     else:

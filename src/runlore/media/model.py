@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, UnsafeLoad, WrongType
+from runlore.failures import is_of_signal_handler
 from runlore.media import _lightgbm, _onnxruntime, _pickle, _skops, _torch, _xgboost
 from runlore.media._arrays import type_name
 from runlore.media._content import Content, Spool, read_content
@@ -165,6 +166,8 @@ def _describe(model: Any, example: Any) -> dict[str, Any]:
         elif callable(predict) and not (_xgboost.is_model(model) and not hasattr(model, "get_params")):
             signature["outputs"] = infer_schema(predict(example))
     except Exception as error:  # the model is the user's, and may raise anything: it is said, not hidden
+        if is_of_signal_handler(error):
+            raise
         raise InvalidArgument(
             f"the model does not accept this example: {type(error).__name__}: {error}. Nothing was stored; "
             "pass an example that it accepts, or none"

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from runlore.errors import InvalidArgument, WrongType
 from runlore.names import MAX_NAME_LENGTH
 from runlore.query.fields import check_text
-from runlore.query.regex import quote
+from runlore.query.regex import MAX_PATTERN_LENGTH, compile_pattern, quote
+from runlore.stored_text import to_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 MAX_EXPERIMENTS = 1_000
 """Names and globs in one list."""
@@ -22,7 +23,8 @@ MAX_EXPERIMENTS = 1_000
 MAX_GLOBS = 100
 """Globs in one list."""
 
-_SPECIAL = frozenset("*?[")
+SPECIAL = frozenset("*?[")
+"""What makes a name a glob."""
 
 
 def split_experiments(experiment: str | Sequence[str]) -> tuple[list[str], list[str]]:
@@ -45,11 +47,37 @@ def split_experiments(experiment: str | Sequence[str]) -> tuple[list[str], list[
         check_text(name)
         if len(name) > MAX_NAME_LENGTH:
             raise InvalidArgument(f"experiment={name[:40]!r}…: {len(name):,} characters; at most {MAX_NAME_LENGTH:,}")
-    names = sorted({name for name in given if not _SPECIAL & set(name)})
-    globs = sorted({name for name in given if _SPECIAL & set(name)})
+    names = sorted({name for name in given if not SPECIAL & set(name)})
+    globs = sorted({name for name in given if SPECIAL & set(name)})
     if len(globs) > MAX_GLOBS:
         raise InvalidArgument(f"experiment: {len(globs)} globs; at most {MAX_GLOBS} are possible")
     return names, globs
+
+
+def experiment_matcher(experiment: str | Sequence[str] | None) -> Callable[[str], bool]:
+    """Whether a name is among the experiments that somebody asks for: a name, a glob, or a list of both; None: all.
+
+    Raises:
+        WrongType, InvalidArgument: as of `split_experiments`; a glob is too long, or a range in it runs backwards.
+
+    Example:
+        >>> matcher = experiment_matcher(["iris", "vision/*"])
+        >>> matcher("iris"), matcher("vision/cifar10"), matcher("vision")
+        (True, True, False)
+    """
+    if experiment is None:
+        return lambda _: True
+    names, globs = split_experiments(experiment)
+    known = frozenset(names)
+    patterns = [compile_pattern(_bounded_regex(glob)) for glob in globs]
+    return lambda name: name in known or any(pattern.search(to_stored(name)) for pattern in patterns)
+
+
+def _bounded_regex(glob: str) -> str:
+    regex = glob_to_regex(glob)
+    if len(regex) > MAX_PATTERN_LENGTH:
+        raise InvalidArgument(f"experiment={glob[:40]!r}… is too long for a glob")
+    return regex
 
 
 def literal_glob(name: str) -> str:
@@ -59,12 +87,12 @@ def literal_glob(name: str) -> str:
         >>> literal_glob("a*b")
         'a[*]b'
     """
-    return "".join(f"[{character}]" if character in _SPECIAL else character for character in name)
+    return "".join(f"[{character}]" if character in SPECIAL else character for character in name)
 
 
 def literal_prefix(glob: str) -> str:
     """What every match of a glob begins with, up to and with its last `/`."""
-    special = min(index for index, character in enumerate(glob) if character in _SPECIAL)
+    special = min(index for index, character in enumerate(glob) if character in SPECIAL)
     return glob[: glob.rfind("/", 0, special) + 1]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, cast
 
-from runlore.errors import WrongType
+from runlore.errors import InvalidArgument, WrongType
 from runlore.query.expression import EVERYTHING, Expression, OrderKey
+from runlore.query.fields import attribute, field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,12 +53,39 @@ OrderKey(field=Attribute(name='started'), descending=False))
     if isinstance(order_by, OrderKey):
         return (order_by,)
     if isinstance(order_by, str):
-        return cast("tuple[OrderKey, ...]", _read(order_by, "order", "order_by")) if order_by.strip() else ()
+        simple = _simple_order(order_by)
+        if simple is not None:
+            return simple
+        return cast("tuple[OrderKey, ...]", _read(order_by, "order", "order_by"))
     if not isinstance(order_by, (list, tuple)):
         raise WrongType(f"order_by={order_by!r} must be text or a list of texts, not {type(order_by).__name__}")
     if not all(isinstance(part, (str, OrderKey)) for part in order_by):
         raise WrongType(f"order_by={order_by!r}: each key must be text or an OrderKey")
     return tuple(key for part in order_by for key in parse_order(part))
+
+
+_SIMPLE_KEY = re.compile(r"\s*(?P<minus>-?)(?:(?P<prefix>[A-Za-z]+)\.)?(?P<name>[A-Za-z_][A-Za-z0-9_/]*)\s*").fullmatch
+
+
+def _simple_order(text: str) -> tuple[OrderKey, ...] | None:
+    """Plain names, as most orders are, without loading the grammar; None where it has to say what the text is."""
+    if not text.strip():
+        return ()
+    keys = []
+    for part in text.split(","):
+        found = _SIMPLE_KEY(part)
+        if found is None or found["name"].lower() in _WORDS:
+            return None
+        try:
+            named = field(found["prefix"], found["name"]) if found["prefix"] else attribute(found["name"])
+        except InvalidArgument:
+            return None  # the grammar says where
+        keys.append(OrderKey(named, bool(found["minus"])))
+    return tuple(keys)
+
+
+_WORDS = frozenset({"and", "or", "not", "in", "is", "null", "none", "between", "like", "ilike", "contains", "matches"})
+"""Words of the grammar, which are no names."""
 
 
 def _read(text: str, start: str, argument: str) -> Expression | tuple[OrderKey, ...]:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
-
-from runlore.catalog import schema
-from runlore.errors import ExperimentNotFound, WrongType
+from runlore.errors import ExperimentNotFound
 from runlore.names import check_path_name
+from runlore.query.globs import literal_glob
 from runlore.reader.experiment_view import Experiment
+from runlore.reader.facts import similar
 from runlore.reader.run_view import RunView
 from runlore.reader.session import Session
-from runlore.reader.tables import run_frame
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from runlore.store import DirectoryStore
+    from runlore.store.base import StoreLike
 
 
-def experiment(path: str, *, store: str | os.PathLike[str] | DirectoryStore | None = None) -> Experiment:
+def experiment(path: str, *, store: StoreLike | None = None) -> Experiment:
     """An experiment, for reading.
 
     Args:
@@ -42,34 +38,32 @@ def experiment(path: str, *, store: str | os.PathLike[str] | DirectoryStore | No
         1
     """
     check_path_name(path, "path")
-    session = Session(store).refresh()
-    table = schema.runs
-    with session.catalog.connect() as connection:
-        if connection.execute(select(table.c.id).where(table.c.experiment == path).limit(1)).first() is None:
-            names = [row[0] for row in connection.execute(select(table.c.experiment).distinct())]
-            close = difflib.get_close_matches(path, names, 3)
-            hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "`runlore ls` lists what is there"
-            raise ExperimentNotFound(f"no experiment {path!r} in the store {session.store.root!r}; {hint}")
+    return find_experiment(Session(store).refresh(), path)
+
+
+def find_experiment(session: Session, path: str) -> Experiment:
+    """As `experiment`, in a session that is open."""
+    if not session.page(None, None, 1, experiment=literal_glob(path), include_deleted=True, last=True).runs:
+        names = [known.name for known in session.index.experiments()]
+        hint = similar(path, names) or "; `runlore ls` lists what is there"
+        raise ExperimentNotFound(f"no experiment {path!r} in the store {session.store.location!r}{hint}")
     return Experiment(session, path)
 
 
-def experiments(*, store: str | os.PathLike[str] | DirectoryStore | None = None) -> pd.DataFrame:
-    """The experiments of a store: columns experiment, runs, running, last (when something was recorded last)."""
+def experiments(*, store: StoreLike | None = None) -> pd.DataFrame:
+    """The experiments of a store: columns experiment, runs, running, last (when something was last recorded, UTC)."""
     import pandas as pd
 
-    session = Session(store).refresh()
-    table = schema.runs
-    running = func.sum(func.iif(table.c.status == "running", 1, 0))
-    with session.catalog.connect() as connection:
-        rows = connection.execute(
-            select(table.c.experiment, func.count(), running, func.max(table.c.updated_ns))
-            .where(table.c.deleted == 0)
-            .group_by(table.c.experiment)
-            .order_by(table.c.experiment)
-        ).all()
-    frame = pd.DataFrame(rows, columns=["experiment", "runs", "running", "last"])
-    frame["last"] = pd.to_datetime(frame["last"], unit="ns")
-    return frame
+    from runlore.reader import columns
+
+    found = Session(store).refresh().index.experiments()
+    data = {
+        "experiment": columns.text([known.name for known in found]),
+        "runs": columns.integers([known.runs for known in found]),
+        "running": columns.integers([known.statuses.get("running", 0) for known in found]),
+        "last": columns.times([known.updated_ns for known in found]),
+    }
+    return pd.DataFrame(data, index=pd.RangeIndex(len(found)))
 
 
 def runs(
@@ -78,7 +72,7 @@ def runs(
     experiment: str | Sequence[str] | None = None,
     order_by: Any = None,
     limit: int | None = None,
-    store: str | os.PathLike[str] | DirectoryStore | None = None,
+    store: StoreLike | None = None,
 ) -> pd.DataFrame:
     """Runs of all experiments, or of some, as a table; see `Experiment.runs`.
 
@@ -89,6 +83,9 @@ def runs(
         limit: at most so many.
         store: as for `runlore.start`.
 
+    Warns:
+        NothingMatches: no run is found, or the order is in vain, for a name that no run of the store has.
+
     Example:
         >>> import runlore
         >>> with runlore.start("vision/cifar10") as run:
@@ -96,16 +93,22 @@ def runs(
         >>> len(runlore.runs("metrics.loss < 0.1", experiment="vision/*"))
         1
     """
-    session = Session(store).refresh()
-    page = session.page(query, order_by, limit, experiment=experiment, last=True)
-    return run_frame(session, [key.id for key in page.runs])
+    from runlore.reader.asking import ask
+    from runlore.reader.tables import run_frame
+
+    question = ask(Session(store).refresh(), query, order_by, experiment=experiment)
+    found = run_frame(question.pages(limit))
+    question.warn(found=len(found) > 0)
+    return found
 
 
-def get_run(uid: str, *, store: str | os.PathLike[str] | DirectoryStore | None = None) -> RunView:
+def get_run(uid: str, *, store: StoreLike | None = None) -> RunView:
     """One run, by its uid or the beginning of it (6 characters or more), or as `experiment#number`.
 
+    A negative number counts from the experiment's latest run back. A run in the trash is found too.
+
     Raises:
-        RunNotFound: there is none, or several begin so.
+        RunNotFound: there is none, or several are called so.
 
     Example:
         >>> import runlore
@@ -114,10 +117,5 @@ def get_run(uid: str, *, store: str | os.PathLike[str] | DirectoryStore | None =
         >>> runlore.get_run("iris#1").uid == run.uid
         True
     """
-    if not isinstance(uid, str):
-        raise WrongType(f"uid={uid!r} must be text: a uid, or experiment#number")
-    name, mark, number = uid.rpartition("#")
-    if mark and number.lstrip("-").isdigit():
-        return experiment(name, store=store).run(int(number))
     session = Session(store).refresh()
-    return RunView(session, session.find(uid))
+    return RunView(session, session.find(uid, "uid"))

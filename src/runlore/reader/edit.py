@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 from runlore import model
 from runlore.errors import WrongType
 from runlore.names import check_key
-from runlore.store.annotate import annotate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runlore.reader.session import Session
-    from runlore.store.detail import Detail
+    from runlore.store.base import Fact
 
 
 class EditMethods:
@@ -22,13 +20,13 @@ class EditMethods:
     The run's status stays. A run that is being recorded can be changed too.
     """
 
-    uid: str
-    directory: Any
     refresh: Any
     events: Any
-    updated_ns: int
-    _session: Session
-    _detail: Detail
+    recorded: Any
+    tags: dict[str, str]
+    _said_of_it: Any
+    _said_ns: int
+    """When something was last said of the run through this handle."""
 
     def set_tag(self, key: str, value: Any = "") -> None:
         """Set a tag; a tag with the value None is removed.
@@ -55,23 +53,23 @@ class EditMethods:
             if value is not None and not isinstance(value, (str, int, float, bool)):
                 raise WrongType(f"tag {key!r}: value={value!r} must be text, not {type(value).__name__}")
             facts.append((model.TAG, key, None if value is None else str(value)))
-        self._record(*facts)
+        self._annotate(*facts)
 
     def set_name(self, name: str) -> None:
         """Give the run another name."""
-        self._record((model.ATTRIBUTE, "name", check_key(name, "name")))
+        self._annotate((model.ATTRIBUTE, "name", check_key(name, "name")))
 
     def set_description(self, description: str) -> None:
         """Describe the run, in Markdown if you like."""
         if not isinstance(description, str):
             raise WrongType(f"description={description!r} must be text")
-        self._record((model.ATTRIBUTE, "description", description))
+        self._annotate((model.ATTRIBUTE, "description", description))
 
     def set_note(self, text: str) -> None:
         """Write a note on the run. Earlier ones stay: `notes` has them all."""
         if not isinstance(text, str):
             raise WrongType(f"text={text!r} must be text")
-        self._record((model.NOTE, "note", text))
+        self._annotate((model.NOTE, "note", text))
 
     @property
     def notes(self) -> list[str]:
@@ -94,18 +92,33 @@ class EditMethods:
             >>> len(runlore.runs())
             1
         """
-        self._record((model.ATTRIBUTE, "deleted", True))
+        self._annotate((model.ATTRIBUTE, "deleted", True))
 
     def restore(self) -> None:
         """Take the run out of the trash."""
-        self._record((model.ATTRIBUTE, "deleted", False))
+        self._annotate((model.ATTRIBUTE, "deleted", False))
 
     def archive(self, archived: bool = True) -> None:
         """Mark the run as done with, or not any more with `archived=False`. Nothing of it is removed."""
-        self._record((model.ATTRIBUTE, "archived", bool(archived)))
+        self._annotate((model.ATTRIBUTE, "archived", bool(archived)))
 
-    def _record(self, *facts: tuple[str, str, Any]) -> None:
+    def _annotate(self, *facts: Fact) -> None:
+        """Record facts that win over all that was said of the run before, whatever this machine's clock says.
+
+        What this handle knows says which time is late enough. Where somebody with a fast clock was heard meanwhile,
+        that is found out afterwards, and they are recorded once more.
+        """
+        attributes = self._said_of_it().attributes
+        known = [self._said_of_it().last_ns, self._said_ns, *(time for time, _ in attributes.values())]
+        self._said_ns = self.recorded().annotate(facts, after_ns=max(known))
         self.refresh()
-        said = [time for time, _ in self._detail.attributes.values()]
-        annotate(self._session.store, self.directory, facts, after_ns=max([self._detail.last_ns, *said]))
-        self.refresh()
+        if not all(self._holds(*fact) for fact in facts):
+            said = [event.time_ns for event in self.events(model.ATTRIBUTE, model.TAG)]
+            self._said_ns = self.recorded().annotate(facts, after_ns=max(said))
+            self.refresh()
+
+    def _holds(self, kind: str, key: str, value: Any) -> bool:
+        """Whether a fact is the latest one of its kind and key."""
+        if kind == model.ATTRIBUTE:
+            return bool(self._said_of_it().attributes[key][1] == value)
+        return kind != model.TAG or self.tags.get(key) == value

@@ -5,21 +5,26 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-
 from runlore import model
-from runlore.catalog import schema
-from runlore.errors import InvalidArgument, RunNotFound
-from runlore.reader import events as records
+from runlore.errors import InvalidArgument, NotFound, RunNotFound
+from runlore.index.reference import RunReference
+from runlore.query.expression import Attribute, In, Or, OrderKey
+from runlore.query.globs import literal_glob
+from runlore.reader.facts import similar
+from runlore.reader.filters import Filter, choices, time_bound_ns
 from runlore.reader.run_view import RunView
-from runlore.reader.tables import is_system, run_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
+    from runlore.index.records import RunRecord
     from runlore.reader.session import Session
+
+_OLDEST_FIRST = (OrderKey(Attribute("number")), OrderKey(Attribute("started")))
+_MOST_NAMED = 1_000
+"""Runs that a query names one by one."""
 
 
 class Experiment:
@@ -43,16 +48,16 @@ class Experiment:
         self.path = path
 
     def __repr__(self) -> str:
-        return f"<Experiment {self.path!r} in {self._session.store.root!r}>"
+        return f"<Experiment {self.path!r} in {self._session.store.location!r}>"
 
     def __len__(self) -> int:
         """How many runs it has."""
-        return len(self._rows())
+        return sum(known.runs for known in self._session.refresh().index.experiments(literal_glob(self.path)))
 
     @property
     def numbers(self) -> list[int]:
-        """The numbers of its runs, ascending. Cheap: one query of the catalog."""
-        return sorted({row["number"] for row in self._rows() if row["number"] is not None})
+        """The numbers of its runs, ascending."""
+        return [record.number for record in self._runs() if record.number is not None]
 
     def delete(self) -> int:
         """Remove the experiment: its runs, and the claims of their numbers, so that the next run is number 1.
@@ -71,20 +76,24 @@ class Experiment:
             >>> runlore.start("scratch", capture=False).number
             1
         """
-        from runlore.store.deletion import delete_experiment
-
-        removed = delete_experiment(self._session.store, self.path)
+        removed = self._session.store.delete_experiment(self.path)
         self._session.refresh()
         return removed
 
-    def _rows(self, run: Any = None) -> list[dict[str, Any]]:
-        """Rows of the runs that a selector names, oldest first."""
-        table = schema.runs
-        with self._session.refresh().catalog.connect() as connection:
-            mine = select(table).where(table.c.experiment == self.path, table.c.deleted == 0)
-            rows = connection.execute(mine.order_by(table.c.number, table.c.id)).mappings().all()
-        wanted = records.choices(run)
-        return [dict(row) for row in rows if wanted is None or row["number"] in wanted or row["uid"] in wanted]
+    def _runs(self, chosen: Any = None) -> Sequence[RunRecord]:
+        """Its runs that a selector names, oldest first, without those in the trash."""
+        session = self._session.refresh()
+        mine = literal_glob(self.path)
+        wanted = choices(chosen)
+        if wanted is None:
+            return session.page(None, _OLDEST_FIRST, experiment=mine, last=True).runs
+        numbers, references = _selected(wanted, self.path)
+        uids = {record.uid for record in session.index.each(references, facts=False)} if references else set()
+        parts = [In(Attribute("number"), tuple(sorted(numbers)))] if numbers else []
+        parts += [In(Attribute("uid"), tuple(sorted(uids)))] if uids else []
+        query = Or(tuple(parts)) if len(wanted) <= _MOST_NAMED else None
+        found = session.page(query, _OLDEST_FIRST, experiment=mine, last=True).runs
+        return [record for record in found if record.number in numbers or record.uid in uids]
 
     def data(
         self, event: Any = None, key: Any = None, run: Any = None, step: Any = None, since: Any = None,
@@ -93,12 +102,13 @@ class Experiment:
         """Everything that the runs recorded, one row a record, in time order with a RangeIndex.
 
         Columns: experiment, run (number), step (int64, or float64 with NaN for none), event, key, value (float64 when
-        all are numbers, else object), dt (datetime64[ns], naive UTC), node (host), userid; then one per extra column.
+        all are numbers, else object), time (datetime64[ns, UTC]), node (host), userid; then one per extra column. An
+        extra column that is called as one of these has an underscore behind its name.
 
         Args:
             event: kind of event, or several: `metric`, `param`, `start` …
             key: key, or several.
-            run: number or uid, or several; by default all runs.
+            run: number (negative: from the latest back), uid or its beginning, or several; by default all runs.
             step: step, or several; NaN stands for "no step".
             since: earliest time: a datetime (naive: UTC), seconds since 1970, a timedelta back from now, or text such
                 as `2026-11-01` or `-2h`.
@@ -107,36 +117,56 @@ class Experiment:
 
         Raises:
             InvalidArgument: a bound in time cannot be understood.
+            RunNotFound: a text names no run.
         """
-        wanted = records.Filter(
-            event, key, step, records.time_bound_ns(since, "since"), records.time_bound_ns(until, "until"), extra
-        )
-        parts = []
-        for row in self._rows(run):
-            columns = records.run_columns(row, self._session.directory(row["path"]), wanted)
-            if columns is not None:
-                parts.append(columns)
-        return records.frame(parts)
+        from runlore.reader import frames
 
-    def summary(self) -> pd.DataFrame:
-        """Statistics of every metric over all points of all runs, and of the duration of runs. Hardware is left out.
+        wanted = Filter(event, key, step, time_bound_ns(since, "since"), time_bound_ns(until, "until"), extra)
+        recorded = frames.read_runs(self._session.store, self._runs(run), wanted, self.path)
+        return frames.record_frame(recorded, wanted)
 
-        Columns: event, key, count, mean, std (of a sample), min, 25%, 50%, 75%, max. The last row is the runs' duration
-        in seconds, over runs that ended.
+    def summary(
+        self, group_by: str | Sequence[str] | None = None, value: str = "last", *, confidence: float = 0.95,
+        points: bool = False,
+    ) -> pd.DataFrame:  # fmt: skip
+        """How runs turned out: statistics of one value of each run, for each metric and for how long runs took.
+
+        That is what runs with several seeds are compared by. Hardware metrics are left out, and so are runs in the
+        trash.
+
+        Args:
+            group_by: what runs have in common that belong together, such as `group` or `params.lr`, or several:
+                attributes (`group`, `name`, `status`, `user`, `host`, `parent`), `params.…` and `tags.…`.
+            value: the value of a run: its `last` one, `first`, `min`, `max` or `mean`. The best is `min` or `max`.
+            confidence: of the interval around the mean, by Student's t distribution.
+            points: statistics of every point of every run together instead. Runs with many points weigh more.
+
+        Returns:
+            Columns event, key, those of `group_by`, count (runs that have a value), mean, std (of a sample), ci_low,
+            ci_high, min, 25%, 50%, 75%, max. NaN counts as no value; std and interval need two. The last rows are of
+            the runs' duration in seconds, over runs that ended. With `points`, count is of points, and there is no
+            interval.
+
+        Raises:
+            InvalidArgument: an argument is none of these, or no run of the experiment has such a param or tag.
+
+        Example:
+            >>> import runlore
+            >>> for seed in (1, 2, 3):
+            ...     with runlore.start("iris", group="small", params={"seed": seed}) as run:
+            ...         run.log_metrics({"acc": 0.5}, step=0)
+            ...         run.log_metrics({"acc": 0.7 + seed / 10}, step=1)
+            >>> found = runlore.experiment("iris").summary("group")
+            >>> found.loc[0, ["key", "group", "count", "mean", "std"]].tolist()
+            ['acc', 'small', 3, 0.9, 0.1]
         """
-        import pandas as pd
+        from runlore.reader import summaries
 
-        data = self.data(event=model.METRIC)
-        values = pd.to_numeric(data["value"], errors="coerce")
-        rows = [
-            {"event": model.METRIC, "key": key, **values[group.index].describe().to_dict()}
-            for key, group in data.groupby("key", sort=True)
-            if not is_system(str(key))
-        ]
-        spans = [(row["ended_ns"] - row["started_ns"]) / 1e9 for row in self._rows() if row["ended_ns"] is not None]
-        rows.append({"event": "run", "key": "duration_s", **pd.Series(spans, dtype="float64").describe().to_dict()})
-        columns = ["event", "key", "count", "mean", "std", "min", "25%", "50%", "75%", "max"]
-        return pd.DataFrame(rows, columns=columns).astype({"count": "int64"})
+        if points:
+            if group_by is not None or value != "last":
+                raise InvalidArgument("points=True describes all points together: leave group_by and value out")
+            return summaries.of_points(self.data(event=model.METRIC), self._runs())
+        return summaries.of_runs(self._session.refresh(), self.path, group_by, value, confidence)
 
     def runs(self, query: str | None = None, order_by: Any = None, limit: int | None = None) -> pd.DataFrame:
         """The runs as a table: one row a run, with `params.*`, `metrics.*` (last values) and `tags.*`.
@@ -148,49 +178,85 @@ class Experiment:
 
         Raises:
             QuerySyntaxError: the query cannot be understood; the message points at the column.
+
+        Warns:
+            NothingMatches: no run is found, or the order is in vain, for a name that no run of the store has.
         """
-        page = self._session.refresh().page(query, order_by, limit, experiment=[_literal(self.path)])
-        return run_frame(self._session, [key.id for key in page.runs])
+        from runlore.reader.asking import ask
+        from runlore.reader.tables import run_frame
+
+        mine = literal_glob(self.path)
+        question = ask(self._session.refresh(), query, order_by, experiment=mine)
+        found = run_frame(question.pages(limit))
+        question.warn(found=len(found) > 0)
+        return found
 
     def metric(self, key: str, runs: Any = None) -> pd.DataFrame:
-        """The points of a metric, of several runs: columns run, step, value, dt, in time order.
+        """The points of a metric, of several runs: columns run, step, value, time, in time order.
 
         Args:
             key: the metric.
             runs: numbers or uids; by default all.
+
+        Raises:
+            NotFound: none of them has such a metric; the message names similar ones.
+            RunNotFound: a text names no run.
         """
         data = self.data(event=model.METRIC, key=key, run=runs)
-        return data.loc[:, ["run", "step", "value", "dt"]]
+        if data.empty:
+            known = self._session.index.keys("metrics", experiment=literal_glob(self.path))
+            which = f"run of experiment {self.path!r}" if runs is None else f"chosen run of experiment {self.path!r}"
+            raise NotFound(f"no {which} has a metric {key!r}{similar(key, [name for name in known if name != key])}")
+        return data.loc[:, ["run", "step", "value", "time"]]
 
     def run(self, run: int | str) -> RunView:
-        """One run, by its number (negative: from the latest back) or uid.
+        """One run, by its number (negative: from the latest back), by its uid, its beginning, or `experiment#number`.
 
         Raises:
             RunNotFound: the experiment has no such run.
         """
-        if not isinstance(run, str):
-            try:
-                run = operator.index(run)
-            except TypeError as error:
-                raise InvalidArgument(f"run={run!r} must be a number or a uid") from error
-        rows = self._rows()
+        session = self._session.refresh()
         if isinstance(run, str):
-            found = [row for row in rows if row["uid"].startswith(run)] if len(run) >= 6 else []
-        else:
-            number = int(run)
-            found = (
-                rows[number : number + 1 or None] if number < 0 else [row for row in rows if row["number"] == number]
-            )
-        if len(found) != 1:
-            known = f"it has {len(rows)}, the latest is {rows[-1]['number']}" if rows else "it has none"
+            record = session.find(run)
+            if record.experiment != self.path:
+                raise RunNotFound(f"experiment {self.path!r} has no run {run!r}: that is one of {record.experiment!r}")
+            return RunView(session, record)
+        try:
+            reference = numbered(self.path, operator.index(run))
+        except TypeError as error:
+            raise InvalidArgument(f"run={run!r} must be a number or a uid") from error
+        found = session.index.find(reference)
+        if not found:
+            numbers = [record.number for record in self._runs() if record.number is not None]
+            known = f"it has {len(numbers)}, the latest is {numbers[-1]}" if numbers else "it has none"
             raise RunNotFound(f"experiment {self.path!r} has no run {run!r}; {known}")
-        return RunView(self._session, found[0])
+        return RunView(session, session.index.settled(reference, found))
 
     def __iter__(self) -> Iterator[RunView]:
         """The runs, oldest first."""
-        return (RunView(self._session, row) for row in self._rows())
+        session = self._session.refresh()
+        mine = literal_glob(self.path)
+        for runs in session.all_pages(None, _OLDEST_FIRST, experiment=mine):
+            for record in runs:
+                yield RunView(session, record)
 
 
-def _literal(name: str) -> str:
-    """The name as a glob that matches it alone."""
-    return "".join(f"[{character}]" if character in "*?[" else character for character in name)
+def numbered(experiment: str, number: int) -> RunReference:
+    """The run of this number; a negative one counts from the experiment's latest run back."""
+    return RunReference(f"{experiment}#{number}", experiment=experiment, number=number)
+
+
+def _selected(wanted: set[Any], experiment: str) -> tuple[set[int], list[RunReference]]:
+    """What a selector says: numbers of runs, and what has to be looked up."""
+    numbers: set[int] = set()
+    references: list[RunReference] = []
+    for item in wanted:
+        if isinstance(item, str):
+            references.append(RunReference.parse(item, "run"))
+        elif not isinstance(item, (int, float)) and not hasattr(item, "__index__"):
+            raise InvalidArgument(f"run={item!r} must be a number, a uid, or several")
+        elif item >= 0:
+            numbers.add(int(item))
+        else:
+            references.append(numbered(experiment, int(item)))
+    return numbers, references

@@ -1,28 +1,21 @@
 """Runs and experiments as plain values: for programs that print or send them, and need no DataFrame.
 
-Nothing here imports pandas, so the answer comes as fast as the catalog gives it. Times are ISO 8601 in UTC with
+Nothing here imports pandas, so the answer comes as fast as the index gives it. Times are ISO 8601 in UTC with
 nanoseconds; a metric that is NaN is the float NaN, one that a run does not have is absent.
 """
 
 from __future__ import annotations
 
-import math
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
-
-from runlore.catalog import schema
-from runlore.catalog.search.experiments import experiment_condition
-from runlore.errors import RunNotFound
+from runlore.reader.facts import facts_of, is_system
 from runlore.reader.run_view import RunView
-from runlore.reader.session import grouped, json_or_none, nan_if_none
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import RowMapping
-
+    from runlore.index.records import RunRecord
     from runlore.reader.session import Session
 
 
@@ -39,33 +32,22 @@ def iso_time(time_ns: int | None) -> str | None:
     return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
 
 
-def experiment_records(session: Session, pattern: str | None = None) -> list[dict[str, Any]]:
+def experiment_records(session: Session, pattern: str | Sequence[str] | None = None) -> list[dict[str, Any]]:
     """The experiments of a store by name: `experiment`, `runs`, `statuses` (count of each), `updated`.
 
     Args:
         session: the store, up to date.
         pattern: a name or a glob such as `vision/*`; None: all.
     """
-    table = schema.runs
-    query = (
-        select(table.c.experiment, table.c.status, func.count(), func.max(table.c.updated_ns))
-        .where(table.c.deleted == 0)
-        .group_by(table.c.experiment, table.c.status)
-        .order_by(table.c.experiment, table.c.status)
-    )
-    if pattern is not None:
-        query = query.where(experiment_condition(pattern, session.functions))
-    found: dict[str, dict[str, Any]] = {}
-    latest: dict[str, int] = {}
-    with session.catalog.connect() as connection, session.functions.session(connection, 30.0):
-        for name, status, count, updated in connection.execute(query):
-            record = found.setdefault(name, {"experiment": name, "runs": 0, "statuses": {}, "updated": None})
-            record["runs"] += count
-            record["statuses"][status] = count
-            latest[name] = max(latest.get(name, 0), updated)
-    for name, record in found.items():
-        record["updated"] = iso_time(latest[name])
-    return list(found.values())
+    return [
+        {
+            "experiment": known.name,
+            "runs": known.runs,
+            "statuses": dict(known.statuses),
+            "updated": iso_time(known.updated_ns),
+        }
+        for known in session.index.experiments(pattern)
+    ]
 
 
 def keys_of(session: Session, kind: str) -> list[str]:
@@ -75,66 +57,70 @@ def keys_of(session: Session, kind: str) -> list[str]:
         session: the store, up to date.
         kind: `params`, `metrics` or `tags`.
     """
-    table = {"params": schema.params, "metrics": schema.metrics, "tags": schema.tags}[kind]
-    with session.catalog.connect() as connection:
-        return sorted(key for (key,) in connection.execute(select(table.c.key).distinct()))
+    return session.index.keys(kind)
 
 
-def run_records(session: Session, ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Runs in the order of the ids: their attributes, then `params`, `metrics` (last values) and `tags` by key."""
-    rows = session.rows(ids)
-    present = [row["id"] for row in rows]
-    params = grouped(session.select(schema.params, present))
-    metrics = grouped(session.select(schema.metrics, present))
-    tags = grouped(session.select(schema.tags, present))
-    return [
-        {
-            **attributes(row),
-            "params": _by_key(params.get(row["id"], ()), lambda item: json_or_none(item["json"])),
-            "metrics": _by_key(metrics.get(row["id"], ()), lambda item: nan_if_none(item["last"])),
-            "tags": _by_key(tags.get(row["id"], ()), lambda item: item["value"]),
+def run_records(runs: Iterable[RunRecord], *, system: bool = False) -> list[dict[str, Any]]:
+    """Runs as mappings: their attributes, then `params`, `metrics` (last values) and `tags` by key.
+
+    Args:
+        runs: with their facts.
+        system: whether the last values of hardware metrics are wanted too, as `system`: they are not among `metrics`.
+    """
+    found = []
+    for run in runs:
+        facts = facts_of(run)
+        record = {
+            **attributes(run),
+            "params": dict(facts.params),
+            "metrics": {key: value for key, value in facts.metrics.items() if not is_system(key)},
+            "tags": dict(facts.tags),
         }
-        for row in rows
-    ]
+        if system:
+            record["system"] = {key: value for key, value in facts.metrics.items() if is_system(key)}
+        found.append(record)
+    return found
 
 
-def attributes(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """What the catalog's table of runs says of one run."""
-    end_ns = row["ended_ns"] if row["ended_ns"] is not None else row["updated_ns"]
+def attributes(run: RunRecord) -> dict[str, Any]:
+    """What an index says of one run, without what was logged."""
     return {
-        "uid": row["uid"],
-        "experiment": row["experiment"],
-        "number": row["number"],
-        "name": row["name"],
-        "status": row["status"],
-        "started": iso_time(row["started_ns"]),
-        "ended": iso_time(row["ended_ns"]),
-        "duration_s": (end_ns - row["started_ns"]) / 1e9,
-        "user": row["user"],
-        "host": row["host"],
-        "group": row["group_name"],
-        "parent": row["parent_uid"],
-        "description": row["description"],
-        "points": row["points"],
-        "lost": row["lost"],
-        "archived": bool(row["archived"]),
-        "deleted": bool(row["deleted"]),
+        "uid": run.uid,
+        "experiment": run.experiment,
+        "number": run.number,
+        "name": run.name,
+        "status": run.status,
+        "started": iso_time(run.started_ns),
+        "ended": iso_time(run.ended_ns),
+        "duration_s": run.active_ns / 1e9,
+        "user": run.user,
+        "host": run.host,
+        "group": run.group,
+        "parent": run.parent,
+        "description": run.description,
+        "points": run.points,
+        "lost": run.lost,
+        "archived": run.archived,
+        "deleted": run.deleted,
     }
 
 
-def _by_key(rows: Iterable[RowMapping], value: Any) -> dict[str, Any]:
-    return {row["key"]: value(row) for row in sorted(rows, key=lambda row: row["key"])}
+def metric_records(session: Session, uid: str, *, system: bool = False) -> dict[str, dict[str, Any]]:
+    """The series of one run in numbers, by key: count, last, last_step, first, min, min_step, max, max_step, mean.
 
-
-def metric_records(session: Session, run_id: int) -> dict[str, dict[str, Any]]:
-    """The series of one run in numbers, by key: count, last, last_step, first, min, min_step, max, max_step, mean."""
-    found = {}
-    for row in sorted(session.select(schema.metrics, [run_id]), key=lambda row: row["key"]):
-        values = {name: nan_if_none(row[name]) for name in ("last", "first", "min", "max")}
-        steps = {name: row[name] for name in ("last_step", "min_step", "max_step")}
-        mean = row["sum"] / row["finite"] if row["finite"] and row["sum"] is not None else math.nan
-        found[row["key"]] = {"count": row["count"], **values, **steps, "mean": mean}
-    return found
+    Args:
+        session: the store, up to date.
+        uid: of the run.
+        system: whether those of the hardware are wanted too.
+    """
+    return {
+        key: {
+            "count": known.points, "last": known.last, "first": known.first, "min": known.min, "max": known.max,
+            "last_step": known.last_step, "min_step": known.min_step, "max_step": known.max_step, "mean": known.mean,
+        }
+        for key, known in session.index.series([uid]).get(uid, {}).items()
+        if system or not is_system(key)
+    }  # fmt: skip
 
 
 def find_view(session: Session, run: str) -> RunView:
@@ -145,27 +131,4 @@ def find_view(session: Session, run: str) -> RunView:
     Raises:
         RunNotFound: there is none, or several could be meant.
     """
-    name, mark, number = run.rpartition("#")
-    if not mark or not number.lstrip("-").isdigit():
-        return RunView(session, session.find(run))
-    table = schema.runs
-    query = select(table).where(table.c.experiment == name)
-    wanted = int(number)
-    if wanted < 0:
-        query = query.where(table.c.deleted == 0).order_by(table.c.number.desc(), table.c.id.desc())
-        query = query.offset(-wanted - 1).limit(1)
-    else:
-        query = query.where(table.c.number == wanted).order_by(table.c.deleted).limit(2)
-    with session.catalog.connect() as connection:
-        rows = connection.execute(query).mappings().all()
-    if not rows:
-        raise RunNotFound(
-            f"no run {run!r} in the store {session.store.root!r}; `runlore ls` lists experiments, "
-            "`runlore runs` lists runs"
-        )
-    if len(rows) > 1 and rows[0]["deleted"] == rows[1]["deleted"]:
-        raise RunNotFound(
-            f"{run!r}: several runs have this number, for example {rows[0]['uid']} and {rows[1]['uid']}; "
-            "name one by its uid, and give them numbers of their own with `runlore doctor --repair`"
-        )
-    return RunView(session, rows[0])
+    return RunView(session, session.find(run))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-
 from runlore import model
-from runlore.catalog import schema
-from runlore.errors import ArtifactNotFound, NotFound
-from runlore.reader import events as records
+from runlore.errors import ArtifactNotFound, NotFound, RunNotFound
 from runlore.reader.artifact import Artifact
 from runlore.reader.edit import EditMethods
-from runlore.reader.tables import is_system, settings
+from runlore.reader.facts import facts_of, is_system, similar
+from runlore.reader.filters import Filter, time_bound_ns
 from runlore.store.detail import Detail
 
 if TYPE_CHECKING:
@@ -21,7 +17,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from runlore.index.records import RunRecord
     from runlore.reader.session import Session
+    from runlore.store.base import Follower, RecordedRun
     from runlore.store.content import StoredEvent
 
 
@@ -48,9 +46,10 @@ class RunView(EditMethods):
         ('succeeded', {'lr': 0.1}, {'acc': 0.9})
     """
 
-    def __init__(self, session: Session, row: Mapping[Any, Any]) -> None:
+    def __init__(self, session: Session, record: RunRecord) -> None:
         self._session = session
-        self._fill(dict(row))
+        self._said_ns = 0
+        self._fill(record)
 
     def __repr__(self) -> str:
         return f"<RunView {self.experiment}#{self.number} {self.status} uid={self.uid}>"
@@ -61,68 +60,83 @@ class RunView(EditMethods):
     def __hash__(self) -> int:
         return hash(self.uid)
 
-    def _fill(self, row: dict[str, Any]) -> None:
-        self.uid: str = row["uid"]
-        self.number: int | None = row["number"]
-        self.experiment: str = row["experiment"]
-        self.name: str | None = row["name"]
-        self.status: str = row["status"]
-        self.description: str | None = row["description"]
-        self.user: str | None = row["user"]
-        self.host: str | None = row["host"]
-        self.group: str | None = row["group_name"]
-        self.parent: str | None = row["parent_uid"]
-        self.started_ns: int = row["started_ns"]
-        self.ended_ns: int | None = row["ended_ns"]
-        self.updated_ns: int = row["updated_ns"]
-        self.points: int = row["points"]
-        self.lost: int = row["lost"]
-        self.liveness: str | None = row["liveness"]
-        self.deleted = bool(row["deleted"])
-        self.archived = bool(row["archived"])
-        self.damage: list[str] = json.loads(row["damage"]) if row["damage"] else []
-        self._row = row
-        self._detail = Detail.load(row["detail"])
-        self.params, metrics, self.tags = settings(self._session, row["id"])
-        self.metrics = {key: value for key, value in metrics.items() if not is_system(key)}
-        self.system = {key: value for key, value in metrics.items() if is_system(key)}
+    def _fill(self, record: RunRecord) -> None:
+        self._record = record
+        self.uid: str = record.uid
+        self.number: int | None = record.number
+        self.experiment: str = record.experiment
+        self.name: str | None = record.name
+        self.status: str = record.status
+        self.description: str | None = record.description
+        self.user: str | None = record.user
+        self.host: str | None = record.host
+        self.group: str | None = record.group
+        self.parent: str | None = record.parent
+        self.started_ns: int = record.started_ns
+        self.ended_ns: int | None = record.ended_ns
+        self.updated_ns: int = record.updated_ns
+        self.points: int = record.points
+        self.lost: int = record.lost
+        self.liveness: str | None = record.liveness
+        self.deleted: bool = record.deleted
+        self.archived: bool = record.archived
+        self.damage: list[str] = list(record.damage)
+        facts = facts_of(record)
+        self.params: dict[str, Any] = dict(facts.params)
+        self.metrics: dict[str, float] = {key: value for key, value in facts.metrics.items() if not is_system(key)}
+        self.system: dict[str, float] = {key: value for key, value in facts.metrics.items() if is_system(key)}
+        self.tags: dict[str, str] = dict(facts.tags)
+
+    def _said_of_it(self) -> Detail:
+        return Detail.load(facts_of(self._record).detail)
 
     def refresh(self) -> RunView:
-        """Read everything anew; returns the view itself."""
-        self._fill(dict(self._session.refresh().find(self.uid)))
+        """Read everything anew; returns the view itself.
+
+        Raises:
+            RunNotFound: the run was removed.
+        """
+        found = self._session.refresh().index.runs([self.uid])
+        if not found:
+            raise RunNotFound(f"the run {self.uid!r} is gone from the store {self._session.store.location!r}")
+        self._fill(found[0])
         return self
 
     @property
     def directory(self) -> str:
-        """Where the run is."""
-        return self._session.directory(self._row["path"])
+        """The directory in which it lies.
+
+        Raises:
+            NotLocal: its store keeps it elsewhere than in a directory of this machine.
+        """
+        return self.recorded().directory
 
     @property
-    def duration_s(self) -> float | None:
-        """Seconds from start to end, or to the last event while it runs."""
-        return ((self.ended_ns if self.ended_ns is not None else self.updated_ns) - self.started_ns) / 1e9
+    def duration_s(self) -> float:
+        """Seconds for which it was recorded so far, without the gaps before it was resumed."""
+        return self._record.active_ns / 1e9
 
     @property
     def exit(self) -> dict[str, Any]:
         """What is known of the end: exit code, exception, message, traceback. Empty for a plain one."""
-        stop = self._detail.conclude()[3]
+        stop = self._said_of_it().conclude()[3]
         return {key: value for key, value in (stop or {}).items() if key != "status"}
 
     @property
     def source(self) -> dict[str, Any]:
         """What the start event says: user, host, process, Python."""
-        return dict(self._detail.start)
+        return dict(self._said_of_it().start)
 
     @property
     def statuses(self) -> list[tuple[int, str, str | None]]:
-        """History of statuses: (time in ns, status, message)."""
+        """History of statuses: (time in ns, status, message). A process that joins the run changes none."""
         history: list[tuple[int, str, str | None]] = []
-        for time, kind, key, value in self._detail.statuses:
+        for time, kind, key, value in self._said_of_it().statuses:
             if kind == model.STOP:
                 history.append((time, value["status"], value.get("message")))
             elif kind == model.STATUS:
                 history.append((time, key, value))
-            else:
+            elif kind == model.START or key == "resume":
                 history.append((time, model.RUNNING, None if kind == model.START else key))
         return history
 
@@ -132,38 +146,58 @@ class RunView(EditMethods):
         self, event: Any = None, key: Any = None, step: Any = None, since: Any = None, until: Any = None, **extra: Any
     ) -> pd.DataFrame:
         """Everything that was recorded, as a DataFrame; arguments and columns as of `Experiment.data`."""
-        wanted = records.Filter(
-            event, key, step, records.time_bound_ns(since, "since"), records.time_bound_ns(until, "until"), extra
-        )
-        columns = records.run_columns(self._row, self.directory, wanted)
-        return records.frame([] if columns is None else [columns])
+        from runlore.reader import frames
+
+        wanted = Filter(event, key, step, time_bound_ns(since, "since"), time_bound_ns(until, "until"), extra)
+        return frames.record_frame([frames.read_run(self.recorded(), self._record, wanted)], wanted)
 
     def metric(self, key: str) -> pd.DataFrame:
-        """The points of a metric in time order: columns step (float64, NaN: none), value (float64), dt (naive UTC).
+        """The points of a metric in time order: columns step, value (float64), time (UTC).
+
+        Steps are int64 where each point has an integral one, else float64 with NaN for none.
 
         Raises:
             NotFound: the run has no such metric.
         """
-        import numpy as np
-        import pandas as pd
+        if key not in self._last_values() and key not in self.refresh()._last_values():  # noqa: SLF001 - itself
+            raise NotFound(f"run {self.experiment}#{self.number} has no metric {key!r}{similar(key, self.metrics)}")
+        return self.data(event=model.METRIC, key=key).loc[:, ["step", "value", "time"]]
 
-        if not self._has(key):
-            raise NotFound(f"run {self.experiment}#{self.number} has no metric {key!r}{_similar(key, self.metrics)}")
-        found = records.run_columns(self._row, self.directory, records.Filter(event=model.METRIC, key=key))
-        if found is None:
-            found = {"step": np.empty(0), "value": np.empty(0), "time": np.empty(0, dtype=np.int64)}
-        dt = found["time"].astype("datetime64[ns]")
-        return pd.DataFrame({"step": found["step"], "value": found["value"].astype("float64"), "dt": dt})
-
-    def _has(self, key: str) -> bool:
-        known = key in self.metrics or key in self.system
-        return known or key in self.refresh().metrics or key in self.system
+    def _last_values(self) -> Mapping[str, float]:
+        return facts_of(self._record).metrics
 
     def events(self, *kinds: str) -> list[StoredEvent]:
         """Recorded events of these kinds (of all, without any), in time order. Points of series are not among them."""
-        from runlore.store.content import read_events
+        return self.recorded().events(list(kinds) or None)
 
-        return read_events(self.directory, list(kinds) or None)
+    def follow(self, *kinds: str) -> Follower:
+        """Recorded events of these kinds as they come: each call of its `poll` gives those that are new.
+
+        Example:
+            >>> import runlore
+            >>> run = runlore.start("iris", capture=False)
+            >>> follower = runlore.get_run(run.uid).follow("note")
+            >>> run.log_event("note", "note", "it goes well")
+            >>> [event.value for event in follower.poll()], follower.poll()
+            (['it goes well'], [])
+            >>> run.finish()
+        """
+        return self.recorded().follow(list(kinds) or None)
+
+    def recorded(self) -> RecordedRun:
+        """The run in its store: points as arrays, events, and ways to follow it and to add to it.
+
+        Raises:
+            RunNotFound: it was removed.
+
+        Example:
+            >>> import runlore
+            >>> with runlore.start("iris") as run:
+            ...     run.log_metric("acc", 0.9)
+            >>> runlore.get_run(run.uid).recorded().points(["acc"]).value
+            array([0.9])
+        """
+        return self._session.open_run(self._record)
 
     def data_refs(self) -> dict[str, dict[str, Any]]:
         """References to the data that the run used, by name: the latest of each, without those that were unset.
@@ -189,19 +223,19 @@ class RunView(EditMethods):
         Args:
             streams: `stdout`, `stderr`, or `logging` for records of that module; stdout and stderr by default.
         """
-        wanted = streams or ("stdout", "stderr")
-        for event in self.events(model.LOG):
-            if event.key in wanted and isinstance(event.value, str):
-                yield from event.value.split("\n")
+        from runlore.reader.console import ConsoleLines
+
+        for line in ConsoleLines(streams or ("stdout", "stderr")).of(self.events(model.LOG)):
+            yield line.text
 
     def children(self) -> list[RunView]:
-        """Runs that were started under this one, oldest first."""
-        table = schema.runs
-        with self._session.refresh().catalog.connect() as connection:
-            rows = connection.execute(
-                select(table).where(table.c.parent_uid == self.uid).order_by(table.c.started_ns, table.c.id)
-            ).mappings().all()  # fmt: skip
-        return [RunView(self._session, row) for row in rows]
+        """Runs that were started under this one, oldest first, without those in the trash."""
+        from runlore.query.expression import Attribute, Compare, OrderKey
+
+        mine = Compare(Attribute("parent"), "=", self.uid)
+        order = OrderKey(Attribute("started"))
+        found = self._session.refresh().page(mine, order, facts=True, last=True)
+        return [RunView(self._session, record) for record in found.runs]
 
     # -- artifacts ----------------------------------------------------------------------------------------------
 
@@ -211,16 +245,10 @@ class RunView(EditMethods):
         Args:
             kind: only these, for example `image`.
         """
-        rows = self._session.refresh().select(schema.artifacts, [self._row["id"]])
-        found = [
-            Artifact(
-                row["name"], row["step"], row["digest"], row["size"], row["media_type"], row["kind"],
-                json.loads(row["metadata"]) if row["metadata"] else {}, row["time_ns"], self._session.store,
-            )
-            for row in rows
-            if kind is None or row["kind"] == kind
+        found = self._session.refresh().index.artifacts([self.uid]).get(self.uid, [])
+        return [
+            Artifact.of(record, self._session.store) for record in found if kind is None or record.kind == kind
         ]  # fmt: skip
-        return sorted(found, key=lambda item: (item.name, item.step is not None, item.step or 0.0, item.time_ns))
 
     def artifact(self, name: str, step: float | None = None) -> Artifact:
         """The latest version of an artifact, or the latest at this step.
@@ -232,17 +260,10 @@ class RunView(EditMethods):
         found = [item for item in everything if item.name == name and (step is None or item.step == step)]
         if not found:
             at = "" if step is None else f" at step {step:g}"
-            hint = _similar(name, [item.name for item in everything])
+            hint = similar(name, [item.name for item in everything])
             raise ArtifactNotFound(f"run {self.experiment}#{self.number} has no artifact {name!r}{at}{hint}")
         return max(found, key=lambda item: item.time_ns)
 
     def images(self, name: str | None = None) -> dict[float | None, Artifact]:
         """Images by step; of one name, or of all."""
         return {item.step: item for item in self.artifacts("image") if name is None or item.name == name}
-
-
-def _similar(name: str, names: Any) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, [str(other) for other in names], 3)
-    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""

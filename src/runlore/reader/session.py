@@ -1,124 +1,90 @@
-"""One store as readers see it: an up-to-date catalog, and rows of it."""
+"""One store as readers see it: where its runs are, and what is known of them."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, func, select
-
-from runlore.catalog import Catalog, open_catalog, schema
-from runlore.catalog.search import SqliteFunctions, fetch_page
 from runlore.errors import RunNotFound
-from runlore.names import is_uid
-from runlore.store import DirectoryStore, open_store
+from runlore.index.opening import open_index
+from runlore.index.reference import RunReference
+from runlore.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from sqlalchemy import RowMapping
+    from runlore.index.base import Index
+    from runlore.index.records import Page, RunRecord
+    from runlore.store.base import RecordedRun, Store, StoreLike
 
-    from runlore.catalog.search.page import Page
 
-IDS = select(func.json_each(bindparam("ids", type_=Text)).table_valued("value").c.value)
-"""Ids of runs as one parameter, however many they are: the database has no limit for them, and reads the SQL once."""
-
-MIN_UID_PREFIX = 6
-"""Characters of a uid that are enough where it is unambiguous."""
+AT_ONCE = 4_096
+"""Runs that are asked for at once, where all that were found are wanted with their facts."""
 
 
 class Session:
-    """A store and its catalog. Cheap to make; brings the catalog up to date when asked to.
+    """A store and its index. Cheap to make; brings the index up to date when asked to.
 
     Attributes:
         store: the store.
-        catalog: its catalog.
+        index: what answers questions about its runs and cards.
     """
 
-    def __init__(self, store: str | os.PathLike[str] | DirectoryStore | None = None) -> None:
+    store: Store
+    index: Index
+
+    def __init__(self, store: StoreLike | None = None) -> None:
         self.store = open_store(store)
-        self.catalog: Catalog = open_catalog(self.store)
-        self.functions = SqliteFunctions(value_at=self.value_at)
+        self.index = open_index(self.store)
+
+    def __reduce__(self) -> tuple[type[Session], tuple[str]]:
+        """As the address of its store, which is opened again: so whatever holds a session can be copied and sent."""
+        return Session, (self.store.location,)
 
     def refresh(self, progress: Callable[[int, int], None] | None = None) -> Session:
-        """Bring the catalog up to date; returns the session itself."""
-        self.catalog.refresh(progress)
+        """Bring the index up to date; returns the session itself."""
+        self.index.refresh(progress)
         return self
 
-    def directory(self, path: str) -> str:
-        """Absolute directory of a run, from its path in the catalog."""
-        return os.path.join(self.store.runs_root, path)
-
     def page(self, query: Any = None, order_by: Any = None, limit: int | None = None, **options: Any) -> Page:
-        """Runs that a query finds, in order; see `runlore.query.fetch_page`."""
-        with self.catalog.connect() as connection:
-            return fetch_page(connection, query, order_by, limit, functions=self.functions, **options)
+        """Runs that a query finds, in order; see `Index.page`."""
+        return self.index.page(query, order_by, limit, **options)
 
-    def rows(self, ids: Sequence[int]) -> list[RowMapping]:
-        """Rows of the table of runs, in the order of the ids."""
-        found: dict[int, RowMapping] = {}
-        for row in self.select(schema.runs, ids, "id"):
-            found[row["id"]] = row
-        return [found[run_id] for run_id in ids if run_id in found]
+    def all_pages(
+        self, query: Any = None, order_by: Any = None, limit: int | None = None, *, experiment: Any = None
+    ) -> Iterator[tuple[RunRecord, ...]]:
+        """The runs that a query finds, at most so many, with their facts: a few thousand at once."""
+        if limit is not None and (not isinstance(limit, int) or limit <= AT_ONCE):
+            yield self.page(query, order_by, limit, experiment=experiment, facts=True, last=True).runs
+            return
+        cursor, left = None, limit
+        while left is None or left > 0:
+            size = AT_ONCE if left is None else min(left, AT_ONCE)
+            page = self.page(query, order_by, size, cursor=cursor, experiment=experiment, facts=True, last=size == left)
+            yield page.runs
+            cursor, left = page.next_cursor, None if left is None else left - len(page.runs)
+            if cursor is None:
+                return
 
-    def select(self, table: Any, ids: Sequence[int], column: str = "run_id") -> list[RowMapping]:
-        """All rows of a table that belong to these runs."""
-        with self.catalog.connect() as connection:
-            chosen = connection.execute(select(table).where(table.c[column].in_(IDS)), as_parameter(ids))
-            return list(chosen.mappings())
-
-    def find(self, uid: str) -> RowMapping:
-        """The run with this uid, or the only one whose uid begins so.
+    def find(self, run: str | RunReference, argument: str = "run") -> RunRecord:
+        """The run that a text means, with its facts: a uid, its beginning, or `experiment#number`. Also deleted ones.
 
         Raises:
-            RunNotFound: there is none, or several begin so.
+            WrongType: it is no text.
+            RunNotFound: there is none, or several could be meant.
         """
-        table = schema.runs
-        with self.catalog.connect() as connection:
-            if is_uid(uid):
-                rows = connection.execute(select(table).where(table.c.uid == uid)).mappings().all()
-            else:
-                wanted = uid.lower() if len(uid) >= MIN_UID_PREFIX and uid.isalnum() else "-"
-                rows = connection.execute(
-                    select(table).where(table.c.uid >= wanted, table.c.uid < wanted + "g").limit(3)
-                ).mappings().all()  # fmt: skip
-        if len(rows) == 1:
-            return rows[0]
-        if rows:
-            raise RunNotFound(f"uid={uid!r}: several runs begin so, for example {rows[0]['uid']} and {rows[1]['uid']}")
-        raise RunNotFound(
-            f"no run has the uid {uid!r} in the store {self.store.root!r}; `runlore ls` lists what is there"
-        )
+        return self.index.one(run if isinstance(run, RunReference) else RunReference.parse(run, argument))
 
-    def value_at(self, uid: str, key: str, step: float) -> float | None:
-        """The last value of a metric at exactly this step, or None. Serves `at(metrics.key, step)` in queries."""
-        from runlore.store.content import read_points
+    def find_all(self, runs: Sequence[str], argument: str = "runs") -> list[RunRecord]:
+        """The runs that texts mean, each as for `find`, asked for at once."""
+        return self.index.each([RunReference.parse(run, argument) for run in runs])
 
-        points = read_points(self.directory(self.find(uid)["path"]), [key])
-        at = points.value[points.step == step]
-        return float(at[-1]) if len(at) else None
+    def open_run(self, run: RunRecord) -> RecordedRun:
+        """What a run recorded.
 
-
-def as_parameter(ids: Sequence[int]) -> dict[str, str]:
-    """What executes a statement in which `IDS` stands for these."""
-    return {"ids": json.dumps(list(ids))}
-
-
-def json_or_none(text: str | None) -> Any:
-    """The value of a JSON column."""
-    return None if text is None else json.loads(text)
-
-
-def nan_if_none(value: float | None) -> float:
-    """A metric's value: the catalog keeps NaN as NULL."""
-    return math.nan if value is None else value
-
-
-def grouped(rows: Iterable[RowMapping]) -> dict[int, list[RowMapping]]:
-    """Rows by the run that they belong to."""
-    groups: dict[int, list[RowMapping]] = {}
-    for row in rows:
-        groups.setdefault(row["run_id"], []).append(row)
-    return groups
+        Raises:
+            RunNotFound: it was deleted since.
+        """
+        try:
+            return self.store.open_run(run.uid, experiment=run.experiment)
+        except RunNotFound:
+            return self.store.open_run(run.uid)  # somebody moved it to where another experiment's runs are

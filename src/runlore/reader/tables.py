@@ -3,132 +3,125 @@
 from __future__ import annotations
 
 import math
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from sqlalchemy import literal_column, select, union_all
-
-from runlore.catalog import schema
-from runlore.reader.session import IDS, Session, as_parameter, grouped, json_or_none, nan_if_none
+from runlore.reader import columns
+from runlore.reader.facts import facts_of, is_system
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import TypeAlias, TypeVar
 
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
-_NOT_A_TIME = -(1 << 63)
-"""NaT, as int64."""
+    from runlore.index.records import RunRecord
 
-_runs, _params, _metrics, _tags = schema.runs.c, schema.params.c, schema.metrics.c, schema.tags.c
-_ATTRIBUTES = select(
-    _runs.id, _runs.experiment, _runs.number, _runs.uid, _runs.name, _runs.status, _runs.started_ns, _runs.ended_ns,
-    _runs.updated_ns, _runs.user, _runs.host, _runs.group_name, _runs.parent_uid, _runs.description, _runs.points,
-    _runs.lost,
-).where(_runs.id.in_(IDS))  # fmt: skip
-_LAST_VALUES = select(_metrics.run_id, _metrics.key, _metrics.last).where(_metrics.run_id.in_(IDS))
-_PARAMS_AND_TAGS = union_all(
-    select(_params.run_id, _params.key, _params.json, literal_column("1")).where(_params.run_id.in_(IDS)),
-    select(_tags.run_id, _tags.key, _tags.value, literal_column("0")).where(_tags.run_id.in_(IDS)),
-)
+    Cells = TypeVar("Cells")
+    Pieces: TypeAlias = dict[str, list[tuple[int, Cells]]]
+    """Of each key, its cells in some of the pages, each with the row in which they begin."""
+
+_attributes = attrgetter(
+    "experiment", "number", "uid", "name", "status", "started_ns", "ended_ns", "active_ns", "user", "host", "group",
+    "parent", "description", "points", "lost",
+)  # fmt: skip
 
 
-def run_frame(session: Session, ids: Sequence[int], *, system: bool = False) -> pd.DataFrame:
-    """One row a run, in the order of the ids. Hardware metrics (`system/…`) are left out unless `system` is true.
+def run_frame(pages: Iterable[Sequence[RunRecord]], *, system: bool = False) -> pd.DataFrame:
+    """One row a run, in the order given. Hardware metrics (`system/…`) are left out unless `system` is true.
 
-    Columns: the attributes (`run` is the number; `started` and `ended` are datetime64[ns] in naive UTC, `duration` is
-    a timedelta), then `params.*`, `metrics.*` (last values, float64) and `tags.*`, each sorted by name.
+    Columns: the attributes (`run` is the number; `started` and `ended` are times in UTC, `duration` is how long it was
+    recorded for), then `params.*`, `metrics.*` (last values, float64) and `tags.*`, each sorted by name. Their types
+    are those of `runlore.reader.columns`.
+
+    Args:
+        pages: runs with their facts; what is not needed of a page is let go of before the next one.
+        system: whether hardware metrics are wanted.
     """
-    import pandas as pd
+    import numpy as np
 
-    with session.catalog.connect() as connection:
-        found = {row[0]: row for row in connection.execute(_ATTRIBUTES, as_parameter(ids)).all()}
-        at = {run_id: place for place, run_id in enumerate(filter(found.__contains__, ids))}
-        present = list(at)
-        numbers = connection.execute(_LAST_VALUES, as_parameter(present)).all()
-        texts: Sequence[Any] = connection.execute(_PARAMS_AND_TAGS, as_parameter(present)).all()
-    index = pd.RangeIndex(len(at))  # one for all columns, which need not be aligned then
-    columns = _attributes([found[run_id] for run_id in present], index)
-    for key, values in _pivot(((run, key, text) for run, key, text, is_param in texts if is_param), at, None):
-        columns[f"params.{key}"] = _typed([json_or_none(value) for value in values], index)
-    for key, values in _pivot(numbers, at, math.nan):
-        if system or not is_system(key):
-            columns[f"metrics.{key}"] = np.array(values, dtype="float64")  # None, a NaN in the catalog, becomes NaN
-    for key, values in _pivot(((run, key, text) for run, key, text, is_param in texts if not is_param), at, None):
-        columns[f"tags.{key}"] = pd.Series(values, dtype=object, index=index)
-    return pd.DataFrame(columns, index=index)
+    rows: list[tuple[Any, ...]] = []
+    params: Pieces[Sequence[Any]] = {}
+    metrics: Pieces[NDArray[np.float64]] = {}
+    tags: Pieces[Sequence[Any]] = {}
+    for runs in pages:
+        start = len(rows)
+        rows += map(_attributes, runs)
+        facts = [facts_of(run) for run in runs]
+        for key, cells in pivoted([known.params for known in facts], None):
+            params.setdefault(key, []).append((start, cells))
+        for key, cells in pivoted([known.metrics for known in facts], math.nan):
+            if system or not is_system(key):
+                metrics.setdefault(key, []).append((start, columns.numbers(cells)))
+        for key, cells in pivoted([known.tags for known in facts], None):
+            tags.setdefault(key, []).append((start, cells))
+    found = attribute_columns(rows)
+    for key, pieces in sorted(params.items()):
+        found[f"params.{key}"] = columns.values(_whole(pieces, len(rows)))
+    for key, arrays in sorted(metrics.items()):
+        column = found[f"metrics.{key}"] = np.full(len(rows), np.nan)
+        for start, array in arrays:
+            column[start : start + len(array)] = array
+    for key, pieces in sorted(tags.items()):
+        found[f"tags.{key}"] = columns.text(_whole(pieces, len(rows)))
+    return columns.table(found, len(rows))
 
 
-def _attributes(rows: list[Any], index: pd.RangeIndex) -> dict[str, Any]:
-    """The columns that every run has, from rows of `_ATTRIBUTES`."""
-    import pandas as pd
+def _whole(pieces: list[tuple[int, Sequence[Any]]], length: int) -> Sequence[Any]:
+    """A column from its cells of each page that has any."""
+    if len(pieces) == 1 and len(pieces[0][1]) == length:
+        return pieces[0][1]
+    column: list[Any] = [None] * length
+    for start, cells in pieces:
+        column[start : start + len(cells)] = cells
+    return column
 
-    def words(values: Sequence[Any]) -> pd.Series[Any]:
-        return pd.Series(values, dtype=object, index=index)
 
-    def integers(values: Sequence[int]) -> Any:
-        return np.array(values, dtype="int64")
-
+def attribute_columns(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """The columns that every run has, from the attributes of each."""
     (
-        _, experiment, number, uid, name, status, started, ended, updated, user, host, group, parent, description,
-        points, lost,
-    ) = zip(*rows, strict=True) if rows else [()] * 16  # fmt: skip
-    ends = [late if end is None else end for end, late in zip(ended, updated, strict=True)]
+        experiment, number, uid, name, status, started, ended, active, user, host, group, parent, description, points,
+        lost,
+    ) = zip(*rows, strict=True) if rows else [()] * 15  # fmt: skip
     return {
-        "experiment": words(experiment),
-        "run": pd.array(list(number), dtype="Int64") if None in number else integers(number),
-        "uid": words(uid),
-        "name": words(name),
-        "status": words(status),
-        "started": integers(started).view("datetime64[ns]"),
-        "ended": integers([_NOT_A_TIME if end is None else end for end in ended]).view("datetime64[ns]"),
-        "duration": (integers(ends) - integers(started)).view("timedelta64[ns]"),
-        "user": words(user),
-        "host": words(host),
-        "group": words(group),
-        "parent": words(parent),
-        "description": words(description),
-        "points": integers(points),
-        "lost": integers(lost),
+        "experiment": columns.text(experiment),
+        "run": columns.integers(number),
+        "uid": columns.text(uid),
+        "name": columns.text(name),
+        "status": columns.text(status),
+        "started": columns.times(started),
+        "ended": columns.times([columns.NOT_A_TIME if end is None else end for end in ended]),
+        "duration": columns.spans(active),
+        "user": columns.text(user),
+        "host": columns.text(host),
+        "group": columns.text(group),
+        "parent": columns.text(parent),
+        "description": columns.text(description),
+        "points": columns.integers(points),
+        "lost": columns.integers(lost),
     }
 
 
-def _pivot(cells: Iterable[Any], at: Mapping[int, int], missing: Any) -> list[tuple[str, list[Any]]]:
-    """Each key among the cells (run id, key, value), sorted, with its value in every row: `at` places the runs."""
-    columns: dict[str, list[Any]] = {}
-    for run_id, key, value in cells:
-        column = columns.get(key)
-        if column is None:
-            column = columns[key] = [missing] * len(at)
-        column[at[run_id]] = value
-    return sorted(columns.items())
+def pivoted(rows: Sequence[Mapping[str, Any]], missing: Any) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Each key of any mapping, sorted, with its value in every one of them, or what stands where it is missing.
 
-
-def _typed(values: list[Any], index: pd.RangeIndex) -> Any:
-    """A column of params: numbers where all that are present are numbers of one kind, objects otherwise."""
-    import pandas as pd
-
-    kinds = {type(value) for value in values if value is not None}
-    complete = None not in values
-    if kinds == {int} and complete and all(abs(value) < 1 << 63 for value in values):
-        return np.array(values, dtype="int64")
-    if kinds == {bool} and complete:
-        return np.array(values, dtype="bool")
-    if kinds == {float} or (kinds == {int, float} and all(v is None or abs(v) <= 1 << 53 for v in values)):
-        return np.array([math.nan if value is None else float(value) for value in values], dtype="float64")
-    return pd.Series(values, dtype=object, index=index)
-
-
-def is_system(key: str) -> bool:
-    """Whether a metric is about the hardware, not about the model."""
-    return key.startswith("system/")
-
-
-def settings(session: Session, run_id: int) -> tuple[dict[str, Any], dict[str, float], dict[str, str]]:
-    """Params, last values of metrics, and tags of one run, sorted by name."""
-    params = {
-        row["key"]: json_or_none(row["json"])
-        for row in grouped(session.select(schema.params, [run_id])).get(run_id, [])
-    }
-    metrics = {row["key"]: nan_if_none(row["last"]) for row in session.select(schema.metrics, [run_id])}
-    tags = {row["key"]: row["value"] for row in session.select(schema.tags, [run_id])}
-    return dict(sorted(params.items())), dict(sorted(metrics.items())), dict(sorted(tags.items()))
+    Runs of one experiment mostly have the same keys, and mappings that do are turned into columns all at once.
+    """
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for place, row in enumerate(rows):
+        alike.setdefault(tuple(row), []).append(place)
+    if len(alike) == 1:
+        keys = next(iter(alike))
+        cells = zip(*(row.values() for row in rows), strict=True)
+        yield from sorted(zip(keys, cells, strict=True), key=itemgetter(0))
+        return
+    found: dict[str, list[Any]] = {}
+    for keys, places in alike.items():
+        cells = zip(*(rows[place].values() for place in places), strict=True)
+        for key, some in zip(keys, cells, strict=True):
+            column = found.setdefault(key, [missing] * len(rows))
+            for place, cell in zip(places, some, strict=True):
+                column[place] = cell
+    yield from sorted(found.items(), key=itemgetter(0))

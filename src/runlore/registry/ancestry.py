@@ -5,25 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from runlore.catalog import card_schema as tables
-from runlore.catalog import open_catalog
 from runlore.errors import InvalidName
+from runlore.index.lineage import Node, direction
+from runlore.index.opening import open_index
+from runlore.index.records import CardFilter
 from runlore.names import is_uid
-from runlore.registry.finding import fetch
+from runlore.registry.card import Card
+from runlore.registry.finding import run_uid
 from runlore.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
-    from runlore.registry.card import Card
-    from runlore.registry.registering import Store
+    from runlore.index.records import LinkRecord
     from runlore.run import Run
-
-_AT_ONCE = 500
-Node = tuple[str, str]
-"""("card" or "run", uid)."""
+    from runlore.store.base import StoreLike
 
 
 @dataclass(frozen=True)
@@ -45,15 +41,16 @@ class Lineage:
     edges: tuple[tuple[Node, Node], ...]
 
 
-def lineage(of: Card | Run | str, *, store: Store | None = None) -> Lineage:
+def lineage(of: Card | Run | str, *, store: StoreLike | None = None) -> Lineage:
     """What a card or a run came of, and what came of it.
 
     Args:
-        of: a card, a run, or the uid of either.
+        of: a card, a run, or the uid of either; or `experiment#number`.
         store: as for `runlore.start`; by default the card's or run's own.
 
     Raises:
         InvalidName: it is none of these.
+        RunNotFound: no run is called so.
 
     Example:
         >>> import runlore
@@ -67,80 +64,30 @@ def lineage(of: Card | Run | str, *, store: Store | None = None) -> Lineage:
         >>> [str(card) for card in registry.lineage(data).descendants]
         ['model/iris/tree@0.1.0']
     """
-    uid = of if isinstance(of, str) else of.uid
-    if not is_uid(uid):
-        raise InvalidName(f"of={of!r} must be a card, a run, or the uid of one: 32 lowercase hexadecimal digits")
     place = open_store(store if store is not None or isinstance(of, str) else of.store)
-    catalog = open_catalog(place)
-    catalog.refresh()
-    back, ahead = _Walk(place, uid, forwards=False), _Walk(place, uid, forwards=True)
-    known = {card.uid: card for card in _cards(place, [*back.cards, *ahead.cards])}
-    edges = dict.fromkeys([*((source, target) for target, source in back.edges), *ahead.edges])
+    uid = run_uid(of, place) if isinstance(of, str) and "#" in of else of if isinstance(of, str) else of.uid
+    if not is_uid(uid):
+        raise InvalidName(
+            f"of={of!r} must be a card, a run, the uid of one (32 lowercase hexadecimal digits), or experiment#number"
+        )
+    index = open_index(place)
+    index.refresh()
+    links = index.lineage(uid)
+    back, ahead = _ends(uid, links.ancestors, forwards=False), _ends(uid, links.descendants, forwards=True)
+    wanted = tuple(sorted({uid for kind, uid in (*back, *ahead) if kind == "card"}))
+    found = index.cards(CardFilter(uids=wanted, deleted=True)) if wanted else []
+    known = {record.uid: Card.of(record, place) for record in found}
+    edges = dict.fromkeys(ends for link in (*links.ancestors, *links.descendants) if (ends := direction(link)))
     return Lineage(
-        tuple(known[item] for item in back.cards if item in known),
-        tuple(known[item] for item in ahead.cards if item in known),
-        tuple(back.runs),
-        tuple(ahead.runs),
+        tuple(known[uid] for kind, uid in back if kind == "card" and uid in known),
+        tuple(known[uid] for kind, uid in ahead if kind == "card" and uid in known),
+        tuple(uid for kind, uid in back if kind == "run"),
+        tuple(uid for kind, uid in ahead if kind == "run"),
         tuple(edges),
     )
 
 
-def _cards(store: Store, uids: Iterable[str]) -> list[Card]:
-    wanted = sorted(set(uids))
-    found = []
-    for start in range(0, len(wanted), _AT_ONCE):
-        piece = wanted[start : start + _AT_ONCE]
-        found.extend(fetch(select(tables.cards).where(tables.cards.c.uid.in_(piece)), store))
-    return found
-
-
-class _Walk:
-    """Breadth first along the links, from one card or run, in one direction."""
-
-    def __init__(self, store: Store, uid: str, *, forwards: bool) -> None:
-        self._store = open_store(store)
-        self._forwards = forwards
-        self.cards: list[str] = []
-        self.runs: list[str] = []
-        self.edges: list[tuple[Node, Node]] = []
-        start: list[Node] = [("card", uid), ("run", uid)]
-        self._seen: set[Node] = set(start)
-        front = start
-        while front:
-            front = self._step(front)
-
-    def _step(self, front: list[Node]) -> list[Node]:
-        found: list[Node] = []
-        for source, target in self._links([uid for _, uid in front]):
-            if source not in front or (source, target) in self.edges:
-                continue
-            self.edges.append((source, target))
-            if target not in self._seen:
-                self._seen.add(target)
-                found.append(target)
-                (self.cards if target[0] == "card" else self.runs).append(target[1])
-        return found
-
-    def _links(self, uids: list[str]) -> list[tuple[Node, Node]]:
-        """Every link at these nodes, as (where one stands, where it leads)."""
-        links, cards = tables.card_links, tables.cards
-        columns = (cards.c.uid, links.c.target, links.c.uid.label("other"), links.c.role)
-        found: list[tuple[Node, Node]] = []
-        with open_catalog(self._store).connect() as connection:
-            for start in range(0, len(uids), _AT_ONCE):
-                piece = uids[start : start + _AT_ONCE]
-                query = (
-                    select(*columns)
-                    .join(links, links.c.card_id == cards.c.id)
-                    .where(cards.c.uid.in_(piece) | links.c.uid.in_(piece))
-                    .order_by(cards.c.created_ns, cards.c.uid, links.c.uid)
-                )
-                for uid, target, other, role in connection.execute(query):
-                    if role == "record":
-                        continue  # the card describes the run: nothing came of anything
-                    card: Node = ("card", uid)
-                    there: Node = (target, other)
-                    # the card came of `there`, unless `there` is a run that used it
-                    earlier, later = (card, there) if target == "run" and role == "input" else (there, card)
-                    found.append((earlier, later) if self._forwards else (later, earlier))
-        return found
+def _ends(start: str, links: Sequence[LinkRecord], *, forwards: bool) -> list[Node]:
+    """Where links lead, nearest first, each once."""
+    ends = [ends[forwards] for link in links if (ends := direction(link))]
+    return [node for node in dict.fromkeys(ends) if node[1] != start]

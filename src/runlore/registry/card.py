@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import ArtifactNotFound, InvalidArgument
-from runlore.store.cards import CardName, cards_root
+from runlore.store.cards import CardName
 from runlore.versions import Version
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from runlore.index.records import CardRecord
     from runlore.reader.artifact import Artifact
-    from runlore.store import DirectoryStore
+    from runlore.store.base import Store
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,20 @@ class Card:
     stage: str | None
     deleted: bool
     damage: tuple[str, ...]
-    _artifacts: tuple[dict[str, Any], ...] = field(repr=False, compare=False)
-    _store: DirectoryStore = field(repr=False, compare=False)
+    _artifacts: tuple[Mapping[str, Any], ...] = field(repr=False, compare=False)
+    _store: Store = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, record: CardRecord, store: Store) -> Card:
+        """The card that an index knows.
+
+        Args:
+            record: as the index gives it.
+            store: where it is registered.
+        """
+        said = {item.name: getattr(record, item.name) for item in fields(cls) if not item.name.startswith("_")}
+        said |= {"metadata": dict(record.metadata), "tags": dict(record.tags)}
+        return cls(**said, _artifacts=record.artifacts, _store=store)
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.space}/{self.name}@{self.version}"
@@ -76,16 +91,18 @@ class Card:
         return CardName(self.kind, self.space, self.name)
 
     @property
-    def store(self) -> DirectoryStore:
+    def store(self) -> Store:
         """Where it is registered."""
         return self._store
 
     @property
     def directory(self) -> str:
-        """Its directory in the store."""
-        from runlore.names import encode
+        """The directory in which it lies.
 
-        return os.path.join(self.card_name.directory(cards_root(self._store)), encode(self.version))
+        Raises:
+            NotLocal: its store keeps it elsewhere than in a directory of this machine.
+        """
+        return self._store.card_directory(self.card_name, self.version)
 
     @property
     def semantic_version(self) -> Version:
@@ -139,8 +156,16 @@ class Card:
     def download(self, directory: str | os.PathLike[str] = ".", *, overwrite: bool = False) -> list[str]:
         """Copy all contents into a directory, under their names; returns the paths of the copies.
 
+        Names that cannot be files become some as `runlore.reader.saving` describes. What cannot be copied does not
+        keep the rest from being copied; the first such error is raised at the end.
+
         Raises:
             ArtifactNotFound: the contents of one are gone.
             FileExistsError: a file exists and `overwrite` is false. Nothing was copied over it.
         """
-        return [item.download(directory, overwrite=overwrite) for item in self.artifacts()]
+        from runlore.reader.saving import save_all
+
+        saved = save_all(self.artifacts(), directory, overwrite=overwrite)
+        for error in saved.failed.values():
+            raise error
+        return list(saved.paths.values())

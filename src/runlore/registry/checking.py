@@ -2,108 +2,34 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from runlore.errors import InvalidArgument, RunloreError
-from runlore.names import encode
-from runlore.store import cards as files
-from runlore.store import open_store
+from runlore.store import card_check, open_store
+from runlore.store.directory import in_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from runlore.registry.registering import Store
-    from runlore.store import DirectoryStore
+    from runlore.store.base import StoreLike
 
 
-class Problem(NamedTuple):
-    """Something about one version of a card that is not as it should be.
-
-    Attributes:
-        where: its directory, relative to the store.
-        problem: in words.
-        contents: whether contents of it are missing or cut off; else its own files are damaged.
-        harmless: whether nothing was lost: a claim that no registration completed.
-    """
-
-    where: str
-    problem: str
-    contents: bool = False
-    harmless: bool = False
-
-
-def check(store: Store | None = None) -> list[str]:
+def check(store: StoreLike | None = None) -> list[str]:
     """What is not as it should be, in words; empty when all is well. Nothing is changed.
 
     A claim without a card is named too: a registration that is under way, or that died. It does no harm, and its
     version stays taken.
+
+    Raises:
+        NotLocal: the store keeps no files on this machine.
     """
-    return [f"{item.where}: {item.problem}" for item in find_problems(open_store(store))]
+    place = in_files(open_store(store), "checking the registry")
+    return [f"{item.where}: {item.problem}" for item in card_check.find_problems(place)]
 
 
-def find_problems(place: DirectoryStore) -> Iterator[Problem]:
-    """What `check` says, card by card. One that cannot be read does not hide the others."""
-    for directory in _versions(files.cards_root(place)):
-        where = os.path.relpath(directory, place.root)
-        try:
-            state = files.read_card(directory)
-        except (RunloreError, OSError) as error:
-            yield Problem(where, f"cannot be read: {error}")
-            continue
-        if state is None:
-            yield Problem(where, "claimed, and never registered; its version stays taken", harmless=True)
-            continue
-        yield from (Problem(where, item) for item in state.damage)
-        if state.about:
-            yield from _misplaced(place, directory, where, state.about)
-        for item in state.about.get("artifacts", ()):
-            problem = _content_problem(place.blob_path, item.get("digest"), item.get("size"))
-            if problem:
-                yield Problem(where, f"the contents of {item['name']!r} {problem}", contents=True)
-
-
-def _misplaced(place: DirectoryStore, directory: str, where: str, about: dict[str, str]) -> Iterator[Problem]:
-    """A card that was copied or moved by hand to where another one belongs."""
-    name = files.CardName(about["kind"], about["space"], about["name"])
-    own = os.path.join(name.directory(files.cards_root(place)), encode(about["version"]))
-    if own != directory:
-        yield Problem(where, f"says that it is {name}@{about['version']}, whose place is another directory")
-
-
-def _content_problem(blob_path: object, digest: object, size: object) -> str | None:
-    if not isinstance(digest, str) or not callable(blob_path):
-        return None
-    try:
-        found = os.stat(blob_path(digest)).st_size
-    except InvalidArgument:
-        return f"have no SHA-256: {digest!r}"
-    except FileNotFoundError:
-        return f"(sha256 {digest}) are missing"
-    return None if found == size else f"(sha256 {digest}) have {found:,} bytes instead of {size}"
-
-
-def referenced_digests(store: Store | None = None) -> set[str]:
+def referenced_digests(store: StoreLike | None = None) -> set[str]:
     """SHA-256 of all contents that cards refer to, deleted cards included: what must stay in the store.
 
     Read from the cards themselves, not from the catalog.
+
+    Raises:
+        NotLocal: the store keeps no files on this machine.
     """
-    place = open_store(store)
-    states = (files.read_card(directory) for directory in _versions(files.cards_root(place)))
-    return {
-        str(item["digest"])
-        for state in states
-        if state is not None
-        for item in state.about.get("artifacts", ())
-        if item.get("digest")
-    }
-
-
-def _versions(root: str) -> Iterator[str]:
-    """Every version's directory under cards/."""
-    level = [root] if os.path.isdir(root) else []
-    for _ in range(4):
-        level = [
-            entry.path for path in level for entry in sorted(os.scandir(path), key=lambda e: e.name) if entry.is_dir()
-        ]
-    yield from level
+    return card_check.referenced_digests(in_files(open_store(store), "looking through the cards"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidName, WrongType
 from runlore.names import check_key, is_uid
-from runlore.registry.finding import get_uid, list_cards
+from runlore.registry.finding import get_uid, list_cards, run_uid
 from runlore.registry.registering import check_tag, log_link
 from runlore.store import cards as files
 from runlore.versions import Version
@@ -98,7 +98,11 @@ def use(card: Card, run: Run | str) -> Card:
 
     Args:
         card: what was used.
-        run: the run's handle, which records the link as an event too, or its uid.
+        run: the run's handle, which records the link as an event too; or its uid, the beginning of it, or
+            `experiment#number`.
+
+    Raises:
+        RunNotFound: no run is called so.
 
     Example:
         >>> import runlore
@@ -109,9 +113,9 @@ def use(card: Card, run: Run | str) -> Card:
         >>> [str(card) for card in registry.lineage(run.uid).ancestors]
         ['data/iris/flowers@0.1.0']
     """
-    uid = run if isinstance(run, str) else run.uid
+    uid = run_uid(run, card.store) if isinstance(run, str) else getattr(run, "uid", "")
     if not is_uid(uid):
-        raise InvalidName(f"run={run!r} must be a run or the uid of one: 32 lowercase hexadecimal digits")
+        raise InvalidName(f"run={run!r} must be a run, or a text that names one")
     if not isinstance(run, str):
         log_link(run, card, "input")
     return _add(card, [(files.USE, uid, "input")])
@@ -128,10 +132,20 @@ def _is_version(name: str) -> bool:
 
 
 def _add(card: Card, facts: list[tuple[str, str, Any]], *, everywhere: bool = False) -> Card:
-    """Add facts that win over what was said before: of this version, or of all versions of the name."""
+    """Add facts that win over what was said before: of this version, or of all versions of the name.
+
+    What is known of the card says which time is late enough; where somebody with a fast clock was heard meanwhile, the
+    facts are added once more.
+    """
     for kind, key, _ in facts:
         check_key(key, kind)
-    versions = list_cards(kind=card.kind, space=card.space, name=card.name, deleted=True, store=card.store)
-    after = max((known.updated_ns for known in versions if everywhere or known.uid == card.uid), default=0)
-    files.append(card.directory, card.uid, facts, after_ns=after)
-    return get_uid(card.uid, store=card.store)
+    said = [card.updated_ns]
+    if everywhere:
+        versions = list_cards(kind=card.kind, space=card.space, name=card.name, deleted=True, store=card.store)
+        said += [known.updated_ns for known in versions]
+    time = card.store.annotate_card(card.card_name, card.version, card.uid, facts, after_ns=max(said))
+    found = get_uid(card.uid, store=card.store)
+    if found.updated_ns > time:
+        card.store.annotate_card(card.card_name, card.version, card.uid, facts, after_ns=found.updated_ns)
+        found = get_uid(card.uid, store=card.store)
+    return found

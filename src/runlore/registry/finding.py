@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-
-from runlore.catalog import card_schema as tables
-from runlore.catalog import open_catalog
-from runlore.errors import CardNotFound, InvalidArgument, WrongType
+from runlore.errors import CardNotFound, InvalidArgument, InvalidName, WrongType
+from runlore.index.opening import open_index
+from runlore.index.records import CardFilter
+from runlore.index.reference import MIN_UID_PREFIX, RunReference
 from runlore.names import is_uid
 from runlore.registry.card import Card
 from runlore.store import open_store
@@ -17,20 +15,13 @@ from runlore.store.cards import CardName
 from runlore.versions import Version, is_query, select_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from sqlalchemy import Connection, RowMapping
-    from sqlalchemy.sql import Select
-
-    from runlore.registry.registering import Store
-    from runlore.store import DirectoryStore
-
-_AT_ONCE = 500
-MIN_UID_PREFIX = 6
+    from runlore.store.base import StoreLike
 
 
 def get(
-    kind: str, space: str, name: str, version: str = "latest", *, deleted: bool = False, store: Store | None = None
+    kind: str, space: str, name: str, version: str = "latest", *, deleted: bool = False, store: StoreLike | None = None
 ) -> Card:
     """The card of this name that a version, a range or an alias means; of several the one of the greatest version.
 
@@ -59,16 +50,14 @@ def get(
     return cards[0]
 
 
-def select_cards(called: CardName, version: str, *, deleted: bool = False, store: Store | None = None) -> list[Card]:
+def select_cards(
+    called: CardName, version: str, *, deleted: bool = False, store: StoreLike | None = None
+) -> list[Card]:
     """All cards of a name that a version query or alias means, the greatest version first."""
     called.check()
     if not isinstance(version, str):
         raise WrongType(f"version={version!r} must be text: a version, a range or an alias")
-    query = select(tables.cards).where(
-        tables.cards.c.kind == called.kind, tables.cards.c.space == called.space, tables.cards.c.name == called.name
-    )
-    cards = fetch(query, store)
-    found = [card for card in cards if deleted or not card.deleted]
+    found = fetch(CardFilter(kind=called.kind, space=called.space, name=called.name, deleted=deleted), store)
     for card in found:
         if version in card.aliases:
             return [card]
@@ -78,7 +67,7 @@ def select_cards(called: CardName, version: str, *, deleted: bool = False, store
     return [by_version[item] for item in select_versions(by_version, version)]
 
 
-def _why(called: CardName, version: str, *, deleted: bool, store: Store | None) -> str:
+def _why(called: CardName, version: str, *, deleted: bool, store: StoreLike | None) -> str:
     import difflib
 
     there = select_cards(called, "*", deleted=deleted, store=store)
@@ -90,10 +79,10 @@ def _why(called: CardName, version: str, *, deleted: bool, store: Store | None) 
     names = {str(card.card_name) for card in list_cards(store=store)}
     close = difflib.get_close_matches(str(called), names, 3)
     hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "`runlore cards` lists what is there"
-    return f"no card {called} is registered in {open_store(store).root!r}; {hint}"
+    return f"no card {called} is registered in {open_store(store).location!r}; {hint}"
 
 
-def get_uid(uid: str, *, store: Store | None = None) -> Card:
+def get_uid(uid: str, *, store: StoreLike | None = None) -> Card:
     """The card with this uid, or the only one whose uid begins so (6 characters or more). Finds deleted ones too.
 
     Raises:
@@ -101,23 +90,22 @@ def get_uid(uid: str, *, store: Store | None = None) -> Card:
     """
     if not isinstance(uid, str):
         raise WrongType(f"uid={uid!r} must be text: 32 hexadecimal digits")
-    table = tables.cards
     text = uid.replace("-", "").lower()
     if is_uid(text):
-        query = select(table).where(table.c.uid == text)
+        cards = fetch(CardFilter(uids=(text,), deleted=True), store)
+    elif len(text) >= MIN_UID_PREFIX and text.isalnum() and text.isascii():
+        cards = fetch(CardFilter(uid_prefix=text, deleted=True, limit=3), store)
     else:
-        wanted = text if len(text) >= MIN_UID_PREFIX and text.isalnum() and text.isascii() else "-"
-        query = select(table).where(table.c.uid >= wanted, table.c.uid < wanted + "g").limit(3)
-    cards = fetch(query, store)
+        cards = []
     if len({card.uid for card in cards}) == 1:
         return cards[0]
     if cards:
         raise CardNotFound(f"uid={uid!r}: several cards begin so, for example {cards[0].uid} and {cards[1].uid}")
-    where = open_store(store).root
+    where = open_store(store).location
     raise CardNotFound(f"no card has the uid {uid!r} in {where!r}; `runlore cards` lists what is there")
 
 
-def find(reference: str, *, store: Store | None = None) -> Card:
+def find(reference: str, *, store: StoreLike | None = None) -> Card:
     """The card that a text means: a uid (or its beginning), or `kind/space/name`, with `@version` where wanted.
 
     Raises:
@@ -153,7 +141,7 @@ def parse_reference(reference: str) -> tuple[CardName, str]:
 
 def load(
     kind: str, space: str, name: str, version: str = "latest", artifact: str | None = None, *,
-    allow_pickle: bool = False, store: Store | None = None, **options: Any,
+    allow_pickle: bool = False, store: StoreLike | None = None, **options: Any,
 ) -> Any:  # fmt: skip
     """The object that a card holds: see `get` and `Card.load`.
 
@@ -169,7 +157,7 @@ def load(
 def list_cards(
     *, kind: str | None = None, space: str | None = None, name: str | None = None, version: str | None = None,
     tags: Sequence[str] = (), stage: str | None = None, run: str | None = None, max_created_ns: int | None = None,
-    order_by: str = "version", limit: int | None = None, deleted: bool = False, store: Store | None = None,
+    order_by: str = "version", limit: int | None = None, deleted: bool = False, store: StoreLike | None = None,
 ) -> list[Card]:  # fmt: skip
     """Cards that match all of this.
 
@@ -180,7 +168,7 @@ def list_cards(
         version: a version, range or alias; see `get`.
         tags: the card has all of these keys; `key=value` asks for the value too.
         stage: exact.
-        run: uid of the run that registered it.
+        run: the run that registered it: its uid, the beginning of it, or `experiment#number`.
         max_created_ns: registered at or before this time, in ns since 1970 UTC.
         order_by: `version`: by kind, space and name, the greatest version first. `created`: the newest first.
         limit: at most so many.
@@ -199,34 +187,13 @@ def list_cards(
     """
     if order_by not in ("version", "created"):
         raise InvalidArgument(f"order_by={order_by!r} must be 'version' or 'created'")
-    table = tables.cards
-    query = select(table)
-    for column, value in (("kind", kind), ("space", space), ("name", name), ("stage", stage), ("run_uid", run)):
-        if value is not None:
-            query = query.where(table.c[column] == value)
-    if not deleted:
-        query = query.where(table.c.deleted == 0)
-    if max_created_ns is not None:
-        query = query.where(table.c.created_ns <= max_created_ns)
-    for tag in [tags] if isinstance(tags, str) else tags:
-        query = query.where(table.c.id.in_(_tagged(tag)))
-    if order_by == "created":
-        query = query.order_by(table.c.created_ns.desc(), table.c.uid.desc())
-    else:
-        query = query.order_by(table.c.kind, table.c.space, table.c.name, table.c.version_key.desc())
-    if version is None and limit is not None:
-        query = query.limit(limit)
-    cards = fetch(query, store)
-    return (cards if version is None else _of_version(cards, version))[:limit]
-
-
-def _tagged(tag: str) -> Select[tuple[int]]:
-    table = tables.card_tags
-    key, equals, value = tag.partition("=")
-    whole = select(table.c.card_id).where(table.c.key == tag)
-    return whole if not equals else select(table.c.card_id).where(
-        (table.c.key == tag) | ((table.c.key == key) & (table.c.value == value))
+    wanted = CardFilter(
+        kind=kind, space=space, name=name, stage=stage, run=None if run is None else run_uid(run, store),
+        tags=(tags,) if isinstance(tags, str) else tuple(tags), max_created_ns=max_created_ns, deleted=deleted,
+        order_by=order_by, limit=limit if version is None else None,
     )  # fmt: skip
+    cards = fetch(wanted, store)
+    return (cards if version is None else _of_version(cards, version))[:limit]
 
 
 def _of_version(cards: list[Card], version: str) -> list[Card]:
@@ -248,90 +215,28 @@ def _matching(cards: list[Card], version: str) -> set[str]:
     return {card.version for item in select_versions(versions, version) for card in [versions[item]]}
 
 
-# -- from rows to cards ---------------------------------------------------------------------------------------------
-
-
-def fetch(query: Select[Any], store: Store | None) -> list[Card]:
-    """The cards that a query on their table finds, with all that hangs on them; the catalog is brought up to date."""
+def fetch(wanted: CardFilter, store: StoreLike | None) -> list[Card]:
+    """The cards that a filter asks for; the index is brought up to date."""
     place = open_store(store)
-    catalog = open_catalog(place)
-    catalog.refresh()
-    with catalog.connect() as connection:
-        rows = connection.execute(query).mappings().all()
-        return _cards(connection, rows, place)
+    index = open_index(place)
+    index.refresh()
+    return [Card.of(record, place) for record in index.cards(wanted)]
 
 
-def _cards(connection: Connection, rows: Sequence[RowMapping], store: DirectoryStore) -> list[Card]:
-    ids = [row["id"] for row in rows]
-    tags = _grouped(connection, tables.card_tags, ids)
-    links = _grouped(connection, tables.card_links, ids)
-    artifacts = _grouped(connection, tables.card_artifacts, ids)
-    aliases = _aliases(connection, ids)
-    return [
-        Card(
-            **{name: row[name] for name in _PLAIN},
-            metadata=json.loads(row["metadata"]),
-            run=row["run_uid"],
-            inputs=tuple(link["uid"] for link in links.get(row["id"], ()) if link["target"] == "card"),
-            aliases=tuple(sorted(aliases.get(row["id"], ()))),
-            tags={tag["key"]: tag["value"] for tag in tags.get(row["id"], ())},
-            deleted=bool(row["deleted"]),
-            damage=tuple(json.loads(row["damage"])) if row["damage"] else (),
-            _artifacts=tuple(
-                {**item, "metadata": json.loads(item["metadata"])} for item in artifacts.get(row["id"], ())
-            ),
-            _store=store,
+def run_uid(run: str, store: StoreLike | None) -> str:
+    """The uid of the run that a text means: the uid itself, its beginning, or `experiment#number`.
+
+    Raises:
+        InvalidName: it is nothing that names a run.
+        RunNotFound: there is none, or several could be meant. A whole uid is taken as it is: its run may be elsewhere.
+    """
+    reference = RunReference.parse(run, "run")
+    if reference.uid is not None:
+        return reference.uid
+    if reference.prefix is None and reference.number is None:
+        raise InvalidName(
+            f"run={run!r} names no run; give a uid, its first {MIN_UID_PREFIX} digits or more, or experiment#number"
         )
-        for row in rows
-    ]
-
-
-_PLAIN = (
-    "kind", "space", "name", "version", "uid", "created_ns", "updated_ns", "user", "host", "description", "run_role",
-    "note", "stage",
-)  # fmt: skip
-
-
-def _grouped(connection: Connection, table: Any, ids: Sequence[int]) -> dict[int, list[RowMapping]]:
-    groups: dict[int, list[RowMapping]] = {}
-    for start in range(0, len(ids), _AT_ONCE):
-        for row in connection.execute(
-            select(table).where(table.c.card_id.in_(ids[start : start + _AT_ONCE]))
-        ).mappings():
-            groups.setdefault(row["card_id"], []).append(row)
-    return groups
-
-
-def _aliases(connection: Connection, ids: Iterable[int]) -> dict[int, list[str]]:
-    """The aliases that these cards hold: of all versions of a name, the one that took it last, unless it gave it up."""
-    cards, aliases = tables.cards, tables.card_aliases
-    wanted = sorted(ids)
-    names: set[tuple[str, str, str]] = set()
-    words: set[str] = set()
-    for start in range(0, len(wanted), _AT_ONCE):
-        rows = connection.execute(
-            select(cards.c.kind, cards.c.space, cards.c.name, aliases.c.alias)
-            .join(aliases, aliases.c.card_id == cards.c.id)
-            .where(cards.c.id.in_(wanted[start : start + _AT_ONCE]))
-        )
-        for kind, space, name, alias in rows:
-            names.add((kind, space, name))
-            words.add(alias)
-    columns = (
-        cards.c.kind, cards.c.space, cards.c.name, aliases.c.alias, aliases.c.time_ns, cards.c.id, aliases.c.held
-    )  # fmt: skip
-    last: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    for piece in range(0, len(words), _AT_ONCE):
-        events = connection.execute(
-            select(*columns)
-            .join(aliases, aliases.c.card_id == cards.c.id)
-            .where(aliases.c.alias.in_(sorted(words)[piece : piece + _AT_ONCE]))
-        )  # fmt: skip
-        for taken in events:
-            if tuple(taken[:3]) in names:
-                last[tuple(taken[:4])] = max(last.get(tuple(taken[:4]), (0, 0, 0)), tuple(taken[4:]))
-    held_by: dict[int, list[str]] = {}
-    for (*_, alias), (_, card_id, held) in last.items():
-        if held:
-            held_by.setdefault(card_id, []).append(alias)
-    return held_by
+    index = open_index(open_store(store))
+    index.refresh()
+    return index.one(reference, facts=False).uid

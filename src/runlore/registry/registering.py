@@ -6,25 +6,25 @@ import json
 import mimetypes
 import os
 from time import time_ns
-from typing import TYPE_CHECKING, Any, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runlore._version import __version__
 from runlore.errors import AlreadyExists, ArtifactNotFound, InvalidArgument, InvalidName, WrongType
 from runlore.journal.values import to_json
 from runlore.model import CARD, new_uid
-from runlore.names import check_key, check_path_name, encode, is_uid
+from runlore.names import check_key, check_path_name, is_uid
 from runlore.registry.card import Card
-from runlore.store import DirectoryStore, open_store
-from runlore.store import cards as files
+from runlore.store import open_store
+from runlore.store.cards import CardName
 from runlore.versions import MINOR, Version, check_bump, next_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from runlore.run import Run
+    from runlore.store.base import Store, StoreLike
 
 ROLES = ("output", "input", "record")
-Store = Union[str, "os.PathLike[str]", DirectoryStore]
 
 
 class File(NamedTuple):
@@ -40,7 +40,7 @@ def register(
     metadata: Mapping[str, Any] | None = None, description: str | None = None,
     tags: Mapping[str, Any] | Iterable[str] | None = None,
     inputs: Iterable[Card | str] = (), run: Run | str | None = None, run_role: str = "output", uid: str | None = None,
-    allow_pickle: bool = False, store: Store | None = None,
+    allow_pickle: bool = False, store: StoreLike | None = None,
 ) -> Card:  # fmt: skip
     """Register a card: a new version of a name, or a first one.
 
@@ -64,7 +64,8 @@ def register(
         description: text.
         tags: a mapping, or words.
         inputs: the cards, or their uids, that this one was made from.
-        run: the run that made it, or its uid. A run handle also records the card as an event.
+        run: the run that made it; or its uid, the beginning of it, or `experiment#number`. A run handle also records
+            the card as an event.
         run_role: `output`, `input` (the run used it), or `record` (the card describes the run).
         uid: the card's own; new by default.
         allow_pickle: pickle objects that have no other form. Whoever loads them must allow it too.
@@ -76,6 +77,7 @@ def register(
         AlreadyExists: the version is taken.
         UnsafeLoad: an object could only be pickled. In all these cases nothing was registered.
         RunEnded: the run's handle was finished.
+        RunNotFound: no run is called as `run` says.
         OSError: the disk did not take it. No card is left behind.
 
     Example:
@@ -85,14 +87,14 @@ def register(
         >>> str(model), registry.get("data", "iris", "flowers").load("rows")[0]
         ('model/iris/tree@0.1.0', [5.1, 3.5])
     """
-    called = files.CardName(kind, space, name).check()
+    called = CardName(kind, space, name).check()
     choose = _chooser(version, bump, pre_tag, build_tag)
     about: dict[str, Any] = {
         "metadata": _json_object(metadata, "metadata"),
         "description": _text(description, "description"),
         "tags": _tags(tags),
         "inputs": [_reference(item) for item in inputs],
-        "run": _run_uid(run),
+        "run": _run_uid(run, store),
         "run_role": _role(run_role) if run is not None else None,
     }
     if uid is not None and not is_uid(uid):
@@ -101,20 +103,19 @@ def register(
         run._check_open()  # noqa: SLF001 - nothing may be claimed for a run that cannot record it
     contents = _contents(artifacts or {})
     place = open_store(store if store is not None or run is None or isinstance(run, str) else run.store, create=True)
-    directory = called.directory(files.cards_root(place))
     if version is not None:
-        _check_free(directory, Version.parse(version))
+        _check_free(place.versions_taken(called), Version.parse(version))
     encoded = _encode(contents, allow_pickle=allow_pickle)
     try:
         about["artifacts"] = [_keep(place, item, source) for item, source in encoded]
     finally:
         _discard(encoded)
-    claimed = files.claim(directory, choose)
+    claimed = place.claim_version(called, choose)
     about = {
         "uid": uid or new_uid(), "kind": kind, "space": space, "name": name, "version": str(claimed),
         "created_ns": time_ns(), "user": _user(), "host": os.uname().nodename, "runlore": __version__, **about,
     }  # fmt: skip
-    files.complete(os.path.join(directory, encode(str(claimed))), about)
+    place.complete_card(called, claimed, about)
     card = _card(place, about)
     if run is not None and not isinstance(run, str):
         log_link(run, card, run_role)
@@ -127,7 +128,7 @@ def log_link(run: Run, card: Card, role: str) -> None:
     run.log_event(CARD, f"{card.kind}/{card.space}/{card.name}", {"uid": card.uid, "role": role, **names})
 
 
-def _card(store: DirectoryStore, about: dict[str, Any]) -> Card:
+def _card(store: Store, about: dict[str, Any]) -> Card:
     return Card(
         kind=about["kind"], space=about["space"], name=about["name"], version=about["version"], uid=about["uid"],
         created_ns=about["created_ns"], updated_ns=about["created_ns"], user=about["user"], host=about["host"],
@@ -153,12 +154,10 @@ def _chooser(
     return lambda taken: next_version(taken, bump, pre_tag=pre_tag, build_tag=build_tag)
 
 
-def _check_free(directory: str, version: Version) -> None:
-    place = os.path.join(directory, encode(str(version)))
-    if os.path.exists(place):
-        latest = max(files.versions_taken(directory))
+def _check_free(taken: Sequence[Version], version: Version) -> None:
+    if version in taken:
         raise AlreadyExists(
-            f"version={str(version)!r} is taken, and versions are never given out twice; the latest is {latest}. "
+            f"version={str(version)!r} is taken, and versions are never given out twice; the latest is {max(taken)}. "
             "Nothing was registered. Leave the version out to get the next one"
         )
 
@@ -204,12 +203,14 @@ def _reference(card: Card | str) -> dict[str, str]:
     return {"uid": card}
 
 
-def _run_uid(run: Any) -> str | None:
-    if run is None:
-        return None
+def _run_uid(run: Any, store: StoreLike | None) -> str | None:
+    if isinstance(run, str) and not is_uid(run):
+        from runlore.registry.finding import run_uid
+
+        return run_uid(run, store)
     uid = run if isinstance(run, str) else getattr(run, "uid", None)
-    if not isinstance(uid, str) or not is_uid(uid):
-        raise InvalidName(f"run={run!r} must be a run or the uid of one: 32 lowercase hexadecimal digits")
+    if run is not None and (not isinstance(uid, str) or not is_uid(uid)):
+        raise InvalidName(f"run={run!r} must be a run, or a text that names one")
     return uid
 
 
@@ -285,7 +286,7 @@ def _discard(contents: list[tuple[str, Any]]) -> None:
             source.discard()
 
 
-def _keep(store: DirectoryStore, name: str, source: Any) -> dict[str, Any]:
+def _keep(store: Store, name: str, source: Any) -> dict[str, Any]:
     """Store one content; what card.json says of it."""
     kind, media_type, about = "file", mimetypes.guess_type(name)[0] or "application/octet-stream", {}
     if isinstance(source, File):

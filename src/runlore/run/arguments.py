@@ -7,7 +7,8 @@ from typing import Any
 
 from runlore import model
 from runlore.errors import InvalidArgument, WrongType
-from runlore.journal.values import MAX_JSON_BYTES, shown, step_of, to_bytes
+from runlore.journal.leaves import shown
+from runlore.journal.values import MAX_JSON_BYTES, event_bytes, step_of, time_ns_of
 from runlore.names import check_key
 
 _STORED = {"digest": "0" * 64, "size": 2**63}
@@ -53,9 +54,33 @@ def check_event(kind: str, key: str, value: Any, columns: Mapping[str, Any] | No
         WrongType: something in it cannot be JSON.
         InvalidArgument: it is too large, too deep, or contains itself.
     """
-    payload = to_bytes({"e": kind, "k": key, "v": value, "x": dict(columns or {})}, f"{kind} {shown(key)}")
+    payload = event_bytes(kind, key, value, columns)
     if len(payload) > MAX_JSON_BYTES:
         raise InvalidArgument(
             f"{kind} {shown(key)} takes {len(payload):,} bytes of JSON; at most {MAX_JSON_BYTES:,} fit into an "
             "event. Nothing was stored; log what is large as an artifact of its own"
         )
+
+
+def check_columns(columns: Mapping[str, Any]) -> None:
+    """Raise `InvalidArgument` where an extra column has a reserved name, `WrongType` where these are no columns."""
+    if not hasattr(columns, "items"):
+        raise WrongType(f"columns={shown(columns)} must be a mapping of names to values")
+    for name in columns:
+        if name in model.RESERVED_COLUMNS:
+            raise InvalidArgument(
+                f"{name}={shown(columns[name])}: {name!r} is a column of its own; choose another name than "
+                + ", ".join(sorted(model.RESERVED_COLUMNS))
+            )
+
+
+def check_tag(key: Any, value: Any) -> None:
+    """Raise what a tag cannot be: `WrongType`, `InvalidName`."""
+    check_key(key, "key")
+    if value is not None and not isinstance(value, (str, int, float, bool)):
+        raise WrongType(f"tag {key!r}: value={shown(value)} must be text, not {type(value).__name__}")
+
+
+def optional_time_ns(time: Any) -> int | None:
+    """The time in ns; None stays None."""
+    return None if time is None else time_ns_of(time)

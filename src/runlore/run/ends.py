@@ -16,7 +16,8 @@ import threading
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any
 
-from runlore.model import FAILED, STOPPED, SUCCEEDED
+from runlore.model import STOPPED
+from runlore.run import outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,31 +53,8 @@ def forget(run: Run) -> None:
 
 
 def status_of(error: BaseException | None) -> tuple[str, dict[str, Any]]:
-    """The status that an exception leaves behind, and what to record of it."""
-    if error is None:
-        return SUCCEEDED, {}
-    if isinstance(error, SystemExit):
-        return _status_of_exit(error.code)
-    if isinstance(error, KeyboardInterrupt) or _terminated:
-        # No traceback: importing what formats it would make Python forget to end by SIGINT.
-        return STOPPED, {"reason": "SIGTERM" if _terminated else "KeyboardInterrupt"}
-    return FAILED, {"exception": type(error).__name__, "message": str(error), "traceback": _format(error)}
-
-
-def _status_of_exit(code: Any) -> tuple[str, dict[str, Any]]:
-    if _terminated:
-        return STOPPED, {"reason": "SIGTERM"}
-    if code is None or code == 0:
-        return SUCCEEDED, {"exit_code": 0}
-    if isinstance(code, int):
-        return FAILED, {"exit_code": code, "message": f"sys.exit({code})"}
-    return FAILED, {"exit_code": 1, "message": str(code)}
-
-
-def _format(error: BaseException) -> str:
-    import traceback
-
-    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    """The status that an exception leaves behind, and what to record of it; see `runlore.run.outcome`."""
+    return outcome.status_of(error, terminated=_terminated)
 
 
 def _install() -> None:
@@ -109,12 +87,18 @@ def _release_sigterm() -> None:
 
 
 def _end_all(status: str, about: dict[str, Any]) -> None:
+    failure: Exception | None = None
     for run in reversed(list(open_runs.values())):
-        run.end(status, about)
+        try:
+            run.end(status, about)
+        except Exception as error:  # noqa: BLE001, PERF203 - raised when the other runs have ended, too
+            failure = failure or error
+    if failure is not None:
+        raise failure
 
 
 def _on_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    status, about = status_of(error.with_traceback(trace))
+    status, about = status_of(BaseException.with_traceback(error, trace))
     try:
         _previous_hook(kind, error, trace)  # while output is still captured: the traceback belongs to the record
     finally:
@@ -142,7 +126,7 @@ def _on_sys_exit(status: Any = None, /) -> None:
 
 
 def _on_end() -> None:
-    status, about = _status_of_exit(_exit_code)
+    status, about = outcome.status_of_exit(_exit_code, terminated=_terminated)
     _end_all(status, about)
 
 

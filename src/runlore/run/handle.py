@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 from runlore import model
-from runlore.errors import ArtifactNotFound, InvalidArgument, RunEnded, WrongType
-from runlore.journal.values import flatten, time_ns_of
-from runlore.names import check_key, check_path_name
+from runlore.errors import InvalidArgument, RunEnded, WrongType
+from runlore.failures import reason_of
+from runlore.journal.leaves import shown
+from runlore.journal.plain import plain
+from runlore.journal.values import flatten, top_entries
+from runlore.names import check_key
 from runlore.run import ends
+from runlore.run.arguments import check_columns, check_event, check_tag, optional_time_ns
+from runlore.run.artifacts import ArtifactMethods
+from runlore.run.losses import Keeping
 from runlore.run.media import MediaMethods
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from types import TracebackType
 
-    from runlore.journal import JournalWriter
-    from runlore.store import DirectoryStore
+    from runlore.recorder import Recorder
+    from runlore.store.base import RecordedRun, Store
 
 
-class Run(MediaMethods):
+class Run(ArtifactMethods, MediaMethods):
     """One recorded execution, while it is being recorded. Made by `runlore.start` and `runlore.resume`.
 
     What a returned call logged survives `kill -9` of the process. No call raises because of the disk; what could not be
@@ -36,7 +41,6 @@ class Run(MediaMethods):
         experiment: its name, a path such as `vision/cifar10`.
         name: a name for people, or None.
         store: where it is recorded.
-        path: its directory.
         params: what `log_param` and `log_params` recorded through this handle.
 
     Example:
@@ -49,28 +53,55 @@ class Run(MediaMethods):
     """
 
     def __init__(
-        self, store: DirectoryStore, journal: JournalWriter, *, uid: str, number: int | None, experiment: str,
-        path: str, name: str | None, owner: bool,
+        self, store: Store, run: RecordedRun, recorder: Recorder, number: int | None, experiment: str,
+        name: str | None, *, owner: bool, start: Callable[..., Run],
     ) -> None:  # fmt: skip
-        self.uid = uid
+        self.uid = run.uid
+        self._run = run
         self._number = number
         self.experiment = experiment
         self.name = name
         self.store = store
-        self.path = path
         self.params: dict[str, Any] = {}
-        self._journal = journal
+        self._journal = recorder
         self._owner = owner
+        self._start = start
         self._pid = os.getpid()
         self._terminal: str | None = None
         self._ended = False
         self._status = model.RUNNING
         self._extra: dict[str, Any] = {}
         self._captures: Any = None
-        self._lost_artifacts = 0
+        """The journal of the process that this handle was copied from, if it was."""
         if type(self).log_metric is Run.log_metric:
-            # One Python call a point: the bound method of the journal is the method of the run.
-            self.__dict__["log_metric"] = journal.scalar
+            # One Python call a point: the bound method of the recorder is the method of the run.
+            self.__dict__["log_metric"] = recorder.scalar
+
+    def __copy__(self) -> Run:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Run:
+        return self
+
+    def __reduce__(self) -> tuple[Any, tuple[type[Run], dict[str, Any]]]:
+        """As what names the run: in another process this becomes a handle that joins it; see `runlore.run.copies`."""
+        from runlore.run.copies import restore
+
+        about = {
+            "store": self.store, "uid": self.uid, "number": self.number or None, "experiment": self.experiment,
+            "run": self._run, "name": self.name, "params": self.params, "columns": self._extra,
+            "status": self._status, "ended": self._ended, "start": self._start,
+        }  # fmt: skip
+        return restore, (type(self), about)
+
+    def _adopt(self, about: Mapping[str, Any], *, over: bool) -> None:
+        """Be what `__reduce__` told of: a handle in another process, or at a later time."""
+        self.params, self._status = dict(about["params"]), about["status"]
+        if about["columns"]:
+            self.log_extra(**about["columns"])
+        if over:
+            self._ended = True
+            self._journal.close()
 
     def __repr__(self) -> str:
         return f"<Run {self.experiment}#{self.number} {self.status} uid={self.uid}>"
@@ -82,9 +113,25 @@ class Run(MediaMethods):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the run with the block; an exception ends it as `failed` and goes on."""
+        """End the run with the block; an exception ends it as `failed` and goes on as it is."""
         status, about = ends.status_of(error)
-        self.end(status, about)
+        try:
+            self.end(status, about)
+        except Exception as failure:
+            if error is None:
+                raise
+            self._journal.say(
+                f"run {self.uid} could not be ended in order ({type(failure).__name__}: {reason_of(failure)})"
+            )
+
+    @property
+    def path(self) -> str:
+        """The directory of this machine in which the run is recorded.
+
+        Raises:
+            NotLocal: its store keeps it elsewhere.
+        """
+        return self._run.directory
 
     @property
     def status(self) -> str:
@@ -95,9 +142,7 @@ class Run(MediaMethods):
     def number(self) -> int:
         """Counted 1, 2, 3 … within the experiment; 0 in a process that joined before the run's owner had one."""
         if self._number is None:
-            from runlore.run.lookup import start_of
-
-            found = start_of(self.path).get("number")
+            found = self._run.start().get("number")
             self._number = None if found is None else int(found)
         return self._number or 0
 
@@ -108,8 +153,8 @@ class Run(MediaMethods):
 
     @property
     def lost(self) -> int:
-        """Records of this process that could not be kept so far."""
-        return int(self._journal.lost) + self._lost_artifacts
+        """Records and contents that this process could not keep so far. Readers find the sum of all processes."""
+        return int(self._journal.lost)
 
     # -- numbers ------------------------------------------------------------------------------------------------
 
@@ -154,11 +199,11 @@ class Run(MediaMethods):
             >>> with runlore.start("iris") as run:
             ...     run.log_metrics({"train": {"loss": 0.2, "acc": 0.9}}, step=1)
         """
-        if not hasattr(metrics, "values"):
-            raise WrongType(f"metrics={metrics!r} must be a mapping of names to numbers")
+        if metrics.__class__ is not dict:
+            metrics = _as_mapping(metrics, "metrics")
         for value in metrics.values():
             if value.__class__ is not float and hasattr(value, "keys"):
-                metrics = flatten(metrics)
+                metrics = flatten(metrics, argument="metrics", keep_empty=False)
                 break
         self._journal.row(metrics, step, time)
 
@@ -176,6 +221,7 @@ class Run(MediaMethods):
             RunEnded: the run was finished.
         """
         check_key(key, "key")
+        value = plain(value, f"param {key!r}")
         self._journal.event(model.PARAM, key, value, extra=None)
         self.params[key] = value
 
@@ -192,10 +238,6 @@ class Run(MediaMethods):
             >>> run.params["optimizer/name"]
             'adam'
         """
-        from runlore.run.arguments import check_event
-
-        if not hasattr(params, "items"):
-            raise WrongType(f"params={params!r} must be a mapping of names to values")
         flat = flatten(params)
         for key, value in flat.items():
             check_key(key, "key")
@@ -230,7 +272,7 @@ class Run(MediaMethods):
             key: its name.
             value: text; numbers and bools become text.
         """
-        _check_tag(key, value)
+        check_tag(key, value)
         self._journal.event(model.TAG, key, None if value is None else str(value))
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
@@ -238,7 +280,7 @@ class Run(MediaMethods):
         if not hasattr(tags, "items"):
             raise WrongType(f"tags={tags!r} must be a mapping; add_tags takes words")
         for key, value in tags.items():
-            _check_tag(key, value)
+            check_tag(key, value)
         for key, value in tags.items():
             self.set_tag(key, value)
 
@@ -284,7 +326,7 @@ class Run(MediaMethods):
         check_columns(columns or {})
         merged = {**(columns or {}), **extra}
         check_columns(merged)
-        self._journal.event(kind, key, value, step=step, time_ns=_time(time), extra=merged or None)
+        self._journal.event(kind, key, value, step=step, time_ns=optional_time_ns(time), extra=merged or None)
 
     def log_extra(self, **columns: Any) -> None:
         """Give every later record of this process further columns in `Experiment.data()`; None removes one.
@@ -307,9 +349,10 @@ class Run(MediaMethods):
 
     def log_system(self) -> None:
         """Record what this process runs on: platform, Python and installed packages."""
-        from runlore.capture.environment import system_snapshot
+        with self._keeping("system information", "system"):
+            from runlore.capture.environment import system_snapshot
 
-        self._journal.event(model.SYSTEM, "system", system_snapshot())
+            self._journal.event(model.SYSTEM, "system", system_snapshot())
 
     def log_status(self, status: str, message: str | None = None) -> None:
         """Say what the run is at, in a word of your own or one of `succeeded`, `failed`, `stopped`.
@@ -325,116 +368,6 @@ class Run(MediaMethods):
             if status in model.TERMINAL:
                 self._terminal = status
 
-    # -- artifacts ----------------------------------------------------------------------------------------------
-
-    def log_artifact(
-        self, source: str | os.PathLike[str] | bytes, name: str | None = None, *, kind: str = "file",
-        media_type: str | None = None, step: float | None = None, metadata: Mapping[str, Any] | None = None,
-    ) -> None:  # fmt: skip
-        """Keep a file, or bytes, with the run. Contents are stored once however often they are logged.
-
-        Args:
-            source: path of a file, which is copied now; or the contents.
-            name: a name within the run, `/` makes folders; by default the file's own. The same name again is a new
-                version of the artifact.
-            kind: what it is, for readers: `file`, `model`, `image` …
-            media_type: such as `image/png`; guessed from the name by default.
-            step: where in the run it belongs.
-            metadata: anything that can be JSON.
-
-        Raises:
-            ArtifactNotFound: there is no such file (it is a `FileNotFoundError`).
-            InvalidArgument: bytes without a name, a directory, or a name that would leave the run.
-            WrongType: the step, the metadata or another argument is of a type that cannot be stored. Nothing was.
-        """
-        from runlore.run.arguments import as_mapping
-
-        content: bytes | str
-        if isinstance(source, (bytes, bytearray, memoryview)):
-            if name is None:
-                raise InvalidArgument("name=None: bytes have no name of their own; pass name='…'")
-            content = bytes(source)
-        else:
-            content = _file(source)
-            name = os.path.basename(content) if name is None else name
-        check_path_name(name, "name")
-        about = dict(as_mapping(metadata, "metadata"))
-        about["kind"] = kind
-        about["media_type"] = media_type or _guess(name)
-        self._keep(content, name, about, step)
-
-    def log_artifacts(self, directory: str | os.PathLike[str], prefix: str = "") -> int:
-        """Keep every file under a directory, by its relative path below `prefix`.
-
-        Links to directories are not followed.
-
-        Returns:
-            How many files were kept.
-
-        Raises:
-            ArtifactNotFound: there is no such directory.
-            InvalidArgument: a file's name cannot be an artifact's name. Nothing was recorded.
-        """
-        for argument, given, kinds in (("directory", directory, (str, os.PathLike)), ("prefix", prefix, (str,))):
-            if not isinstance(given, kinds):
-                raise WrongType(f"{argument}={given!r} must be text, not {type(given).__name__}")
-        root = os.fspath(directory)
-        if not os.path.isdir(root):
-            problem = "is a file; use log_artifact" if os.path.exists(root) else "does not exist"
-            raise ArtifactNotFound(f"directory={root!r} {problem}")
-        found = []
-        for parent, folders, files in os.walk(root):
-            folders.sort()
-            for file in sorted(files):
-                path = os.path.join(parent, file)
-                name = "/".join(filter(None, [prefix.strip("/"), *os.path.relpath(path, root).split(os.sep)]))
-                if os.path.isfile(path):
-                    found.append((path, check_path_name(name, "name")))
-        for path, name in found:
-            self.log_artifact(path, name)
-        return len(found)
-
-    def _keep(
-        self, content: bytes | str, name: str, about: dict[str, Any], step: float | None, *, time: Any = None,
-        columns: Mapping[str, Any] | None = None,
-    ) -> None:  # fmt: skip
-        """Store contents and record the artifact; a disk that is full is counted and said, and not raised."""
-        from runlore.run.arguments import check_artifact
-
-        self._check_open()
-        check_columns(columns or {})
-        check_artifact(name, about, step, columns)
-        time_ns = _time(time)
-        try:
-            put = self.store.put_bytes(content) if isinstance(content, bytes) else self.store.put_file(content)
-        except OSError as error:
-            self._lost_artifacts += 1
-            self._journal.event(model.LOST, name, {"artifact": name, "reason": error.strerror or str(error)})
-            if sys.__stderr__ is not None:
-                print(
-                    f"runlore: artifact {name!r} of run {self.uid} could not be kept: {error.strerror or error}",
-                    file=sys.__stderr__,
-                )
-            return
-        value = {"digest": put[0], "size": put[1], **about}
-        self._journal.event(model.ARTIFACT, name, value, step=step, time_ns=time_ns, extra=columns or None)
-
-    def outputs_directory(self) -> str:
-        """A directory of the run's for files that the program writes itself. Made now, kept within the run's own.
-
-        It is copied, moved and deleted with the run. What is in it is no artifact before `log_artifact` keeps it.
-
-        Example:
-            >>> import runlore
-            >>> with runlore.start("iris") as run:
-            ...     path = run.outputs_directory()
-            >>> path == runlore.get_run(run.uid).directory + "/outputs"
-            True
-        """
-        path = os.path.join(self.path, "outputs")
-        os.makedirs(path, exist_ok=True)
-        return path
-
     # -- other processes, other runs ----------------------------------------------------------------------------
 
     def env(self) -> dict[str, str]:
@@ -443,7 +376,7 @@ class Run(MediaMethods):
         A process that has them in its environment records into this run when it calls `runlore.start`, in a journal of
         its own; this process alone ends the run.
         """
-        return {"RUNLORE_RUN": self.uid, "RUNLORE_STORE": self.store.root, "RUNLORE_EXPERIMENT": self.experiment}
+        return {"RUNLORE_RUN": self.uid, "RUNLORE_STORE": self.store.location, "RUNLORE_EXPERIMENT": self.experiment}
 
     def child(self, name: str | None = None, *, experiment: str | None = None, **options: Any) -> Run:
         """Start a run that belongs under this one.
@@ -453,9 +386,9 @@ class Run(MediaMethods):
             experiment: by default the one of this run.
             options: as for `runlore.start`.
         """
-        from runlore.run.starting import start
-
-        return start(experiment or self.experiment, name, parent=self.uid, store=self.store, join=False, **options)
+        return self._start(
+            experiment or self.experiment, name, parent=self.uid, store=self.store, join=False, **options
+        )
 
     # -- the end ------------------------------------------------------------------------------------------------
 
@@ -481,7 +414,8 @@ class Run(MediaMethods):
         forked = os.getpid() != self._pid
         captures, self._captures = self._captures, None
         if captures is not None and not forked:
-            captures.stop()  # before the handle is closed: what captures store last is artifacts, too
+            with self._keeping("the last of the", "captures"):
+                captures.stop()  # before the handle is closed: what captures store last is artifacts, too
         if self.ended:
             return  # a signal handler ended the run while captures were stopping
         self._ended = True
@@ -494,6 +428,9 @@ class Run(MediaMethods):
             self._journal.event(model.STATUS, f"process {status}", about)
         self._journal.close()
 
+    def _keeping(self, what: str, key: str) -> Keeping:
+        return Keeping(self._journal, what, key)
+
     def _check_open(self) -> None:
         if self._ended:
             raise RunEnded(
@@ -502,40 +439,8 @@ class Run(MediaMethods):
             )
 
 
-def check_columns(columns: Mapping[str, Any]) -> None:
-    """Raise `InvalidArgument` where an extra column has a reserved name, `WrongType` where these are no columns."""
-    if not hasattr(columns, "items"):
-        raise WrongType(f"columns={columns!r} must be a mapping of names to values")
-    for name in columns:
-        if name in model.RESERVED_COLUMNS:
-            raise InvalidArgument(
-                f"{name}={columns[name]!r}: {name!r} is a column of its own; choose another name than "
-                + ", ".join(sorted(model.RESERVED_COLUMNS))
-            )
-
-
-def _check_tag(key: Any, value: Any) -> None:
-    check_key(key, "key")
-    if value is not None and not isinstance(value, (str, int, float, bool)):
-        raise WrongType(f"tag {key!r}: value={value!r} must be text, not {type(value).__name__}")
-
-
-def _time(time: Any) -> int | None:
-    return None if time is None else time_ns_of(time)
-
-
-def _file(source: Any) -> str:
-    if not isinstance(source, (str, os.PathLike)):
-        raise WrongType(f"source of type {type(source).__name__} must be a path or bytes; use log_model for a model")
-    path = os.fspath(source)
-    if "\0" in path or not os.path.exists(path):
-        raise ArtifactNotFound(f"source={path!r} does not exist (working directory: {os.getcwd()!r})")
-    if os.path.isdir(path):
-        raise InvalidArgument(f"source={path!r} is a directory; use log_artifacts")
-    return path
-
-
-def _guess(name: str) -> str:
-    import mimetypes
-
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+def _as_mapping(metrics: Any, argument: str) -> dict[Any, Any]:
+    entries = top_entries(metrics)
+    if entries is None:
+        raise WrongType(f"{argument}={shown(metrics)} must be a mapping of names to numbers")
+    return dict(entries)

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from runlore import model
 from runlore.errors import InvalidArgument, WrongType
 from runlore.names import check_key, check_path_name
+from runlore.run.arguments import as_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from runlore.media.encoded import Encoded
+    from runlore.run.losses import Keeping
 
 ALERT_LEVELS = ("info", "warning", "error")
 
@@ -26,6 +28,7 @@ class MediaMethods:
 
     _journal: Any
     _keep: Any
+    _keeping: Callable[[str, str], Keeping]
 
     def log_figure(
         self, figure: Any, name: str = "figure", step: float | None = None, *, format: str | None = None,  # noqa: A002
@@ -44,9 +47,10 @@ class MediaMethods:
             WrongType: it is no figure.
             MissingDependency: the library is not installed.
         """
-        from runlore.media.figure import encode_figure
+        with self._keeping("figure", name):
+            from runlore.media.figure import encode_figure
 
-        self._encoded(encode_figure(figure, format=format, **savefig), name, step)
+            self._encoded(encode_figure(figure, format=format, **savefig), name, step)
 
     def log_image(
         self, image: Any, name: str = "image", step: float | None = None, *, boxes: Any = None, masks: Any = None,
@@ -66,9 +70,10 @@ class MediaMethods:
         Raises:
             WrongType, InvalidArgument: it is no image, or its shape or values are ambiguous.
         """
-        from runlore.media.image import encode_image
+        with self._keeping("image", name):
+            from runlore.media.image import encode_image
 
-        self._encoded(encode_image(image, boxes=boxes, masks=masks, caption=caption), name, step)
+            self._encoded(encode_image(image, boxes=boxes, masks=masks, caption=caption), name, step)
 
     def log_table(
         self, data: Any, name: str = "table", step: float | None = None, *, columns: Sequence[str] | None = None
@@ -81,76 +86,86 @@ class MediaMethods:
             step: where in the run it belongs.
             columns: names of the columns, for rows.
         """
-        from runlore.media.table import encode_table
+        with self._keeping("table", name):
+            from runlore.media.table import encode_table
 
-        self._encoded(encode_table(data, columns=columns), name, step)
+            self._encoded(encode_table(data, columns=columns), name, step)
 
     def log_text(self, text: str, name: str = "text", step: float | None = None) -> None:
         """Keep a text as an artifact."""
-        from runlore.media.text import encode_text
+        with self._keeping("text", name):
+            from runlore.media.text import encode_text
 
-        self._encoded(encode_text(text), name, step)
+            self._encoded(encode_text(text), name, step)
 
     def log_html(self, html: Any, name: str = "page.html", step: float | None = None) -> None:
         """Keep a page or fragment of HTML: text, a path, or an object with `_repr_html_`."""
-        from runlore.media.text import encode_html
+        with self._keeping("html", name):
+            from runlore.media.text import encode_html
 
-        self._encoded(encode_html(html), name, step)
+            self._encoded(encode_html(html), name, step)
 
     def log_audio(
         self, audio: Any, name: str = "audio", step: float | None = None, *, sample_rate: int | None = None
     ) -> None:
         """Keep audio: a path, bytes, or an array of samples with its rate in hertz."""
-        from runlore.media.audio import encode_audio
+        with self._keeping("audio", name):
+            from runlore.media.audio import encode_audio
 
-        self._encoded(encode_audio(audio, sample_rate), name, step)
+            self._encoded(encode_audio(audio, sample_rate), name, step)
 
     def log_video(
         self, video: Any, name: str = "video", step: float | None = None, *, fps: float | None = None
     ) -> None:
         """Keep a video: a path, or an array `(T, H, W, C)` or `(T, C, H, W)` with its frames a second."""
-        from runlore.media.video import encode_video
+        with self._keeping("video", name):
+            from runlore.media.video import encode_video
 
-        self._encoded(encode_video(video, fps), name, step)
+            self._encoded(encode_video(video, fps), name, step)
 
     def log_histogram(
         self, values: Any = None, name: str = "histogram", step: float | None = None, *, bins: int = 64,
         counts: Any = None, edges: Any = None,
     ) -> None:  # fmt: skip
         """Keep a histogram, of values or of given counts and edges (one edge more than counts)."""
-        from runlore.media.histogram import encode_histogram
+        with self._keeping("histogram", name):
+            from runlore.media.histogram import encode_histogram
 
-        self._encoded(encode_histogram(values, bins, counts=counts, edges=edges), name, step)
+            self._encoded(encode_histogram(values, bins, counts=counts, edges=edges), name, step)
 
     def log_curve(
         self, x: Any, y: Any, name: str = "curve", step: float | None = None, *, x_label: str = "x",
         y_label: str = "y", annotation: str | None = None,
     ) -> None:  # fmt: skip
         """Keep a curve: any y over x."""
-        from runlore.media.curve import encode_curve
+        with self._keeping("curve", name):
+            from runlore.media.curve import encode_curve
 
-        self._encoded(encode_curve(x, y, x_label=x_label, y_label=y_label, annotation=annotation), name, step)
+            self._encoded(encode_curve(x, y, x_label=x_label, y_label=y_label, annotation=annotation), name, step)
 
     def log_roc(self, y_true: Any, y_score: Any, name: str = "roc", step: float | None = None, **options: Any) -> None:
         """Keep the receiver operating characteristic: false positive rate on x; one curve a class."""
-        from runlore.media.curve import encode_roc
+        with self._keeping("curve", name):
+            from runlore.media.curve import encode_roc
 
-        self._encoded(encode_roc(y_true, y_score, **options), name, step)
+            self._encoded(encode_roc(y_true, y_score, **options), name, step)
 
     def log_pr(self, y_true: Any, y_score: Any, name: str = "pr", step: float | None = None, **options: Any) -> None:
         """Keep the precision-recall curve: recall on x; one curve a class."""
-        from runlore.media.curve import encode_pr
+        with self._keeping("curve", name):
+            from runlore.media.curve import encode_pr
 
-        self._encoded(encode_pr(y_true, y_score, **options), name, step)
+            self._encoded(encode_pr(y_true, y_score, **options), name, step)
 
     def log_confusion_matrix(
         self, y_true: Any = None, y_pred: Any = None, name: str = "confusion_matrix", step: float | None = None, *,
         matrix: Any = None, labels: Sequence[Any] | None = None,
     ) -> None:  # fmt: skip
         """Keep a confusion matrix, from true and predicted classes or from a square `matrix` (rows: true)."""
-        from runlore.media.confusion_matrix import encode_confusion_matrix
+        with self._keeping("confusion matrix", name):
+            from runlore.media.confusion_matrix import encode_confusion_matrix
 
-        self._encoded(encode_confusion_matrix(y_true, y_pred, matrix=matrix, labels=labels), name, step)
+            self._encoded(encode_confusion_matrix(y_true, y_pred, matrix=matrix, labels=labels), name, step)
 
     def log_model(
         self, model: Any, name: str = "model", step: float | None = None, *, format: str | None = None,  # noqa: A002
@@ -171,10 +186,13 @@ class MediaMethods:
             UnsafeLoad: only a pickle could hold it, and that was not asked for.
             MissingDependency: the library is not installed.
         """
-        from runlore.media.model import encode_model
+        with self._keeping("model", name):
+            from runlore.media.model import encode_model
 
-        encoded = encode_model(model, format=format, signature=signature, example=example, allow_pickle=allow_pickle)
-        self._encoded(encoded, name, step)
+            encoded = encode_model(
+                model, format=format, signature=signature, example=example, allow_pickle=allow_pickle
+            )
+            self._encoded(encoded, name, step)
 
     def log_data_ref(self, data: Any, name: str = "data", **metadata: Any) -> dict[str, Any]:
         """Record which data a run used: by the hash of its contents, without keeping a copy.
@@ -185,16 +203,19 @@ class MediaMethods:
             metadata: anything that can be JSON.
 
         Returns:
-            What was recorded: name, hash, kind, shape, size.
+            What was recorded: name, hash, kind, shape, size. Empty where the data could not be read, which is counted
+            and said.
 
         Raises:
             WrongType: the object has no content that could be hashed.
         """
-        from runlore.media.data_reference import data_reference
-
         check_key(name, "name")
-        reference = {**data_reference(data, name), **metadata}
-        self._journal.event(model.DATA, name, reference)
+        reference: dict[str, Any] = {}
+        with self._keeping("data reference", name):
+            from runlore.media.data_reference import data_reference
+
+            reference = {**data_reference(data, name), **metadata}
+            self._journal.event(model.DATA, name, reference)
         return reference
 
     def unset_data_refs(self, *names: str) -> None:
@@ -254,8 +275,6 @@ class MediaMethods:
         """
         import os
 
-        from runlore.run.arguments import as_mapping
-
         check_key(name, "name")
         for argument, given in (("start_ns", start_ns), ("end_ns", end_ns)):
             if not isinstance(given, int):
@@ -300,8 +319,6 @@ class MediaMethods:
             >>> runlore.get_run(run.uid).artifact("labels").load()
             {'classes': ('setosa', 'virginica')}
         """
-        from runlore.run.arguments import as_mapping
-
         try:
             check_path_name(name, "name")
             about = {

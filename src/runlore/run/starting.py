@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from runlore import config, model
-from runlore._version import __version__
-from runlore.errors import AlreadyExists, InvalidName, NoActiveRun, RunNotFound, WrongType
-from runlore.journal import open_journal
+from runlore.errors import AlreadyExists, InvalidName, NoActiveRun, WrongType
 from runlore.journal.values import flatten, to_json
 from runlore.names import check_key, check_path_name, is_uid
 from runlore.run import ends
-from runlore.run.handle import Run, check_columns
-from runlore.store import DirectoryStore, open_store
-from runlore.store.directory import JOURNAL
+from runlore.run.arguments import check_columns, check_event
+from runlore.run.handle import Run
+from runlore.run.losses import Beginning
+from runlore.run.recording import begin_run
+from runlore.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from runlore.journal.writer import JournalWriter
+    from runlore.store.base import Store
 
 _PYTHON = sys.version.split(" ", 1)[0]
 _users: dict[int, str] = {}
@@ -37,7 +36,7 @@ def start(
     description: str | None = None,
     group: str | None = None,
     parent: str | Run | None = None,
-    store: str | os.PathLike[str] | DirectoryStore | None = None,
+    store: str | os.PathLike[str] | Store | None = None,
     capture: bool | Mapping[str, bool | float | str] | None = None,
     join: bool | str = True,
     columns: Mapping[str, Any] | None = None,
@@ -64,7 +63,9 @@ def start(
     Raises:
         AlreadyExists: the experiment has a run with this uid.
         InvalidArgument, WrongType: an argument cannot be stored. Nothing was created.
+        NotStored: there is no room, no descriptor left, or whatever else keeps the run from beginning.
         ReadOnlyStore: the store cannot be written to.
+        StoreNotFound: the working directory, from which the store would be found, was deleted.
         RunNotFound: the experiment has no run with the uid that `join` names.
 
     Example:
@@ -77,44 +78,51 @@ def start(
     check_path_name(experiment, "experiment")
     flat, tag_values = _checked(name, params, tags, description, group)
     parent_uid = _uid_of(parent)
-    captures = _captures(capture)
     if columns:
         check_columns(columns)
         to_json(dict(columns), "columns")
     if uid is not None and not is_uid(uid):
         raise InvalidName(f"uid={uid!r} is no uid: 32 hexadecimal digits, as runlore.model.new_uid() gives")
-    place = open_store(store, create=not isinstance(join, str))
-    joined, experiment = (None, experiment) if uid is not None else _joined(join, experiment, place)
-    new = uid
-    uid = new or joined or model.new_uid()
-    owner = place.create_run(experiment, uid)
-    if new is not None and not owner:
-        raise AlreadyExists(f"experiment {experiment!r} has a run with the uid {uid!r}; to go on with it, resume it")
-    path = place.run_directory(experiment, uid)
-    journals = f"{path}/{JOURNAL}" if owner else place.journal_directory(path)
-    journal: JournalWriter | None = None
-    try:
-        journal = open_journal(journals, uid, config.journal_mode(), fsync=config.fsync())
-        number = place.claim_number(experiment, uid) if owner else None
-    except OSError:
-        if owner:
-            _abandon(path, journal)
-        raise
-    if columns:
-        journal.columns(columns)
-    if number is not None:
-        about = _about(experiment, number, name, description, group, parent_uid)
-        journal.event(model.START, "start", about)
-    else:
-        place.touch_run(path)
-        journal.event(model.RESUME, "join", _process())
-    run = Run(place, journal, uid=uid, number=number, experiment=experiment, path=path, name=name, owner=owner)
-    run._extra = dict(columns or {})  # noqa: SLF001 - what `log_extra` adds to
+    about = {"name": name, "description": description, "group": group, "parent": parent_uid}
+    with Beginning("the run cannot be started"):
+        captures = _captures(capture)
+        place = open_store(store, create=not isinstance(join, str))
+        joined, experiment = (None, experiment) if uid is not None else _joined(join, experiment, place)
+        run = _open(place, experiment, uid or joined or model.new_uid(), about, columns or {}, new=uid is not None)
     _begin(run, flat, tag_values, captures)
     return run
 
 
-def resume(uid: str, *, store: str | os.PathLike[str] | DirectoryStore | None = None, capture: Any = None) -> Run:
+def _open(
+    place: Store, experiment: str, uid: str, about: dict[str, Any], columns: Mapping[str, Any], *, new: bool
+) -> Run:
+    """A run's handle, whose start is recorded, or that this process joined it.
+
+    Args:
+        place: where.
+        experiment: its experiment.
+        uid: its uid.
+        about: what else the start event says.
+        columns: extra columns of every record of this process.
+        new: there must be no such run yet.
+    """
+    begun = begin_run(place, experiment, uid=uid, about={**about, **_process()}, columns=columns)
+    if begun is None and new:
+        raise AlreadyExists(f"experiment {experiment!r} has a run with the uid {uid!r}; to go on with it, resume it")
+    if begun is not None:
+        run = Run(place, begun.run, begun.recorder, begun.number, experiment, about["name"], owner=True, start=start)
+    else:
+        joined = place.open_run(uid, experiment=experiment)
+        recorder = joined.record()
+        if columns:
+            recorder.columns(columns)
+        recorder.event(model.RESUME, "join", _process())
+        run = Run(place, joined, recorder, None, experiment, about["name"], owner=False, start=start)
+    run._extra = dict(columns)  # noqa: SLF001 - what `log_extra` adds to
+    return run
+
+
+def resume(uid: str, *, store: str | os.PathLike[str] | Store | None = None, capture: Any = None) -> Run:
     """Go on recording a run that ended, or whose process died. Nothing of it is lost or overwritten.
 
     The run is `running` again until it ends anew.
@@ -125,6 +133,7 @@ def resume(uid: str, *, store: str | os.PathLike[str] | DirectoryStore | None = 
         capture: as for `start`.
 
     Raises:
+        NotStored: as for `start`.
         RunNotFound: the store has no such run.
 
     Example:
@@ -138,24 +147,22 @@ def resume(uid: str, *, store: str | os.PathLike[str] | DirectoryStore | None = 
     """
     if not isinstance(uid, str):
         raise WrongType(f"uid={uid!r} must be text: 32 hexadecimal digits")
-    captures = _captures(capture)
-    place = open_store(store)
-    path = place.find_run(uid)
-    journal = open_journal(place.journal_directory(path), uid, config.journal_mode(), fsync=config.fsync())
-    place.touch_run(path)
-    from urllib.parse import unquote
-
-    from runlore.run.lookup import start_of
-
-    about = start_of(path)
-    journal.event(model.RESUME, "resume", _process())
-    run = Run(
-        place, journal, uid=uid, number=about.get("number"), path=path,
-        experiment=about.get("experiment") or unquote(os.path.relpath(os.path.dirname(path), place.runs_root)),
-        name=about.get("name"), owner=True,
-    )  # fmt: skip
+    with Beginning(f"the run {uid!r} cannot be resumed"):
+        captures = _captures(capture)
+        place = open_store(store)
+        run = _reopen(place, uid)
     _begin(run, {}, {}, captures)
     return run
+
+
+def _reopen(place: Store, uid: str) -> Run:
+    """A handle that goes on with a run."""
+    run = place.open_run(uid)
+    about = run.start()
+    recorder = run.record()
+    recorder.event(model.RESUME, "resume", _process())
+    experiment = about.get("experiment") or run.experiment
+    return Run(place, run, recorder, about.get("number"), experiment, about.get("name"), owner=True, start=start)
 
 
 def active_run() -> Run:
@@ -175,13 +182,12 @@ def active_run() -> Run:
     raise NoActiveRun("no run is active in this process; start one with runlore.start('experiment')")
 
 
-def _joined(join: bool | str, experiment: str, place: DirectoryStore) -> tuple[str | None, str]:
+def _joined(join: bool | str, experiment: str, place: Store) -> tuple[str | None, str]:
     """The uid of the run to join, if any, and its experiment."""
     if isinstance(join, str):
         if not is_uid(join):
             raise InvalidName(f"join={join!r} is no uid: 32 hexadecimal digits, as `run.uid` gives")
-        if not os.path.isdir(place.run_directory(experiment, join)):
-            raise RunNotFound(f"join={join!r}: experiment {experiment!r} has no such run in the store {place.root!r}")
+        place.open_run(join, experiment=experiment)
         return join, experiment
     joined = config.joined_run() if join else None
     if joined is None:
@@ -191,25 +197,16 @@ def _joined(join: bool | str, experiment: str, place: DirectoryStore) -> tuple[s
     return joined, check_path_name(os.environ.get("RUNLORE_EXPERIMENT") or experiment, "RUNLORE_EXPERIMENT")
 
 
-def _abandon(path: str, journal: JournalWriter | None) -> None:
-    """Leave nothing of a run that could not begin, as on a full disk: it would look like one that crashed."""
-    with suppress(OSError):  # somebody joined it meanwhile, or the disk does not even let go
-        if journal is not None:
-            journal.close()
-            os.unlink(journal.path)
-        os.rmdir(f"{path}/{JOURNAL}")
-        os.rmdir(path)
-
-
 def _begin(run: Run, params: dict[str, Any], tags: dict[str, Any], captures: dict[str, Any]) -> None:
     ends.watch(run)
     for key, value in params.items():
         run.log_param(key, value)
     run.set_tags(tags)
     if any(captures.values()):
-        from runlore.run.capturing import begin
+        with run._keeping("what is captured:", "captures"):  # noqa: SLF001 - the run goes on without
+            from runlore.run.capturing import begin
 
-        run._captures = begin(run, captures, joined=not run._owner)  # noqa: SLF001 - the handle stops what it holds
+            run._captures = begin(run, captures, joined=not run._owner)  # noqa: SLF001 - the handle stops what it holds
 
 
 def _checked(
@@ -221,12 +218,10 @@ def _checked(
             check_key(text, argument)
     if description is not None and not isinstance(description, str):
         raise WrongType(f"description={description!r} must be text")
-    if params is not None and not hasattr(params, "items"):
-        raise WrongType(f"params={params!r} must be a mapping of names to values")
-    flat = flatten(params or {})
+    flat = flatten({} if params is None else params)
     for key, value in flat.items():
         check_key(key, "params")
-        to_json(value, f"param {key!r}")
+        check_event(model.PARAM, key, value)
     if isinstance(tags, str):
         tags = [tags]
     words = dict(tags.items()) if hasattr(tags, "items") else dict.fromkeys(tags or (), "")
@@ -252,22 +247,6 @@ def _captures(capture: Any) -> dict[str, Any]:
     from runlore.capture import resolve
 
     return resolve(capture)
-
-
-def _about(
-    experiment: str, number: int, name: str | None, description: str | None, group: str | None, parent: str | None
-) -> dict[str, Any]:
-    about: dict[str, Any] = {
-        "experiment": experiment,
-        "number": number,
-        "name": name,
-        "description": description,
-        "group": group,
-        "parent": parent,
-        "runlore": __version__,
-        **_process(),
-    }
-    return {key: value for key, value in about.items() if value is not None}
 
 
 def _process() -> dict[str, Any]:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from runlore.config import journal_mode
 from runlore.errors import NotStored, ReadOnlyStore
 from runlore.journal import open_journal
+from runlore.journal.values import to_bytes
 from runlore.model import EVENT_KINDS
 from runlore.names import check_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from runlore.journal import JournalWriter
     from runlore.store.directory import DirectoryStore
 
 ORIGINAL_NUMBER = "original_number"
@@ -56,18 +58,9 @@ def annotate(store: DirectoryStore, directory: str, facts: Iterable[tuple[str, s
         ('succeeded', {'checked': 'yes'})
     """
     facts = list(facts)
-    for kind, key, _ in facts:
-        check_key(key, kind if kind in EVENT_KINDS else "key")
+    check_facts(facts)
     time = max(time_ns(), after_ns + 1)
-    uid = os.path.basename(directory)
-    try:
-        journal = open_journal(store.journal_directory(directory), uid, journal_mode(), fsync=True)
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise ReadOnlyStore(
-                f"nothing was recorded of run {uid}: the store {store.root!r} cannot be written to ({error.strerror})"
-            ) from error
-        raise
+    journal = open_writer(store, directory, fsync=True)
     try:
         for kind, key, value in facts:
             journal.event(kind, key, value, time_ns=time)
@@ -76,5 +69,35 @@ def annotate(store: DirectoryStore, directory: str, facts: Iterable[tuple[str, s
         journal.close()
         store.touch_run(directory)
     if lost:
+        uid = os.path.basename(directory)
         raise NotStored(f"{lost} of {len(facts)} facts could not be added to run {uid}: the disk is full")
     return time
+
+
+def check_facts(facts: Iterable[tuple[str, str, Any]]) -> None:
+    """Refuse facts of which one cannot be stored, before any is.
+
+    Raises:
+        WrongType, InvalidArgument: a value is nothing that JSON has, or a key cannot be one.
+    """
+    for kind, key, value in facts:
+        check_key(key, kind if kind in EVENT_KINDS else "key")
+        to_bytes(value, f"{kind} {key!r}")
+
+
+def open_writer(store: DirectoryStore, directory: str, *, fsync: bool) -> JournalWriter:
+    """A new journal of a run that is there.
+
+    Raises:
+        ReadOnlyStore: the store cannot be written to.
+        OSError: there is no room for it.
+    """
+    uid = os.path.basename(directory)
+    try:
+        return open_journal(store.journal_directory(directory), uid, journal_mode(), fsync=fsync)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise ReadOnlyStore(
+                f"nothing was recorded of run {uid}: the store {store.root!r} cannot be written to ({error.strerror})"
+            ) from error
+        raise

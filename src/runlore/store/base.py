@@ -9,15 +9,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from runlore.errors import NotLocal
+
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-    from typing import BinaryIO
+    from typing import BinaryIO, TypeAlias
 
     from runlore.recorder import Recorder
     from runlore.store.cards import CardName
     from runlore.store.content import RunPoints, StoredEvent
     from runlore.versions import Version
+
+    StoreLike: TypeAlias = "str | os.PathLike[str] | Store"
+    """A store, or its address."""
 
 Fact = tuple[str, str, Any]
 """(kind, key, value) of an event that is added to a run or card."""
@@ -37,6 +42,20 @@ class RecordedRun(ABC):
 
     uid: str
     location: str
+
+    @property
+    @abstractmethod
+    def experiment(self) -> str:
+        """The experiment in which it was made, as far as the store tells without looking into the run."""
+
+    @property
+    def directory(self) -> str:
+        """The directory of this machine in which it lies.
+
+        Raises:
+            NotLocal: its store keeps it elsewhere; `location` says where.
+        """
+        raise NotLocal(f"run {self.uid} lies in no directory of this machine: it is at {self.location}")
 
     @abstractmethod
     def points(self, keys: Collection[str] | None = None) -> RunPoints:
@@ -70,8 +89,13 @@ class RecordedRun(ABC):
         """What its start event says: experiment, number, name … Empty where that was not written yet, or is lost."""
 
     @abstractmethod
-    def record(self) -> Recorder:
+    def record(self, *, first: bool = False, lazily: bool = False) -> Recorder:
         """A new writer of the run, beside those that it has. Readers learn of it by themselves.
+
+        Args:
+            first: the caller made the run just now, so that readers will look at it in any case.
+            lazily: make it with the first record, so that one through which nothing is recorded leaves no trace. What
+                goes wrong then is counted as lost.
 
         Raises:
             ReadOnlyStore: the store cannot be written to.
@@ -168,15 +192,27 @@ class Store(ABC):
 
     @abstractmethod
     def points(
-        self, uids: Sequence[str], keys: Collection[str] | None = None
+        self, uids: Sequence[str], keys: Collection[str] | None = None, *, experiment: str | None = None
     ) -> Iterator[tuple[str, RunPoints]]:  # fmt: skip
-        """The points of several runs, one after the other: (uid, points). Runs that are gone are left out."""
+        """The points of several runs, one after the other: (uid, points). Runs that are gone are left out.
+
+        Args:
+            uids: of the runs.
+            keys: the series wanted; None: all.
+            experiment: where to look for them first; None: nowhere in particular.
+        """
 
     @abstractmethod
     def events(
-        self, uids: Sequence[str], kinds: Collection[str] | None = None
+        self, uids: Sequence[str], kinds: Collection[str] | None = None, *, experiment: str | None = None
     ) -> Iterator[tuple[str, list[StoredEvent]]]:  # fmt: skip
-        """The events of several runs, one after the other: (uid, events). Runs that are gone are left out."""
+        """The events of several runs, one after the other: (uid, events). Runs that are gone are left out.
+
+        Args:
+            uids: of the runs.
+            kinds: the kinds wanted; None: all.
+            experiment: as for `points`.
+        """
 
     @abstractmethod
     def delete_experiment(self, experiment: str) -> int:
@@ -281,3 +317,11 @@ class Store(ABC):
         self, card: CardName, version: str, uid: str, facts: Iterable[Fact], *, after_ns: int = 0
     ) -> int:  # fmt: skip
         """Record facts of a card, all at one time, which is returned in ns; see `RecordedRun.annotate`."""
+
+    def card_directory(self, card: CardName, version: str) -> str:
+        """The directory of this machine in which one version of a card lies.
+
+        Raises:
+            NotLocal: the store keeps it elsewhere.
+        """
+        raise NotLocal(f"card {card}@{version} lies in no directory of this machine: it is at {self.location}")

@@ -14,34 +14,67 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from time import time_ns
+from typing import TYPE_CHECKING, Any, overload
 
-from runlore.config import store_path
-from runlore.errors import InvalidArgument, ReadOnlyStore, RunNotFound, StoreNotFound, UnsupportedFormat
-from runlore.names import encode_path, is_uid
-from runlore.store import blobs, numbers
+from runlore.config import store_address
+from runlore.errors import (
+    ArtifactNotFound,
+    InvalidArgument,
+    NotLocal,
+    ReadOnlyStore,
+    RunNotFound,
+    StoreNotFound,
+)
+from runlore.files import is_directory, is_regular
+from runlore.journal.folder import JOURNAL
+from runlore.names import encode, encode_path, is_uid
+from runlore.store import blobs, format_file, numbers
+from runlore.store.base import Store
+from runlore.store.listing import check_directory, check_path
 
-FORMAT = "1"
-_FORMAT_CONTENT = f"{FORMAT}\n".encode("ascii")
-JOURNAL = "journal"
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from typing import BinaryIO
+
+    from runlore.store.base import Fact
+    from runlore.store.cards import CardName
+    from runlore.store.content import RunPoints, StoredEvent
+    from runlore.store.directory_run import DirectoryRun
+    from runlore.versions import Version
 
 
-def open_store(store: str | os.PathLike[str] | DirectoryStore | None = None, *, create: bool = False) -> DirectoryStore:
-    """The store to use; see `runlore.config.store_path` for which one that is.
+@overload
+def open_store(
+    store: str | os.PathLike[str] | DirectoryStore | None = None, *, create: bool = False
+) -> DirectoryStore: ...
+@overload
+def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: bool = False) -> Store: ...
+def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: bool = False) -> Store:
+    """The store to use. This is the one place that makes a store of an address.
 
     Args:
-        store: a path, a store that is open already, or None.
+        store: an address, a store that is open already, or None; see `runlore.config.store_address` for which one that
+            is.
         create: make it if it does not exist.
 
     Raises:
         StoreNotFound: it does not exist, and `create` is false.
         ReadOnlyStore: it does not exist and cannot be created.
         UnsupportedFormat: a newer version of Runlore made it.
+        InvalidArgument: there is no kind of store with such an address.
     """
-    if isinstance(store, DirectoryStore):
+    if isinstance(store, Store):
         return store
-    opened = DirectoryStore(store_path(store))
-    if opened.has_format():
+    address = store_address(store)
+    if "://" in address:
+        raise InvalidArgument(
+            f"store={address!r} is the address of a server, and this Runlore opens directories only. Record into a "
+            "directory, and take it to where it is wanted: copy it, or use `runlore export` or `runlore merge`"
+        )
+    opened = DirectoryStore(address)
+    if format_file.is_current(opened.root):
         return opened
     if not opened.exists():
         if not create:
@@ -50,11 +83,26 @@ def open_store(store: str | os.PathLike[str] | DirectoryStore | None = None, *, 
                 "or name another store with RUNLORE_STORE or --store"
             )
         opened.create()
-    opened.check_format()
+    format_file.check(opened.root)
     return opened
 
 
-class DirectoryStore:
+def in_files(store: Store, purpose: str) -> DirectoryStore:
+    """The store as files of this machine, for what works on those.
+
+    Args:
+        store: any.
+        purpose: what is to be done, for the message.
+
+    Raises:
+        NotLocal: it keeps no files here.
+    """
+    if isinstance(store, DirectoryStore):
+        return store
+    raise NotLocal(f"{purpose} works on the files of a store, and {store.location!r} keeps none on this machine")
+
+
+class DirectoryStore(Store):
     """A store in a directory.
 
     Attributes:
@@ -75,11 +123,18 @@ class DirectoryStore:
     def __hash__(self) -> int:
         return hash(self.root)
 
+    @property
+    def location(self) -> str:
+        """Its absolute path."""
+        return self.root
+
     # -- the store itself ---------------------------------------------------------------------------------------
 
     def exists(self) -> bool:
-        """Whether something that looks like a store is there."""
-        return os.path.isfile(os.path.join(self.root, "format"))
+        """Whether something that looks like a store is there, even if it lost its file `format`."""
+        return is_regular(os.path.join(self.root, "format")) or (
+            is_directory(self.runs_root) and is_directory(os.path.join(self.root, "numbers"))
+        )
 
     def create(self) -> None:
         """Make the store; harmless if another process does the same.
@@ -90,8 +145,8 @@ class DirectoryStore:
         """
         try:
             os.makedirs(self.runs_root, exist_ok=True)
-            _write_once(os.path.join(self.root, ".gitignore"), "*\n")
-            _write_once(os.path.join(self.root, "format"), _FORMAT_CONTENT.decode("ascii"))
+            format_file.write_once(os.path.join(self.root, ".gitignore"), "*\n")
+            format_file.write(self.root)
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise ReadOnlyStore(
@@ -104,33 +159,15 @@ class DirectoryStore:
                 ) from error
             raise
 
-    def has_format(self) -> bool:
-        """Whether a store of this version's layout is there. Opens one file, and says nothing of what is wrong."""
-        try:
-            descriptor = os.open(f"{self.root}/format", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            return os.read(descriptor, 64) == _FORMAT_CONTENT
-        except OSError:
-            return False
-        finally:
-            os.close(descriptor)
-
-    def check_format(self) -> None:
-        """Raise `UnsupportedFormat` if a newer version of Runlore made this store."""
-        with open(os.path.join(self.root, "format"), encoding="ascii", errors="replace") as file:
-            version = file.read(64).strip()
-        if version != FORMAT:
-            raise UnsupportedFormat(
-                f"the store {self.root!r} has layout version {version!r}; this Runlore knows {FORMAT}. "
-                "Nothing was changed. Upgrade Runlore to open it"
-            )
-
     @property
     def runs_root(self) -> str:
         """The directory under which experiments are."""
         return os.path.join(self.root, "runs")
+
+    @property
+    def cards_root(self) -> str:
+        """The directory under which cards are."""
+        return os.path.join(self.root, "cards")
 
     @property
     def blobs_root(self) -> str:
@@ -148,8 +185,10 @@ class DirectoryStore:
 
         Raises:
             ReadOnlyStore: the store cannot be written to.
+            DamagedFile: a link, or a file, is in the place of a directory.
         """
         directory = self.run_directory(experiment, uid)
+        check_path(self.root, f"runs/{encode_path(experiment)}")
         try:
             while True:
                 try:
@@ -181,17 +220,71 @@ class DirectoryStore:
         Raises:
             RunNotFound: no run of the store has it.
         """
-        if is_uid(uid):
-            pending = [self.runs_root]
-            while pending:
-                directory = pending.pop()
-                candidate = os.path.join(directory, uid)
-                if os.path.isdir(candidate):
-                    return candidate
-                if os.path.isdir(directory):
-                    with os.scandir(directory) as entries:
-                        pending.extend(e.path for e in entries if not is_uid(e.name) and e.is_dir())
-        raise RunNotFound(f"no run has the uid {uid!r} in the store {self.root!r}; `runlore ls` lists what is there")
+        from runlore.store.listing import find_directory
+
+        unread: list[str] = []
+        found = find_directory(self.runs_root, uid, unread) if is_uid(uid) else None
+        if found is not None:
+            return found
+        where = f" as far as it can be read; {unread[0]!r} cannot" if unread else "; `runlore ls` lists what is there"
+        raise RunNotFound(f"no run has the uid {uid!r} in the store {self.root!r}{where}")
+
+    def abandon_run(self, experiment: str, uid: str) -> None:  # noqa: D102 - described by the contract
+        directory = self.run_directory(experiment, uid)
+        with suppress(OSError):  # somebody joined it meanwhile, or the disk does not even let go
+            os.rmdir(f"{directory}/{JOURNAL}")
+            os.rmdir(directory)
+
+    def open_run(self, uid: str, *, experiment: str | None = None) -> DirectoryRun:  # noqa: D102
+        from runlore.store.directory_run import DirectoryRun
+
+        if experiment is None:
+            return DirectoryRun(self, uid, self.find_run(uid))
+        directory = self.run_directory(experiment, uid) if is_uid(uid) else ""
+        if not is_directory(directory):
+            raise RunNotFound(f"experiment {experiment!r} has no run with the uid {uid!r} in the store {self.root!r}")
+        return DirectoryRun(self, uid, directory)
+
+    def points(  # noqa: D102
+        self, uids: Sequence[str], keys: Collection[str] | None = None, *, experiment: str | None = None
+    ) -> Iterator[tuple[str, RunPoints]]:
+        from runlore.store.content import read_points
+
+        for uid, directory in self._directories(uids, experiment):
+            try:
+                yield uid, read_points(directory, keys)
+            except RunNotFound:  # noqa: PERF203 - one that was deleted since must not hide the others
+                continue
+
+    def events(  # noqa: D102
+        self, uids: Sequence[str], kinds: Collection[str] | None = None, *, experiment: str | None = None
+    ) -> Iterator[tuple[str, list[StoredEvent]]]:
+        from runlore.store.content import read_events
+
+        for uid, directory in self._directories(uids, experiment):
+            try:
+                yield uid, read_events(directory, kinds)
+            except RunNotFound:  # noqa: PERF203 - one that was deleted since must not hide the others
+                continue
+
+    def _directories(self, uids: Sequence[str], experiment: str | None) -> list[tuple[str, str]]:
+        """(uid, directory) of the runs that are there, in order: where they should be, or else anywhere."""
+        known = {uid: self.run_directory(experiment, uid) for uid in uids if is_uid(uid)} if experiment else {}
+        found = {uid: directory for uid, directory in known.items() if is_directory(directory)}
+        missing = {uid for uid in uids if is_uid(uid) and uid not in found}
+        if missing:
+            from runlore.store.listing import run_directories
+
+            for directory in run_directories(self.runs_root):
+                uid = os.path.basename(directory)
+                if uid in missing:
+                    found[uid] = directory
+        return [(uid, found[uid]) for uid in dict.fromkeys(uids) if uid in found]
+
+    def delete_experiment(self, experiment: str) -> int:  # noqa: D102
+        from runlore.store.deletion import delete_experiment
+
+        return delete_experiment(self, experiment)
 
     def touch_run(self, directory: str) -> None:
         """Let readers know that something was added to a run that existed before."""
@@ -200,15 +293,47 @@ class DirectoryStore:
         os.utime(os.path.dirname(directory), ns=(now, now))
 
     def journal_directory(self, run_directory: str) -> str:
-        """The directory of a run's live journals; made if a sealed run has none."""
+        """The directory of a run's live journals; made if a sealed run has none.
+
+        Raises:
+            DamagedFile: a link, or a file, is in its place.
+        """
         path = os.path.join(run_directory, JOURNAL)
-        if not os.path.isdir(path):
-            os.makedirs(path, exist_ok=True)
+        check_directory(path)
+        os.makedirs(path, exist_ok=True)
         return path
 
     def claim_number(self, experiment: str, uid: str) -> int:
-        """The next number of the experiment, for this run alone. See `runlore.store.numbers`."""
-        return numbers.claim(f"{self.root}/numbers/{encode_path(experiment)}", uid)
+        """The next number of the experiment, for this run alone. See `runlore.store.numbers`.
+
+        Raises:
+            DamagedFile: a link, or a file, is in the place of a directory.
+        """
+        place = numbers.place_of(self.root, experiment)
+        check_path(self.root, place)
+        return numbers.claim(f"{self.root}/{place}", uid)
+
+    # -- claims -------------------------------------------------------------------------------------------------
+
+    def claim(self, namespace: str, name: str, about: Mapping[str, Any]) -> bool:  # noqa: D102
+        from runlore.store import claims
+
+        return claims.claim(self.root, namespace, name, about)
+
+    def claimed(self, namespace: str, name: str) -> dict[str, Any] | None:  # noqa: D102
+        from runlore.store import claims
+
+        return claims.claimed(self.root, namespace, name)
+
+    def claims(self, namespace: str) -> list[dict[str, Any]]:  # noqa: D102
+        from runlore.store import claims
+
+        return claims.claims(self.root, namespace)
+
+    def release(self, namespace: str, name: str, about: Mapping[str, Any]) -> bool:  # noqa: D102
+        from runlore.store import claims
+
+        return claims.release(self.root, namespace, name, about)
 
     # -- contents -----------------------------------------------------------------------------------------------
 
@@ -216,19 +341,65 @@ class DirectoryStore:
         """Keep contents; returns their SHA-256 in hex and their size in bytes."""
         return blobs.put_bytes(self.blobs_root, content)
 
-    def put_file(self, path: str) -> tuple[str, int]:
+    def put_file(self, path: str | os.PathLike[str]) -> tuple[str, int]:
         """Keep a copy of a file, streamed; returns its SHA-256 in hex and its size in bytes."""
-        return blobs.put_file(self.blobs_root, path)
+        return blobs.put_file(self.blobs_root, os.fspath(path))
+
+    def open_content(self, digest: str) -> BinaryIO:  # noqa: D102
+        try:
+            return blobs.open_blob(self.blobs_root, digest)
+        except (FileNotFoundError, InvalidArgument) as error:
+            raise _missing(digest) from error
+
+    def has_content(self, digest: str) -> bool:  # noqa: D102
+        return blobs.is_digest(digest) and is_regular(self.blob_path(digest))
+
+    def content_path(self, digest: str) -> str:  # noqa: D102
+        self.open_content(digest).close()
+        return self.blob_path(digest)
 
     def blob_path(self, digest: str) -> str:
         """Where contents with this SHA-256 are, or would be."""
         return blobs.path_of(self.blobs_root, digest)
 
+    # -- cards --------------------------------------------------------------------------------------------------
 
-def _write_once(path: str, text: str) -> None:
-    if os.path.exists(path):
-        return
-    temporary = f"{path}.{os.getpid()}.tmp"
-    with open(temporary, "w", encoding="ascii") as file:
-        file.write(text)
-    os.replace(temporary, path)
+    def versions_taken(self, card: CardName) -> list[Version]:  # noqa: D102
+        from runlore.store import cards
+
+        return cards.versions_taken(self._card_directory(card))
+
+    def claim_version(self, card: CardName, choose: Callable[[Sequence[Version]], Version]) -> Version:  # noqa: D102
+        from runlore.store import cards
+
+        directory = self._card_directory(card)
+        check_path(self.root, os.path.relpath(directory, self.root))
+        return cards.claim(directory, choose)
+
+    def complete_card(self, card: CardName, version: Version, about: Mapping[str, Any]) -> None:  # noqa: D102
+        from runlore.store import cards
+
+        cards.complete(self.card_directory(card, str(version)), about)
+
+    def annotate_card(  # noqa: D102
+        self, card: CardName, version: str, uid: str, facts: Iterable[Fact], *, after_ns: int = 0
+    ) -> int:
+        from runlore.store import cards
+
+        directory = self.card_directory(card, version)
+        check_path(self.root, os.path.relpath(directory, self.root))
+        return cards.append(directory, uid, facts, after_ns=after_ns)
+
+    def card_directory(self, card: CardName, version: str) -> str:
+        """The directory of one version of a card."""
+        return os.path.join(self._card_directory(card), encode(version))
+
+    def _card_directory(self, card: CardName) -> str:
+        return card.directory(os.path.join(self.root, "cards"))
+
+
+def _missing(digest: str) -> ArtifactNotFound:
+    return ArtifactNotFound(
+        f"contents with the SHA-256 {digest!r} are not in the store. Either they were removed by a retention rule (the "
+        "run's `removed` events say so), or `runlore doctor` lists the damage"
+    )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from runlore.journal.folder import journals_in
-from runlore.store.directory import JOURNAL
+from runlore.journal.folder import JOURNAL, journals_in
 
 
 def journal_paths(directory: str) -> list[tuple[str, str]]:

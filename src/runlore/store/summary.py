@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from runlore import model
 from runlore.store.annotate import REMOVED
 from runlore.store.detail import Detail
+from runlore.store.series import MetricSummary, SeriesColumns, summarise_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,100 +22,11 @@ if TYPE_CHECKING:
     from runlore.journal.decode import Event, Points
 
 
+UNSET: Any = object()
+"""What a param is that was set and then unset."""
+
 _SAID_LATER = frozenset({model.ATTRIBUTE, model.TAG, model.NOTE, REMOVED})
 """What people add to runs that are over: no sign of life, so a crashed run does not end later because of it."""
-
-
-class MetricSummary(NamedTuple):
-    """One series in numbers. A step of None sorts before all steps."""
-
-    points: int
-    finite: int
-    """Points that are not NaN."""
-    sum: float
-    min: float
-    """NaN when all points are."""
-    min_step: float | None
-    max: float
-    max_step: float | None
-    first: float
-    first_step: float | None
-    first_time_ns: int
-    last: float
-    last_step: float | None
-    last_time_ns: int
-
-    def merge(self, other: MetricSummary) -> MetricSummary:
-        """The summary of the points of both."""
-        low = self if _less(self.min, other.min) else other
-        high = self if _less(-self.max, -other.max) else other
-        first, last = (
-            (self, other)
-            if _place(self.first_step, self.first_time_ns) <= _place(other.first_step, other.first_time_ns)
-            else (other, self)
-        )
-        last = (
-            other if _place(other.last_step, other.last_time_ns) >= _place(self.last_step, self.last_time_ns) else self
-        )
-        return MetricSummary(
-            self.points + other.points, self.finite + other.finite, self.sum + other.sum,
-            low.min, low.min_step, high.max, high.max_step,
-            first.first, first.first_step, first.first_time_ns,
-            last.last, last.last_step, last.last_time_ns,
-        )  # fmt: skip
-
-
-def _less(a: float, b: float) -> bool:
-    return a <= b or math.isnan(b)
-
-
-def _place(step: float | None, time_ns: int) -> tuple[float, int]:
-    return (-math.inf if step is None else step, time_ns)
-
-
-def summarise_points(points: Points, keys: Mapping[int, str]) -> dict[str, MetricSummary]:
-    """The summary of each series among the points."""
-    if not len(points.key):
-        return {}
-    place = np.where(np.isnan(points.step), -np.inf, points.step)
-    order = np.lexsort((points.sequence, points.time_ns, place, points.key))
-    key, step, time, value = points.key[order], points.step[order], points.time_ns[order], points.value[order]
-    starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
-    ends = np.concatenate((starts[1:], [len(key)]))
-    missing = np.isnan(value)
-    with np.errstate(over="ignore", invalid="ignore"):  # a sum of huge values is inf, of both infinities NaN
-        sums = np.add.reduceat(np.where(missing, 0.0, value), starts)
-    finite = np.add.reduceat((~missing).astype(np.int64), starts)
-    low, low_at = _extreme(np.fmin, value, starts, ends)
-    high, high_at = _extreme(np.fmax, value, starts, ends)
-    columns = zip(
-        key[starts].tolist(), (ends - starts).tolist(), finite.tolist(), sums.tolist(),
-        low.tolist(), step[low_at].tolist(), high.tolist(), step[high_at].tolist(),
-        value[starts].tolist(), step[starts].tolist(), time[starts].tolist(),
-        value[ends - 1].tolist(), step[ends - 1].tolist(), time[ends - 1].tolist(),
-        strict=True,
-    )  # fmt: skip
-    found: dict[str, MetricSummary] = {}
-    for number, count, good, total, least, at_least, most, at_most, *edges in columns:
-        first, first_step, first_time, last, last_step, last_time = edges
-        found[keys[number]] = MetricSummary(
-            count, good, total, least, _step(at_least), most, _step(at_most),
-            first, _step(first_step), first_time, last, _step(last_step), last_time,
-        )  # fmt: skip
-    return found
-
-
-def _extreme(function: Any, value: Any, starts: Any, ends: Any) -> tuple[Any, Any]:
-    """The extreme of each group, and where it stands first (the group's start when all are NaN)."""
-    extreme = function.reduceat(value, starts)
-    count = len(value)
-    hits = np.where(value == np.repeat(extreme, ends - starts), np.arange(count), count)
-    at = np.minimum.reduceat(hits, starts)
-    return extreme, np.where(at == count, starts, at)
-
-
-def _step(step: float) -> float | None:
-    return None if math.isnan(step) else step
 
 
 class RunSummary:
@@ -124,28 +34,43 @@ class RunSummary:
 
     Attributes:
         detail: the run itself.
-        params: key → (time, JSON text or None where it was unset).
+        params: key → (time, value or `UNSET`).
         tags: key → (time, text or None where it was removed).
-        metrics: key → `MetricSummary`.
         artifacts: (writer, sequence) → artifact, as in the table of that name.
         points: number of metric points.
     """
 
     def __init__(self) -> None:
         self.detail = Detail()
-        self.params: dict[str, tuple[int, str | None]] = {}
+        self.params: dict[str, tuple[int, Any]] = {}
         self.tags: dict[str, tuple[int, str | None]] = {}
-        self.metrics: dict[str, MetricSummary] = {}
         self.artifacts: dict[tuple[str, int], dict[str, Any]] = {}
         self.points = 0
+        self._series = SeriesColumns.empty()
+        self._single: dict[str, MetricSummary] = {}
+        """Points that came as events, not yet among the series."""
+
+    @property
+    def series(self) -> SeriesColumns:
+        """Its series in numbers."""
+        if self._single:
+            self._series = self._series.merge(SeriesColumns.of(self._single))
+            self._single = {}
+        return self._series
+
+    @series.setter
+    def series(self, series: SeriesColumns) -> None:
+        self._series, self._single = series, {}
 
     def dump(self) -> dict[str, Any]:
-        """All of it as plain JSON values, for the footer of a sealed run."""
+        """All of it as plain JSON values, for the footer of a sealed run. The value of a param is JSON by itself."""
         return {
             "detail": self.detail.dump(),
-            "params": self.params,
+            "params": {
+                key: (time, None if value is UNSET else json.dumps(value)) for key, (time, value) in self.params.items()
+            },
             "tags": self.tags,
-            "metrics": self.metrics,
+            "metrics": dict(zip(self.series.keys, self.series.rows(), strict=True)),
             "artifacts": [[writer, sequence, values] for (writer, sequence), values in self.artifacts.items()],
             "points": self.points,
         }
@@ -155,36 +80,35 @@ class RunSummary:
         """What `dump` gave."""
         summary = cls()
         summary.detail = Detail.load(values["detail"])
-        summary.params = {key: (time, text) for key, (time, text) in values["params"].items()}
+        set_params = {key: found for key, found in values["params"].items() if found[1] is not None}
+        known = json.loads(f"[{','.join(text for _, text in set_params.values())}]")
+        summary.params = {key: (found[0], UNSET) for key, found in values["params"].items()}
+        summary.params.update(
+            (key, (found[0], value)) for (key, found), value in zip(set_params.items(), known, strict=True)
+        )
         summary.tags = {key: (time, text) for key, (time, text) in values["tags"].items()}
-        summary.metrics = {key: MetricSummary(*numbers) for key, numbers in values["metrics"].items()}
+        summary.series = SeriesColumns.of(values["metrics"])
         summary.artifacts = {(writer, sequence): row for writer, sequence, row in values["artifacts"]}
         summary.points = values["points"]
         return summary
 
-    def add_points(self, points: Points, keys: Mapping[int, str]) -> None:
-        """Take points into account. `keys` gives the names of `points.key`."""
+    def add_points(self, writer: str, points: Points, keys: Mapping[int, str]) -> None:
+        """Take points of one writer into account. `keys` gives the names of `points.key`."""
         if not len(points.key):
             return
         self.points += len(points.key)
-        self.detail.saw(int(points.time_ns.min()), int(points.time_ns.max()))
-        for key, summary in summarise_points(points, keys).items():
-            self._merge(key, summary)
-
-    def _merge(self, key: str, summary: MetricSummary) -> None:
-        known = self.metrics.get(key)
-        self.metrics[key] = summary if known is None else known.merge(summary)
+        self.detail.saw(writer, int(points.time_ns.min()), int(points.time_ns.max()))
+        self.series = self.series.merge(summarise_points(points, keys))
 
     def add_events(self, writer: str, events: Iterable[Event]) -> None:
         """Take the events of one writer into account. Metric events (with columns of their own) count as points."""
         for event in events:
             if event.kind not in _SAID_LATER:
-                self.detail.saw(event.time_ns, event.time_ns)
+                self.detail.saw(writer, event.time_ns, event.time_ns)
             if event.kind == model.PARAM or (event.kind == model.UNSET and event.value == model.PARAM):
                 known = self.params.get(event.key)
                 if known is None or known[0] <= event.time_ns:
-                    text = None if event.kind == model.UNSET else json.dumps(event.value)
-                    self.params[event.key] = (event.time_ns, text)
+                    self.params[event.key] = (event.time_ns, UNSET if event.kind == model.UNSET else event.value)
             elif event.kind == model.TAG:
                 known_tag = self.tags.get(event.key)
                 if known_tag is None or known_tag[0] <= event.time_ns:
@@ -192,16 +116,9 @@ class RunSummary:
             elif event.kind == model.ARTIFACT and isinstance(event.value, dict):
                 self.artifacts[writer, event.sequence] = _artifact(event)
             elif event.kind == model.METRIC and is_number(event.value):
-                value = float(event.value)
-                bad = math.isnan(value)
                 self.points += 1
-                self._merge(
-                    event.key,
-                    MetricSummary(
-                        1, int(not bad), 0.0 if bad else value, value, event.step, value, event.step,
-                        value, event.step, event.time_ns, value, event.step, event.time_ns,
-                    ),
-                )  # fmt: skip
+                earlier = self._single.get(event.key)
+                self._single[event.key] = _point(event) if earlier is None else earlier.merge(_point(event))
             else:
                 self.detail.apply(event)
 
@@ -211,15 +128,30 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and (not isinstance(value, int) or abs(value) < 1 << 1023)
 
 
+def _point(event: Event) -> MetricSummary:
+    value = float(event.value)
+    bad = math.isnan(value)
+    return MetricSummary(
+        1, int(not bad), 0.0 if bad else value, value, event.step, value, event.step,
+        value, event.step, event.time_ns, value, event.step, event.time_ns,
+    )  # fmt: skip
+
+
 def _artifact(event: Event) -> dict[str, Any]:
     rest = {k: v for k, v in event.value.items() if k not in ("digest", "size", "media_type", "kind")}
+    size = event.value.get("size")
     return {
         "name": event.key,
         "step": event.step,
-        "digest": event.value.get("digest"),
-        "size": event.value.get("size"),
-        "media_type": event.value.get("media_type"),
-        "kind": event.value.get("kind", "file"),
+        "digest": _text(event.value.get("digest")),
+        "size": size if isinstance(size, int) and 0 <= size < 1 << 63 else None,
+        "media_type": _text(event.value.get("media_type")),
+        "kind": _text(event.value.get("kind")) or "file",
         "metadata": json.dumps({**rest, **event.extra}) if rest or event.extra else None,
         "time_ns": event.time_ns,
     }
+
+
+def _text(value: Any) -> str | None:
+    """The value if it is text; what is read may have been written by anybody."""
+    return value if isinstance(value, str) else None

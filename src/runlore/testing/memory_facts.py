@@ -41,7 +41,7 @@ def record_of(run: MemoryRun, *, facts: bool) -> RunRecord:
         started_ns=started,
         ended_ns=ended_ns,
         updated_ns=updated,
-        active_ns=(updated if ended_ns is None else ended_ns) - started,
+        active_ns=detail.active_ns(),
         user=detail.start.get("user"),
         host=detail.start.get("host"),
         description=detail.attribute("description"),
@@ -63,10 +63,10 @@ def detail_of(run: MemoryRun, events: Iterable[StoredEvent]) -> Detail:
     detail = Detail()
     for event in events:
         if event.kind not in SAID_LATER:
-            detail.saw(event.time_ns, event.time_ns)
+            detail.saw(event.writer, event.time_ns, event.time_ns)
         detail.apply(event)
     for point in run.points_:
-        detail.saw(point.time_ns, point.time_ns)
+        detail.saw(point.writer, point.time_ns, point.time_ns)
     return detail
 
 

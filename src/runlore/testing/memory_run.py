@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 import threading
 from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runlore.errors import InvalidArgument, RunEnded, RunNotFound, WrongType
 from runlore.journal.values import number_of, step_of, time_ns_of, to_bytes
-from runlore.model import EVENT_KINDS, RUNNING, START, STOP, new_uid
+from runlore.model import EVENT_KINDS, LOST, RUNNING, START, STOP, new_uid
 from runlore.names import check_key
 from runlore.recorder import Recorder
 from runlore.store.base import Follower, RecordedRun
@@ -37,7 +38,7 @@ class Point(NamedTuple):
 
 
 class MemoryRecorder(Recorder):
-    """Appends to a list. Nothing is ever lost."""
+    """Appends to a list, which has room for everything."""
 
     def __init__(self, run: MemoryRun) -> None:
         self.writer = new_uid()
@@ -45,12 +46,13 @@ class MemoryRecorder(Recorder):
         self.pid = os.getpid()
         self._run = run
         self._sequence = 0
+        self._lost = 0
         self._columns: dict[str, Any] = {}
         run.recorders.append(self)
 
     @property
     def lost(self) -> int:  # noqa: D102 - described by the contract
-        return 0
+        return self._lost
 
     def scalar(self, key: str, value: Any, step: Any = None, time: Any = None) -> None:  # noqa: D102
         self.row({key: value}, step, time)
@@ -97,6 +99,17 @@ class MemoryRecorder(Recorder):
             self._columns = kept
             self._run.extras_.append((self.writer, sequence, kept))
 
+    def lose(self, key: str, what: str, error: BaseException) -> None:  # noqa: D102
+        self._lost += 1
+        self.event(LOST, key, {"lost": what, "reason": str(error)})
+
+    def say(self, text: str) -> None:  # noqa: D102
+        sys.stderr.write(f"runlore: {text}\n")
+
+    def discard(self) -> None:  # noqa: D102
+        self.close()
+        self._run.recorders.remove(self)
+
     def close(self) -> None:  # noqa: D102
         self.closed = True
 
@@ -120,7 +133,7 @@ class MemoryRun(RecordedRun):
 
     def __init__(self, uid: str, experiment: str) -> None:
         self.uid = uid
-        self.experiment = experiment
+        self._experiment = experiment
         self.location = f"memory:{experiment}/{uid}"
         self.recorders: list[MemoryRecorder] = []
         self.points_: list[Point] = []
@@ -128,6 +141,10 @@ class MemoryRun(RecordedRun):
         self.extras_: list[tuple[str, int, dict[str, Any]]] = []
         self.lock = threading.RLock()
         self.gone = False
+
+    @property
+    def experiment(self) -> str:  # noqa: D102 - described by the contract
+        return self._experiment
 
     def _check(self) -> None:
         if self.gone:
@@ -170,7 +187,7 @@ class MemoryRun(RecordedRun):
     def start(self) -> dict[str, Any]:  # noqa: D102
         return next((dict(event.value) for event in self.events([START])), {})
 
-    def record(self) -> MemoryRecorder:  # noqa: D102
+    def record(self, *, first: bool = False, lazily: bool = False) -> MemoryRecorder:  # noqa: ARG002, D102 - all are found
         self._check()
         with self.lock:
             return MemoryRecorder(self)

@@ -14,8 +14,8 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runlore.errors import AlreadyExists, ArtifactNotFound, RunNotFound
+from runlore.index.opening import IndexedStore
 from runlore.names import check_key
-from runlore.store.base import Store
 from runlore.testing.memory_run import MemoryRun
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class MemoryCard:
         self.facts: list[CardFact] = []
 
 
-class MemoryStore(Store):
+class MemoryStore(IndexedStore):
     """Keeps runs, contents and cards for as long as it exists. One process; threads may share it.
 
     Example:
@@ -100,14 +100,14 @@ class MemoryStore(Store):
         return run
 
     def points(  # noqa: D102
-        self, uids: Sequence[str], keys: Collection[str] | None = None
+        self, uids: Sequence[str], keys: Collection[str] | None = None, *, experiment: str | None = None  # noqa: ARG002
     ) -> Iterator[tuple[str, RunPoints]]:  # fmt: skip
         for uid in uids:
             if uid in self.recorded:
                 yield uid, self.recorded[uid].points(keys)
 
     def events(  # noqa: D102
-        self, uids: Sequence[str], kinds: Collection[str] | None = None
+        self, uids: Sequence[str], kinds: Collection[str] | None = None, *, experiment: str | None = None  # noqa: ARG002
     ) -> Iterator[tuple[str, list[StoredEvent]]]:  # fmt: skip
         for uid in uids:
             if uid in self.recorded:

@@ -296,6 +296,9 @@ class StoreSuite:
         for experiment, uid in (("e", gone), ("e/f", kept)):
             store.create_run(experiment, uid)
             store.claim_number(experiment, uid)
+            recorder = store.open_run(uid).record()  # a run in which nothing is yet may just be beginning
+            recorder.event("start", "start", {})
+            recorder.close()
         run = store.open_run(gone)
         assert store.delete_experiment("e") == 1
         with pytest.raises(RunNotFound):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, MissingDependency, RunloreError
+from runlore.failures import is_environmental
 from runlore.names import MAX_NAME_LENGTH
 from runlore.run import start
 
@@ -35,7 +35,7 @@ class RunSpanProcessor(SpanProcessor):
     Any thread may start and end spans. A span whose run was finished meanwhile is added to that run all the same.
 
     Attributes:
-        lost: spans that could not be kept. The first one is said on stderr.
+        lost: spans that could not be kept. Each reason is said once on stderr; the run counts them, too.
     """
 
     def __init__(self) -> None:
@@ -69,13 +69,10 @@ class RunSpanProcessor(SpanProcessor):
         try:
             _record(run, span)
         except (RunloreError, OSError) as error:
+            if not isinstance(error, RunloreError) and not is_environmental(error):
+                raise  # a signal handler of the program's raised it
             self.lost += 1
-            if self.lost == 1 and sys.__stderr__ is not None:
-                print(
-                    f"runlore: the span {span.name!r} of run {run.uid} could not be kept: {error}. Spans that are lost "
-                    "after it are counted, and not said one by one",
-                    file=sys.__stderr__,
-                )
+            run._journal.lose("spans", f"span {span.name!r}", error)  # noqa: SLF001 - the run counts it, too
 
 
 def install(current: Callable[[], Run | None]) -> RunSpanProcessor:

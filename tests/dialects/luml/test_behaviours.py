@@ -758,7 +758,6 @@ def test_25_nan_and_infinities_come_back_and_break_no_list(tracker):
 
 
 def test_25_sorted_pages_visit_every_experiment_once(tracker):
-    from runlore.catalog.search import iterate_pages
     from runlore.reader.session import Session
 
     for index in range(11):
@@ -767,9 +766,7 @@ def test_25_sorted_pages_visit_every_experiment_once(tracker):
         tracker.end_experiment()
     session = Session("experiments").refresh()
     for order in ("metric.acc", "-metric.acc"):
-        with session.catalog.connect() as connection:
-            pages = list(iterate_pages(connection, order_by=order, limit=2))
-        uids = [key.uid for page in pages for key in page.runs]
+        uids = [run.uid for page in session.index.pages(order_by=order, limit=2) for run in page.runs]
         assert len(uids) == len(set(uids)) == 11
     assert len(tracker.list_experiments(order_by="-metric.acc", limit=4)) == 4
 

@@ -182,7 +182,7 @@ def test_11_step_is_an_axis(view):
     assert view().metrics == {"accuracy": 0.91, "loss": 0.023}
     points = view().metric("loss")
     assert points["step"].tolist() == [123.0]
-    assert abs(points["dt"].iloc[0].value - view().updated_ns) < 10**9
+    assert abs(points["time"].iloc[0].value - view().updated_ns) < 10**9
     experiment.log_metrics({"step": 7.0}, step=124)
     assert view().metric("step")[["step", "value"]].to_numpy().tolist() == [[124.0, 7.0]]
     experiment.log_metrics(step=125)
@@ -196,7 +196,7 @@ def test_12_points_without_a_step_are_in_order_of_time_or_counted(view):
         experiment.log_metrics(loss=value)
     points = view().metric("loss")
     assert points["value"].tolist() == [3.0, 1.0, 2.0]
-    assert points["dt"].is_monotonic_increasing
+    assert points["time"].is_monotonic_increasing
     assert points["step"].isna().all()
     counting = Experiment("p", auto_step=True).create()
     for value in (3.0, 1.0):

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from runlore.catalog.database.sql import Sql, sql
 
-import sqlalchemy as sa
-
-from runlore.catalog.schema import runs
-
-_end = sa.func.coalesce(runs.c.ended_ns, runs.c.updated_ns)
-
-ATTRIBUTE_COLUMNS: dict[str, sa.ColumnElement[Any]] = {
-    "uid": runs.c.uid,
-    "experiment": runs.c.experiment,
-    "number": runs.c.number,
-    "name": runs.c.name,
-    "status": runs.c.status,
-    "started": runs.c.started_ns,
-    "ended": runs.c.ended_ns,
-    "updated": runs.c.updated_ns,
-    "duration": _end - runs.c.started_ns,
-    "user": runs.c.user,
-    "host": runs.c.host,
-    "description": runs.c.description,
-    "group": runs.c.group_name,
-    "parent": runs.c.parent_uid,
-    "points": runs.c.points,
-    "lost": runs.c.lost,
-    "archived": runs.c.archived,
-    "deleted": runs.c.deleted,
-    "damaged": sa.case((runs.c.damage.is_(None), 0), else_=1),
+ATTRIBUTE_COLUMNS: dict[str, Sql] = {
+    "uid": sql("runs.uid"),
+    "experiment": sql("runs.experiment"),
+    "number": sql("runs.number"),
+    "name": sql("runs.name"),
+    "status": sql("runs.status"),
+    "started": sql("runs.started_ns"),
+    "ended": sql("runs.ended_ns"),
+    "updated": sql("runs.updated_ns"),
+    "duration": sql("runs.active_ns"),
+    "user": sql("runs.user_name"),
+    "host": sql("runs.host"),
+    "description": sql("runs.description"),
+    "group": sql("runs.group_name"),
+    "parent": sql("runs.parent_uid"),
+    "points": sql("runs.points"),
+    "lost": sql("runs.lost"),
+    "archived": sql("runs.archived"),
+    "deleted": sql("runs.deleted"),
+    "damaged": sql("(CASE WHEN runs.damage IS NULL THEN 0 ELSE 1 END)"),
 }
 """By the canonical names of `runlore.query.fields.ATTRIBUTES`."""

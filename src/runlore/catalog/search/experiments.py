@@ -1,44 +1,37 @@
-"""Experiments by name or by glob, as SQL; the language of globs is that of `runlore.query.globs`."""
+"""Experiments by name or by glob; the language of globs is that of `runlore.query.globs`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
-from runlore.catalog.schema import runs
-from runlore.errors import InvalidArgument
-from runlore.query.globs import glob_to_regex, literal_prefix, split_experiments
-from runlore.query.regex import MAX_PATTERN_LENGTH, compile_pattern
+from runlore.catalog.database.sql import Sql, sql
+from runlore.query.globs import experiment_matcher, split_experiments
+from runlore.stored_text import from_stored, to_stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runlore.catalog.search.functions import QueryFunctions
+    from runlore.catalog.database.base import Connection
+
+_NAMES = (
+    "WITH RECURSIVE names (name) AS (SELECT min(experiment) FROM runs UNION ALL "
+    "SELECT (SELECT min(experiment) FROM runs WHERE experiment > names.name) FROM names WHERE names.name IS NOT NULL) "
+    "SELECT name FROM names WHERE name IS NOT NULL"
+)
+"""Every name once: a step of the index for each, however many runs have it."""
 
 
-def experiment_condition(experiment: str | Sequence[str], functions: QueryFunctions) -> sa.ColumnElement[bool]:
-    """Runs of these experiments: a name, a glob, or a list of both.
+def experiment_condition(connection: Connection, experiment: str | Sequence[str]) -> Sql:
+    """Runs of these experiments, as SQL. Globs are looked up among the names that there are.
 
     Raises:
-        WrongType, InvalidArgument: as of `split_experiments`; a glob is too long.
+        WrongType, InvalidArgument: as of `experiment_matcher`.
     """
     names, globs = split_experiments(experiment)
-    alternatives = [_glob_condition(glob, functions) for glob in globs]
-    if names or not globs:
-        alternatives.append(runs.c.experiment.in_(names) if len(names) != 1 else runs.c.experiment == names[0])
-    return sa.or_(*alternatives)
-
-
-def _glob_condition(glob: str, functions: QueryFunctions) -> sa.ColumnElement[bool]:
-    if glob == "**":
-        return sa.true()
-    prefix = literal_prefix(glob)
-    below = functions.begins(runs.c.experiment, prefix) if prefix else sa.true()
-    if glob == prefix + "**":
-        return sa.or_(runs.c.experiment == prefix[:-1], below)
-    regex = glob_to_regex(glob)
-    if len(regex) > MAX_PATTERN_LENGTH:
-        raise InvalidArgument(f"experiment={glob[:40]!r}… is too long for a glob")
-    compile_pattern(regex)
-    return sa.and_(below, functions.matches(runs.c.experiment, regex))
+    if globs:
+        wanted = experiment_matcher(experiment)
+        names = [name for (stored,) in connection.rows(_NAMES) if wanted(name := from_stored(stored))]
+    stored_names = [to_stored(name) for name in names]
+    if len(stored_names) == 1:
+        return sql("runs.experiment = ?", stored_names[0])
+    return sql("runs.experiment IN ??", stored_names)

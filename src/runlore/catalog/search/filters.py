@@ -2,29 +2,24 @@
 
 Negations are pushed down to the conditions first, so that each one is compiled for "certainly true" or "certainly
 false": that makes three-valued logic out of two-valued SQL. A condition that holds becomes `runs.id IN (SELECT …)`,
-which uses the index on its key and value; one that must not hold becomes `EXISTS` on the primary key.
+which uses the index on its key and value; one that must not hold becomes `EXISTS` on the primary key. What cannot be
+decided in SQL is left open: it holds wherever it may hold, and `Filter.decides` says so.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-from sqlalchemy.sql.elements import Grouping
-
-from runlore.catalog.schema import metrics, params, runs, tags
+from runlore.catalog.database.sql import TRUE, Sql, all_of, any_of, join, negated, not_true, sql
 from runlore.catalog.search import conditions
 from runlore.catalog.search.columns import ATTRIBUTE_COLUMNS
-from runlore.catalog.search.functions import QueryFunctions, SqliteFunctions
-from runlore.catalog.search.params import equalities, param_condition
-from runlore.query.checks import check_expression
+from runlore.catalog.search.params import PRESENT, equalities, param_condition
 from runlore.query.expression import (
     And,
     Attribute,
     Compare,
-    Condition,
     Contains,
-    Expression,
     In,
     IsNull,
     Matches,
@@ -37,69 +32,74 @@ from runlore.query.expression import (
     Tags,
 )
 from runlore.query.fields import Kind, kind_of
-from runlore.query.parser import parse
-from runlore.query.values import Clock
+from runlore.stored_text import to_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from runlore.catalog.database.base import Dialect
+    from runlore.query.expression import Condition, Expression
+    from runlore.query.values import Clock
 
-Truth: TypeAlias = "sa.ColumnElement[bool]"
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A query as a condition over the columns of `runs`.
+
+    Attributes:
+        condition: every run for which the query holds is among those for which this is true.
+        decides: there are no others among them.
+    """
+
+    condition: Sql
+    decides: bool
 
 
 def compile_filter(
-    query: str | Expression | None,
-    functions: QueryFunctions | None = None,
-    *,
-    clock: Clock | None = None,
-    few: bool = False,
-) -> Truth:
-    """A query as a condition over the columns of `runs`. Every value in it is a bound parameter.
+    tree: Expression, dialect: Dialect, clock: Clock, *, few: bool = False, facts: bool = True
+) -> Filter:
+    """A query as a condition. Every value in it is a parameter.
 
     Args:
-        query: text or tree; None for every run.
-        functions: of the database; SQLite without series unless given. The condition is to be executed within
-            `functions.session(...)`, which registers what it needs.
-        clock: what `now` and local time are; those of this machine unless given.
+        tree: a tree that `runlore.query.checks.check_expression` accepted.
+        dialect: of the database.
+        clock: what `now` and local time are.
         few: only a few runs will be asked, by another condition: look each one up, instead of listing all that match.
-
-    Raises:
-        QuerySyntaxError: the text is no query.
-        InvalidArgument: the tree is no query.
+        facts: params, tags and metrics of the runs can be searched; False: only what `runs` has.
 
     Example:
-        >>> print(compile_filter("status = 'failed' or points > 10"))
-        runs.status = :status_1 OR runs.points > :param_1
+        >>> from runlore.catalog.database.sqlite_dialect import SqliteDialect
+        >>> from runlore.query import Clock, parse
+        >>> found = compile_filter(parse("status = 'failed' or points > 10"), SqliteDialect(), Clock())
+        >>> found.condition.text, found.condition.values, found.decides
+        ('runs.status = ? OR runs.points > ?', ('failed', 10), True)
     """
-    tree = parse(query) if query is None or isinstance(query, str) else query
-    clock = clock or Clock()
-    check_expression(tree, clock)
-    return _Compiler(functions or SqliteFunctions(), clock, few=few).compile(tree, wanted=True)[0]
+    compiler = _Compiler(dialect, clock, few=few, facts=facts)
+    return Filter(compiler.compile(tree, wanted=True), compiler.decides)
 
 
-def compile_listings(tree: Expression, functions: QueryFunctions, clock: Clock) -> list[list[sa.Select[Any]]]:
+def compile_listings(tree: Expression, dialect: Dialect, clock: Clock) -> list[list[Sql]]:
     """For each condition that must hold and that an index serves: the ids of the runs for which it does, in parts."""
-    compiler = _Compiler(functions, clock, few=False)
+    compiler = _Compiler(dialect, clock, few=False, facts=True)
     nodes = tree.operands if isinstance(tree, And) else (tree,)
     listings = [compiler.listed(node) for node in nodes if not isinstance(node, (And, Or, Not))]
     return [parts for parts in listings if parts]
 
 
-def mean_of(table: Any) -> sa.ColumnElement[float]:
-    """The mean of the points that are not NaN; NULL when there is none."""
-    return sa.case((table.c.finite > 0, table.c.sum / table.c.finite))
-
-
-def aggregate_column(table: Any, aggregate: str) -> sa.ColumnElement[Any]:
+def aggregate_column(table: str, aggregate: str) -> Sql:
     """The column of `metrics` that holds an aggregate."""
-    column: sa.ColumnElement[Any] = mean_of(table) if aggregate == "mean" else table.c[aggregate]
-    return column
+    return sql(f"{table}.{aggregate}")
 
 
-def value_at_step(field: MetricAt, functions: QueryFunctions) -> tuple[sa.ColumnElement[Any], Truth]:
+def value_at_step(field: MetricAt, dialect: Dialect) -> tuple[Sql, Sql] | None:
     """The value of a series at a step, and whether there is one. Only series of runs with the key are looked up."""
-    value, present = functions.value_at(runs.c.uid, field.key, field.step)
-    has_key = _exists(metrics, metrics.c.key == field.key)
-    return sa.case((has_key, value)), sa.case((has_key, present), else_=sa.false()) == sa.true()
+    found = dialect.value_at("runs.uid", to_stored(field.key), field.step)
+    if found is None:
+        return None
+    has_key = _exists("metrics", _key("metrics", field.key))
+    value, present = found
+    return (
+        join("CASE WHEN {} THEN {} END", has_key, value),
+        join("CASE WHEN {} THEN {} ELSE FALSE END", has_key, present),
+    )
 
 
 _INDEXED = frozenset({"uid", "experiment", "status", "started", "parent"})
@@ -107,37 +107,48 @@ _INDEXED = frozenset({"uid", "experiment", "status", "started", "parent"})
 
 
 class _Compiler:
-    def __init__(self, functions: QueryFunctions, clock: Clock, *, few: bool) -> None:
-        self._functions = functions
+    def __init__(self, dialect: Dialect, clock: Clock, *, few: bool, facts: bool) -> None:
+        self.decides = True
+        self._dialect = dialect
         self._clock = clock
         self._few = few
+        self._facts = facts
 
-    def compile(self, node: Expression, *, wanted: bool) -> tuple[Truth, int]:
-        """SQL that is true where the node is certainly `wanted`, and how much of a parser's stack it needs."""
+    def compile(self, node: Expression, *, wanted: bool) -> Sql:
+        """SQL that is true where the node is certainly `wanted`, or may be where that is not decided."""
         if isinstance(node, Not):
             return self.compile(node.operand, wanted=not wanted)
         if isinstance(node, (And, Or)):
-            return self._combine(node, wanted=wanted)
-        return self._condition(node, wanted=wanted), 1
+            ordered = sorted(node.operands, key=_is_slow)  # what calls Python stands last: it is asked of fewer runs
+            operands = [self.compile(operand, wanted=wanted) for operand in ordered]
+            return all_of(*operands) if isinstance(node, And) == wanted else any_of(*operands)
+        found = self._condition(node, wanted=wanted) if self._facts or isinstance(node.field, Attribute) else None
+        if found is None:
+            self.decides = False
+            return TRUE
+        return found
 
-    def _combine(self, node: And | Or, *, wanted: bool) -> tuple[Truth, int]:
-        """Join the operands, the one that nests deepest first.
+    def listed(self, node: Condition) -> list[Sql]:
+        """The ids of the runs for which a condition holds, in parts, each from an index; empty where none serves."""
+        field = node.field
+        if not isinstance(node, (In, Compare)) or (isinstance(node, Compare) and node.operator == "!="):
+            return []
+        if isinstance(field, Param) and (isinstance(node, In) or node.operator == "="):
+            many = node.values if isinstance(node, In) else (node.value,)
+            return [_ids("params", field.key, found) for found in equalities(many)]
+        found = None
+        if isinstance(field, Metric) and field.aggregate == "last":
+            found = self._on_column(node, sql("metrics.last"))
+            return [] if found is None else [_ids("metrics", field.key, found)]
+        if isinstance(field, Tag):
+            found = self._on_column(node, sql("tags.value"))
+            return [] if found is None else [_ids("tags", field.key, found)]
+        if isinstance(field, Attribute) and field.name in _INDEXED:
+            found = self._on_column(node, ATTRIBUTE_COLUMNS[field.name])
+            return [] if found is None else [join("SELECT runs.id FROM runs WHERE {}", found)]
+        return []
 
-        SQLite's parser keeps three entries for each level that is opened at the end of a list, and one for a level
-        that is opened at its beginning, of a hundred. What calls Python stands last, to be asked of fewer runs.
-        """
-        conjunction = isinstance(node, And) == wanted
-        if not node.operands:
-            return (sa.true() if conjunction else sa.false()), 1
-        ordered = sorted(node.operands, key=_is_slow)
-        compiled = sorted((self.compile(o, wanted=wanted) for o in ordered), key=lambda pair: -pair[1])
-        if len(compiled) == 1:
-            return compiled[0]
-        need = max(size + (1 if index == 0 else 3) for index, (_, size) in enumerate(compiled))
-        join: Callable[..., Truth] = sa.and_ if conjunction else sa.or_
-        return join(*(sql for sql, _ in compiled)), need
-
-    def _condition(self, node: Condition, *, wanted: bool) -> Truth:
+    def _condition(self, node: Condition, *, wanted: bool) -> Sql | None:
         field = node.field
         if isinstance(field, Attribute):
             return self._on_attribute(node, field, wanted=wanted)
@@ -148,76 +159,59 @@ class _Compiler:
         if wanted and not self._few:
             parts = self.listed(node)
             if parts:
-                return sa.or_(*(runs.c.id.in_(part) for part in parts))
+                return any_of(*(join("runs.id IN ({})", part) for part in parts))
         if isinstance(field, Metric):
-            column = aggregate_column(metrics, field.aggregate)
-            return self._on_row(metrics, field.key, node, lambda: self._on_column(node, column), wanted=wanted)
+            column = aggregate_column("metrics", field.aggregate)
+            return self._on_row("metrics", field.key, node, column, wanted=wanted)
         if isinstance(field, Tag):
-            return self._on_row(tags, field.key, node, lambda: self._on_column(node, tags.c.value), wanted=wanted)
+            return self._on_row("tags", field.key, node, sql("tags.value"), wanted=wanted)
         return self._on_param(node, field, wanted=wanted)
 
-    def listed(self, node: Condition) -> list[sa.Select[Any]]:
-        """The ids of the runs for which a condition holds, in parts, each from an index; empty where none serves."""
-        field = node.field
-        if not isinstance(node, (In, Compare)) or (isinstance(node, Compare) and node.operator == "!="):
-            return []
-        if isinstance(field, Param) and (isinstance(node, In) or node.operator == "="):
-            many = node.values if isinstance(node, In) else (node.value,)
-            return [_ids(params, field.key, found) for found in equalities(many, params)]
-        if isinstance(field, Metric) and field.aggregate == "last":
-            return [_ids(metrics, field.key, self._on_column(node, metrics.c.last))]
-        if isinstance(field, Tag):
-            return [_ids(tags, field.key, self._on_column(node, tags.c.value))]
-        if isinstance(field, Attribute) and field.name in _INDEXED:
-            return [sa.select(runs.c.id).where(self._on_column(node, ATTRIBUTE_COLUMNS[field.name]))]
-        return []
+    def _on_column(self, node: Condition, column: Sql) -> Sql | None:
+        return conditions.on_column(node, kind_of(node.field), column, self._dialect, self._clock)
 
-    def _on_column(self, node: Condition, column: sa.ColumnElement[Any]) -> Truth:
-        return conditions.on_column(node, kind_of(node.field), column, self._functions, self._clock)
-
-    def _on_attribute(self, node: Condition, field: Attribute, *, wanted: bool) -> Truth:
+    def _on_attribute(self, node: Condition, field: Attribute, *, wanted: bool) -> Sql | None:
         column = ATTRIBUTE_COLUMNS[field.name]
         if isinstance(node, IsNull):
-            return column.is_(None) if wanted else column.is_not(None)
+            return conditions.is_null(column) if wanted else conditions.is_not_null(column)
         holds = self._on_column(node, column)
-        return holds if wanted else sa.and_(column.is_not(None), _not_true(holds))
+        if holds is None or wanted:
+            return holds
+        return all_of(conditions.is_not_null(column), not_true(holds))
 
-    def _at_step(self, node: Condition, field: MetricAt, *, wanted: bool) -> Truth:
-        value, present = value_at_step(field, self._functions)
+    def _at_step(self, node: Condition, field: MetricAt, *, wanted: bool) -> Sql | None:
+        found = value_at_step(field, self._dialect)
+        if found is None:
+            return None
+        value, present = found
         if isinstance(node, IsNull):
-            return sa.not_(present) if wanted else present
+            return negated(present) if wanted else present
         holds = self._on_column(node, value)
-        return sa.and_(present, holds if wanted else _not_true(holds))
+        return None if holds is None else all_of(present, holds if wanted else not_true(holds))
 
-    def _on_any_tag(self, node: Condition, *, wanted: bool) -> Truth:
+    def _on_any_tag(self, node: Condition, *, wanted: bool) -> Sql | None:
         if isinstance(node, IsNull):
-            any_tag = _exists(tags)
-            return sa.not_(any_tag) if wanted else any_tag
-        if isinstance(node, Contains):
-            node = Compare(node.field, "=", node.text)
-        holds = _exists(tags, conditions.on_column(node, Kind.TEXT, tags.c.key, self._functions, self._clock))
-        return holds if wanted else sa.not_(holds)
+            holds: Sql | None = negated(_exists("tags"))
+        else:
+            if isinstance(node, Contains):
+                node = Compare(node.field, "=", node.text)
+            found = conditions.on_column(node, Kind.TEXT, sql("tags.key"), self._dialect, self._clock)
+            holds = None if found is None else _exists("tags", found)
+        return holds if wanted or holds is None else negated(holds)
 
-    def _on_param(self, node: Condition, field: Param, *, wanted: bool) -> Truth:
-        has_key, not_null = params.c.key == field.key, params.c.json != "null"
+    def _on_param(self, node: Condition, field: Param, *, wanted: bool) -> Sql | None:
+        present = (_key("params", field.key), PRESENT)
         if isinstance(node, IsNull):
-            present = _exists(params, has_key, not_null)
-            return sa.not_(present) if wanted else present
-        holds = param_condition(node, params, self._functions)
-        return _exists(params, has_key, not_null, holds if wanted else _not_true(holds))
+            return negated(_exists("params", *present)) if wanted else _exists("params", *present)
+        holds = param_condition(node, self._dialect)
+        return None if holds is None else _exists("params", *present, holds if wanted else not_true(holds))
 
-    def _on_row(
-        self, table: sa.Table, key: str, node: Condition, condition: Callable[[], Truth], *, wanted: bool
-    ) -> Truth:
+    def _on_row(self, table: str, key: str, node: Condition, column: Sql, *, wanted: bool) -> Sql | None:
         if isinstance(node, IsNull):
-            present = _exists(table, table.c.key == key)
-            return sa.not_(present) if wanted else present
-        return _exists(table, table.c.key == key, condition() if wanted else _not_true(condition()))
-
-
-def _not_true(condition: Truth) -> Truth:
-    """False or unknown: what `NOT` alone does not say in SQL."""
-    return Grouping(condition).is_not(sa.true())
+            present = _exists(table, _key(table, key))
+            return negated(present) if wanted else present
+        holds = self._on_column(node, column)
+        return None if holds is None else _exists(table, _key(table, key), holds if wanted else not_true(holds))
 
 
 def _is_slow(node: Expression) -> bool:
@@ -227,12 +221,14 @@ def _is_slow(node: Expression) -> bool:
     return isinstance(node, Matches) or (not isinstance(node, (And, Or)) and isinstance(node.field, MetricAt))
 
 
-def _ids(table: sa.Table, key: str, condition: Truth) -> sa.Select[Any]:
-    return sa.select(table.c.run_id).where(table.c.key == key, condition)
+def _key(table: str, key: str) -> Sql:
+    return sql(f"{table}.key = ?", to_stored(key))
 
 
-def _exists(table: sa.Table, *where: Truth) -> Truth:
-    found: sa.Select[Any] = (
-        sa.select(sa.literal_column("1")).select_from(table).where(table.c.run_id == runs.c.id, *where)
-    )
-    return sa.exists(found.correlate(runs))
+def _ids(table: str, key: str, condition: Sql) -> Sql:
+    return join(f"SELECT {table}.run_id FROM {table} WHERE {{}}", all_of(_key(table, key), condition))
+
+
+def _exists(table: str, *where: Sql) -> Sql:
+    found = all_of(sql(f"{table}.run_id = runs.id"), *where)
+    return join(f"EXISTS (SELECT 1 FROM {table} WHERE {{}})", found)

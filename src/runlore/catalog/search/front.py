@@ -9,15 +9,15 @@ the page, the list is made after all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
-from runlore.catalog.schema import runs
+from runlore.catalog.database.sql import Sql, join, sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from runlore.catalog.database.base import Connection, Row
+    from runlore.catalog.search.order import Front
     from runlore.catalog.search.selection import Selection
 
 _CONDITIONS = 4
@@ -30,32 +30,38 @@ _SHARE = 4
 """The walk may take one step where the list takes so many."""
 
 
-def fetch_front(connection: sa.Connection, selection: Selection, count: int) -> Sequence[sa.Row[Any]] | None:
+def fetch_front(connection: Connection, selection: Selection, count: int) -> list[Row] | None:
     """The first `count` rows of a selection's statement, where an index finds them quickly; else None."""
     front = selection.order.front
     if front is None or selection.position is not None:
         return None
-    if front.term.expression is runs.c.started_ns and not selection.listings:
+    if front.source == "runs" and not selection.listings:
         return None  # the database walks that index by itself
-    counts = map(_count, selection.listings[:_CONDITIONS])
-    total, *found = connection.execute(sa.select(_TOTAL, *counts)).one()
+    counts = [_TOTAL, *map(_count, selection.listings[:_CONDITIONS])]
+    ((total, *found),) = connection.rows(join(f"SELECT {', '.join(['{}'] * len(counts))}", *counts))
     listed = min([total, *found])
     reach = listed // _SHARE
     if reach * listed < count * total:
         return None
-    last = connection.execute(front.values.order_by(front.term.ordered()).limit(1).offset(reach)).scalar()
-    if last is None:
+    last = connection.rows(_value_at(front, reach))
+    if not last:
         return None
-    rows = connection.execute(selection.near_front(front, last, count)).all()
+    rows = connection.rows(selection.near_front(front, last[0][0], count))
     return rows if len(rows) == count else None
 
 
-_ONE: sa.ColumnElement[int] = sa.literal_column("1")
-_TOTAL = sa.func.coalesce(sa.select(sa.func.max(runs.c.id)).scalar_subquery(), 0)
+_TOTAL = sql("(SELECT coalesce(max(runs.id), 0) FROM runs)")
 
 
-def _count(parts: list[sa.Select[Any]]) -> sa.ColumnElement[int]:
+def _value_at(front: Front, reach: int) -> Sql:
+    """The value of the index that many steps behind its front."""
+    column = front.term.expression.text
+    direction = "DESC" if front.term.descending else "ASC"
+    found = join(f"SELECT {column} FROM {front.source} WHERE {{}} AND {column} IS NOT NULL", front.rows)
+    return Sql(f"{found.text} ORDER BY {column} {direction} LIMIT 1 OFFSET ?", (*found.values, reach))
+
+
+def _count(parts: Sequence[Sql]) -> Sql:
     """How many runs a condition holds for, up to `_MANY` a part."""
-    found = [part.with_only_columns(_ONE).limit(_MANY).subquery() for part in parts]
-    counts = [sa.select(sa.func.count()).select_from(part).scalar_subquery() for part in found]
-    return sum(counts[1:], start=counts[0])
+    counts = [join(f"(SELECT count(*) FROM ({{}} LIMIT {_MANY}) AS part)", part) for part in parts]
+    return join(" + ".join(["{}"] * len(counts)), *counts)

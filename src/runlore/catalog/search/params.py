@@ -1,68 +1,76 @@
-"""Conditions on params, which are of any type: numbers compare as numbers, text as text, true and false as themselves.
+"""Conditions on params as SQL; what they mean is in `runlore.query.params`.
 
-Lenient where types differ only in writing, because many clients log every param as text: `params.lr = 0.1`,
-`params.lr = '0.1'` and a param that was logged as `"0.1"` all agree. Integers compare exactly at any size, by their
-digits in the JSON, where float64 cannot tell them apart.
+Integers compare exactly at any size, by their digits in the text, where float64 cannot tell them apart.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, TypeAlias
+import operator
+from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
-from runlore.catalog.search.conditions import COMPARISONS, PLAIN, on_text
+from runlore.catalog.database.sql import FALSE, TRUE, Sql, all_of, any_of, negated, not_true, one_of, sql
+from runlore.catalog.database.tables import FLAG, NULL, NUMBER, WORDS
+from runlore.catalog.search.conditions import on_text
 from runlore.errors import InvalidArgument
-from runlore.query.expression import Compare, Condition, In
+from runlore.query.expression import Compare, In
 from runlore.query.values import as_float, is_nan, number
+from runlore.stored_text import to_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from runlore.catalog.search.functions import QueryFunctions
-    from runlore.query.expression import Operator, Value
+    from runlore.catalog.database.base import Dialect
+    from runlore.query.expression import Condition, Operator, Value
 
-Truth: TypeAlias = "sa.ColumnElement[bool]"
-
-EXACT = 2**53
+_EXACT = 2**53
 """From here on, float64 cannot tell every integer from its neighbours."""
 
 _FLAGS = ("true", "false")
+_HOLDS: dict[Operator, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+_NOT_FLAG = sql(f"params.kind != {FLAG}")
+_IS_NUMBER = sql(f"params.kind = {NUMBER}")
+_IS_WORDS = sql(f"params.kind = {WORDS}")
+PRESENT = sql(f"params.kind != {NULL}")
+"""A param of None counts as missing."""
 
 
-def param_condition(node: Condition, table: sa.Table, functions: QueryFunctions) -> Truth:
-    """SQL that is true where the condition holds, and false or NULL elsewhere. The row is there and is not null."""
+def param_condition(node: Condition, dialect: Dialect) -> Sql | None:
+    """SQL over `params` that is true where the condition holds, and false or NULL elsewhere. The param is not null.
+
+    None: the database cannot tell.
+    """
     if isinstance(node, In):
-        return _equals(node.values, table)
+        return any_of(*equalities(node.values))
     if not isinstance(node, Compare):
-        return on_text(node, table.c.text, functions)
+        return on_text(node, "params.text", dialect)
     if node.operator == "=":
-        return _equals((node.value,), table)
+        return any_of(*equalities((node.value,)))
     if node.operator == "!=":
-        return sa.not_(sa.func.coalesce(_equals((node.value,), table), sa.false()))
-    return _ordered(node.operator, node.value, table, functions)
+        return not_true(any_of(*equalities((node.value,))))
+    return _ordered(node.operator, node.value)
 
 
-def _equals(many: Iterable[Value], table: sa.Table) -> Truth:
-    return sa.or_(*equalities(many, table))
-
-
-def equalities(many: Iterable[Value], table: sa.Table) -> list[Truth]:
+def equalities(many: Iterable[Value]) -> list[Sql]:
     """Alternatives that together say that a param equals one of the values; each can use an index of its own.
 
-    A check of the JSON would cost a look at the row, so it is made only where true, false or None could intrude.
+    A check of the kind would cost a look at the row, so it is made only where true or false could intrude.
     """
     texts: set[str] = set()
     numbers: set[float] = set()
     for value in many:
         _gather(value, texts, numbers)
-    by_text = table.c.text.in_(sorted(texts))
-    found = [sa.and_(by_text, table.c.json != "null") if "null" in texts else by_text]
+    found = [one_of("params.text", sorted(map(to_stored, texts)))]
     if numbers:
-        by_number = table.c.num.in_(sorted(numbers))
-        found.append(sa.and_(by_number, table.c.json.not_in(_FLAGS)) if numbers & {0.0, 1.0} else by_number)
+        by_number = one_of("params.num", sorted(numbers))
+        found.append(all_of(by_number, _NOT_FLAG) if numbers & {0.0, 1.0} else by_number)
     return found
 
 
@@ -99,54 +107,56 @@ def _gather_number(value: float, texts: set[str], numbers: set[float]) -> None:
         texts.add(repr(near))
 
 
-def _ordered(symbol: Operator, value: Value, table: sa.Table, functions: QueryFunctions) -> Truth:
+def _ordered(symbol: Operator, value: Value) -> Sql:
     if isinstance(value, (int, float)):
-        return _ordered_number(symbol, value, table, functions)
+        return _ordered_number(symbol, value)
     if not isinstance(value, str):
         raise InvalidArgument(f"params are not compared with {value!r}")
-    is_text = sa.func.substr(table.c.json, 1, 1) == '"'
-    as_text = sa.and_(is_text, COMPARISONS[symbol](functions.binary(table.c.text), value))
+    as_text = all_of(_IS_WORDS, sql(f"params.text {symbol} ?", to_stored(value)))
     read = number(value.strip())
-    return as_text if read is None else sa.or_(as_text, _ordered_number(symbol, read, table, functions))
+    return as_text if read is None else any_of(as_text, _ordered_number(symbol, read))
 
 
-def _ordered_number(symbol: Operator, value: float, table: sa.Table, functions: QueryFunctions) -> Truth:
+def _ordered_number(symbol: Operator, value: float) -> Sql:
     if is_nan(value):
-        return sa.false()
-    is_number = table.c.json.not_in(_FLAGS)
+        return FALSE
     whole = _exact_integer(value)
     near = as_float(value)
     if whole is None and math.isfinite(near):
-        return sa.and_(is_number, COMPARISONS[symbol](table.c.num, near))
-    strictly: Operator = "<" if symbol in ("<", "<=") else ">"
-    beyond = COMPARISONS[strictly](table.c.num, near)
-    return sa.and_(is_number, sa.or_(beyond, sa.and_(table.c.num == near, _exactly(symbol, value, table, functions))))
+        return all_of(_NOT_FLAG, sql(f"params.num {symbol} ?", near))
+    strictly = "<" if symbol in ("<", "<=") else ">"
+    beyond = sql(f"params.num {strictly} ?", near)
+    same = all_of(sql("params.num = ?", near), _exactly(symbol, value))
+    return all_of(_IS_NUMBER, any_of(beyond, same))
 
 
-def _exactly(symbol: Operator, value: float, table: sa.Table, functions: QueryFunctions) -> Truth:
+def _exactly(symbol: Operator, value: float) -> Sql:
     """Among numbers that float64 cannot tell from the value: integers by length and digits, floats by what they are."""
-    column, near = functions.binary(table.c.json), as_float(value)
-    is_integer = sa.and_(column.not_like("%.%"), column.not_like("%e%"), column.not_like("%n%"))
+    near = as_float(value)
+    is_integer = all_of(*(sql(f"params.text NOT LIKE '%{sign}%'") for sign in ".en"))
     whole = _exact_integer(value)
-    integers = _constant(PLAIN[symbol](0, near)) if whole is None else _by_digits(symbol, whole, column)
-    floats = _constant(PLAIN[symbol](near, value))
-    return sa.or_(sa.and_(is_integer, integers), sa.and_(sa.not_(is_integer), floats))
+    integers = _constant(_HOLDS[symbol](0, near)) if whole is None else _by_digits(symbol, whole)
+    floats = _constant(_HOLDS[symbol](near, value))
+    return any_of(all_of(is_integer, integers), all_of(negated(is_integer), floats))
 
 
-def _by_digits(symbol: Operator, whole: int, column: sa.ColumnElement[str]) -> Truth:
-    digits, length = str(whole), sa.func.length(column)
-    onward = COMPARISONS["<" if (symbol in ("<", "<=")) == (whole > 0) else ">"]
-    clauses = [onward(length, len(digits)), sa.and_(length == len(digits), onward(column, digits))]
+def _by_digits(symbol: Operator, whole: int) -> Sql:
+    digits = str(whole)
+    onward = "<" if (symbol in ("<", "<=")) == (whole > 0) else ">"
+    clauses = [
+        sql(f"length(params.text) {onward} ?", len(digits)),
+        all_of(sql("length(params.text) = ?", len(digits)), sql(f"params.text {onward} ?", digits)),
+    ]
     if symbol in ("<=", ">="):
-        clauses.append(column == digits)
-    return sa.or_(*clauses)
+        clauses.append(sql("params.text = ?", digits))
+    return any_of(*clauses)
 
 
-def _constant(truth: bool) -> Truth:
-    return sa.true() if truth else sa.false()
+def _constant(truth: bool) -> Sql:
+    return TRUE if truth else FALSE
 
 
 def _exact_integer(value: float) -> int | None:
     """The value as an integer, when it is one that must be compared by its digits."""
     is_finite = isinstance(value, int) or math.isfinite(value)
-    return int(value) if is_finite and abs(value) >= EXACT else None
+    return int(value) if is_finite and abs(value) >= _EXACT else None

@@ -1,37 +1,30 @@
-"""Select runs: a filter, an order, a scope and a position, as one SQL statement."""
+"""Select runs: a filter, an order, a scope and a position, as SQL statements."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-from sqlalchemy.sql.elements import Grouping
-
-from runlore.catalog.schema import runs
+from runlore.catalog.database.sql import TRUE, Sql, all_of, any_of, is_true, join, negated, one_of, sql
+from runlore.catalog.database.tables import OPEN
+from runlore.catalog.search.conditions import compare
 from runlore.catalog.search.experiments import experiment_condition
-from runlore.catalog.search.filters import compile_filter, compile_listings
-from runlore.catalog.search.functions import QueryFunctions, SqliteFunctions
+from runlore.catalog.search.filters import Filter, compile_filter, compile_listings
 from runlore.catalog.search.order import Front, Order, SortTerm, compile_order
 from runlore.index.limits import check_limit
 from runlore.query import cursor as cursors
 from runlore.query.checks import check_expression
-from runlore.query.expression import Expression, uses_attribute
+from runlore.query.expression import And, Attribute, Not, Or, uses_attribute
 from runlore.query.parser import parse
 from runlore.query.values import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from runlore.catalog.database.base import Connection, Dialect
     from runlore.query.cursor import Position
+    from runlore.query.expression import Expression
     from runlore.query.ordering import OrderBy
-
-OPEN = "open"
-"""`runs.state` of a run that may still change."""
-
-_TYPES: dict[type, sa.types.TypeEngine[Any]] = {int: sa.BigInteger(), float: sa.Float(), str: sa.Text()}
-
-Truth: TypeAlias = "sa.ColumnElement[bool]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,97 +39,75 @@ class Selection:
         position: where the last page ended, or None.
         clock: what `now` is, the same on all pages.
         belongs_to: fingerprint that cursors of this query carry.
-        functions: of the database.
+        dialect: of the database.
         limit: runs in a page, or None for all.
+        asks_facts: the filter or the order is about params, tags or metrics, which are searched of settled runs alone.
     """
 
     tree: Expression
-    scope: tuple[Truth, ...]
-    listings: list[list[sa.Select[Any]]]
+    scope: Sql
+    listings: list[list[Sql]]
     order: Order
     position: Position | None
     clock: Clock
     belongs_to: bytes
-    functions: QueryFunctions
+    dialect: Dialect
     limit: int | None
+    asks_facts: bool
 
-    def statement(self, extra: int = 0) -> sa.Select[Any]:
-        """The page: columns `id`, `uid`, `state` and `sort_0` … ; `extra` more runs than the limit, to look ahead."""
-        terms = self.order.terms
-        chosen = self._columns().where(compile_filter(self.tree, self.functions, clock=self.clock), *self.scope)
+    @property
+    def filter(self) -> Filter:
+        """The condition on runs whose params, tags and metrics can be searched."""
+        return compile_filter(self.tree, self.dialect, self.clock)
+
+    def page(self, condition: Sql, at_most: int | None, columns: str = "", joined: str = "") -> Sql:
+        """The runs that a condition finds, from the position on: columns `id`, `uid`, `state` and `sort_0` ….
+
+        At most so many; None: all of them. With other columns behind, and what has to be joined for them.
+        """
+        where = [condition, self.scope, *([SETTLED] if self.asks_facts else [])]
         if self.position is not None:
-            chosen = chosen.where(_onward(terms, self.position))
-        chosen = chosen.order_by(*(term.ordered() for term in terms))
-        return chosen if self.limit is None else chosen.limit(self.limit + extra)
+            where.append(_onward(self.order.terms, self.position))
+        names = [_directed(f"sort_{place}", term) for place, term in enumerate(self.order.terms)]
+        return self._page(all_of(*where), names, at_most, columns, joined)
 
-    def near_front(self, front: Front, last: float | str, count: int) -> sa.Select[Any]:
+    def near_front(self, front: Front, last: float | str, count: int) -> Sql:
         """The first `count` runs, with the columns of the page, of those up to the value `last` in an index.
 
         Conditions are tried on one run after the other. No index of theirs is to be used: it has another order.
         """
-        column, bound = front.term.expression, sa.literal(last, _TYPES[front.term.type])
-        tried = compile_filter(self.tree, self.functions, clock=self.clock, few=True)
-        scope = (Grouping(condition).is_(sa.true()) for condition in self.scope)
-        chosen = self._columns().where(column >= bound if front.term.descending else column <= bound, tried, *scope)
-        return chosen.order_by(*(term.ordered() for term in (front.term, *front.rest))).limit(count)
+        up_to = compare(front.term.expression, ">=" if front.term.descending else "<=", last)
+        tried = compile_filter(self.tree, self.dialect, self.clock, few=True).condition
+        scope = [is_true(part) for part in (self.scope, *([SETTLED] if self.asks_facts else [])) if part != TRUE]
+        others = range(len(self.order.terms) - len(front.rest), len(self.order.terms))
+        rest = [_directed(f"sort_{place}", term) for place, term in zip(others, front.rest, strict=True)]
+        names = [_directed(front.term.expression.text, front.term), *rest]
+        return self._page(all_of(up_to, tried, *scope), names, count)
 
-    def _columns(self) -> sa.Select[Any]:
-        sort = [term.expression.label(f"sort_{index}") for index, term in enumerate(self.order.terms)]
-        return sa.select(runs.c.id, runs.c.uid, runs.c.state, *sort).select_from(self.order.source)
+    def live(self, at_most: int) -> Sql:
+        """Uids of runs that may still change and that a filter on attributes finds, the newest first."""
+        found = compile_filter(self.tree, self.dialect, self.clock, few=True).condition
+        chosen = join("SELECT runs.uid FROM runs WHERE {}", all_of(IS_OPEN, found, self.scope))
+        return Sql(f"{chosen.text} ORDER BY runs.uid DESC LIMIT ?", (*chosen.values, at_most))
 
-    def live(self, at_most: int) -> sa.Select[tuple[str]]:
-        """Uids of runs that the query finds and that may still change, the newest first."""
-        found = compile_filter(self.tree, self.functions, clock=self.clock, few=True)
-        chosen = sa.select(runs.c.uid).where(runs.c.state == OPEN, found, *self.scope)
-        return chosen.order_by(runs.c.uid.desc()).limit(at_most)
+    def _page(
+        self, condition: Sql, names: Sequence[str], at_most: int | None, columns: str = "", joined: str = ""
+    ) -> Sql:
+        terms = [join(f"{{}} AS sort_{place}", term.expression) for place, term in enumerate(self.order.terms)]
+        selected = ", ".join(["runs.id, runs.uid, runs.state", *["{}"] * len(terms), *([columns] if columns else [])])
+        page = join(
+            f"SELECT {selected} FROM {{}} {joined} WHERE {{}} ORDER BY {', '.join(names)}",
+            *terms, self.order.source, condition,
+        )  # fmt: skip
+        return page if at_most is None else Sql(f"{page.text} LIMIT ?", (*page.values, at_most))
 
 
-def select_runs(
-    query: str | Expression | None = None,
-    order_by: OrderBy = None,
-    limit: int | None = None,
-    cursor: str | None = None,
-    *,
-    experiment: str | Sequence[str] | None = None,
-    include_deleted: bool = False,
-    functions: QueryFunctions | None = None,
-    clock: Clock | None = None,
-) -> sa.Select[Any]:
-    """The runs that a query finds, in order, as a statement with the columns `id`, `uid`, `state`, `sort_0` ….
-
-    Execute it within `functions.session(connection, time_limit_s)`; `fetch_page` does, and makes cursors.
-
-    Args:
-        query: text or tree; None finds every run.
-        order_by: as `"-metrics.acc, started"`; the newest first unless given.
-        limit: at most so many runs.
-        cursor: of the page before, from `fetch_page` with the same query, order and experiments.
-        experiment: name, glob (`vision/*`, `vision/**`) or list of those.
-        include_deleted: also runs in the trash. A query that names `deleted` decides for itself.
-        functions: of the database; SQLite without series unless given.
-        clock: what `now` and local time are. With a cursor, `now` stays what it was on the first page.
-
-    Raises:
-        QuerySyntaxError: query or order cannot be read.
-        InvalidArgument: a limit below 1, a foreign or damaged cursor, too large a query.
-
-    Example:
-        >>> print(select_runs("points > 10", "number", 5).whereclause)
-        runs.points > :param_1 AND runs.deleted = :deleted_1
-    """
-    return make_selection(
-        query,
-        order_by,
-        limit,
-        cursor,
-        experiment=experiment,
-        include_deleted=include_deleted,
-        functions=functions,
-        clock=clock,
-    ).statement()
+IS_OPEN = sql("runs.state = ?", OPEN)
+SETTLED = sql("runs.state != ?", OPEN)
 
 
 def make_selection(
+    connection: Connection,
     query: str | Expression | None,
     order_by: OrderBy,
     limit: int | None,
@@ -144,48 +115,69 @@ def make_selection(
     *,
     experiment: str | Sequence[str] | None,
     include_deleted: bool,
-    functions: QueryFunctions | None,
     clock: Clock | None,
 ) -> Selection:
-    """Read and check everything; see `select_runs`."""
+    """Read and check everything; see `fetch_page`."""
     check_limit(limit)
-    functions = functions or SqliteFunctions()
     clock = clock or Clock()
     tree = parse(query) if query is None or isinstance(query, str) else query
-    order = compile_order(order_by, functions)
+    dialect = connection.dialect
+    order = compile_order(order_by, dialect)
     belongs_to = cursors.fingerprint(tree, order.keys, experiment, include_deleted)
     position = None
     if cursor is not None:
         position = cursors.decode(cursor, belongs_to, [term.type for term in order.terms])
         clock = replace(clock, now_ns=position.now_ns)
     check_expression(tree, clock)
-    scope: list[Truth] = []
-    listings = compile_listings(tree, functions, clock)
+    scope: list[Sql] = []
+    listings = compile_listings(tree, dialect, clock)
     if experiment is not None:
-        scope.append(experiment_condition(experiment, functions))
-        listings.append([sa.select(runs.c.id).where(scope[0])])
+        scope.append(experiment_condition(connection, experiment))
+        listings.append([join("SELECT runs.id FROM runs WHERE {}", scope[0])])
     if not include_deleted and not uses_attribute(tree, "deleted"):
-        scope.append(runs.c.deleted == 0)
-    return Selection(tree, tuple(scope), listings, order, position, clock, belongs_to, functions, limit)
+        scope.append(sql("runs.deleted = 0"))
+    asks_facts = _asks_facts(tree, order)
+    return Selection(
+        tree, all_of(*scope), listings, order, position, clock, belongs_to, dialect, limit, asks_facts
+    )  # fmt: skip
 
 
-def _onward(terms: Sequence[SortTerm], position: Position) -> Truth:
+def _asks_facts(tree: Expression, order: Order) -> bool:
+    """Whether anything but attributes is asked about."""
+    if not all(isinstance(key.field, Attribute) for key in order.keys):
+        return True
+    pending: list[Expression] = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, Not):
+            pending.append(node.operand)
+        elif isinstance(node, (And, Or)):
+            pending.extend(node.operands)
+        elif not isinstance(node.field, Attribute):
+            return True
+    return False
+
+
+def _directed(name: str, term: SortTerm) -> str:
+    return f"{name} {'DESC' if term.descending else 'ASC'}"
+
+
+def _onward(terms: Sequence[SortTerm], position: Position) -> Sql:
     """Runs after the position that were not seen, and those that were still pending wherever they are now."""
     onward = _after(terms, position)
     if position.seen:
-        onward = sa.and_(onward, runs.c.uid.not_in(sorted(position.seen)))
-    return sa.or_(onward, runs.c.uid.in_(sorted(position.pending))) if position.pending else onward
+        onward = all_of(onward, negated(one_of("runs.uid", sorted(position.seen))))
+    return any_of(onward, one_of("runs.uid", sorted(position.pending))) if position.pending else onward
 
 
-def _after(terms: Sequence[SortTerm], position: Position) -> Truth:
+def _after(terms: Sequence[SortTerm], position: Position) -> Sql:
     """Lexicographic comparison, flat: a > x, or a = x and b > y, or … ; with `a >= x` so that an index can be used."""
-    alternatives: list[Truth] = []
-    equal: list[Truth] = []
+    alternatives: list[Sql] = []
+    equal: list[Sql] = []
     for term, value in zip(terms, position.values, strict=True):
-        bound = sa.literal(value, _TYPES[term.type])
-        beyond = term.expression < bound if term.descending else term.expression > bound
-        alternatives.append(sa.and_(*equal, beyond))
-        equal.append(term.expression == bound)
+        beyond = compare(term.expression, "<" if term.descending else ">", value)
+        alternatives.append(all_of(*equal, beyond))
+        equal.append(compare(term.expression, "=", value))
     first, start = terms[0], position.values[0]
-    reach = first.expression <= start if first.descending else first.expression >= start
-    return sa.and_(reach, sa.or_(*alternatives))
+    reach = compare(first.expression, "<=" if first.descending else ">=", start)
+    return all_of(reach, any_of(*alternatives))

@@ -84,9 +84,7 @@ class Handle:
     def _after_stored(self, key: str) -> int:
         import numpy as np
 
-        from runlore.store.content import read_points
-
-        steps = read_points(self.run.path, [key]).step
+        steps = self.run.store.open_run(self.run.uid, experiment=self.run.experiment).points([key]).step
         steps = steps[np.isfinite(steps)]
         return max(0, math.floor(steps.max()) + 1) if len(steps) else 0
 
@@ -133,8 +131,8 @@ class Experiments:
                 except RunNotFound:
                     continue
                 return None if view.deleted else view
-        found = session.page(Compare(Tag(ID_TAG), "=", wanted), "-started", 1).runs
-        return RunView(session, session.rows([found[0].id])[0]) if found else None
+        found = session.page(Compare(Tag(ID_TAG), "=", wanted), "-started", 1, facts=True, last=True).runs
+        return RunView(session, found[0]) if found else None
 
     def view(self, experiment_id: object) -> RunView:
         """The run of this id.

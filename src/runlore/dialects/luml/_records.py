@@ -8,15 +8,14 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from runlore import model
-from runlore.catalog import schema
 from runlore.dialects.luml._experiments import ID_TAG
-from runlore.reader.session import grouped
-from runlore.store.content import read_points
+from runlore.reader.facts import facts_of
 from runlore.store.summary import is_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from runlore.index.records import RunRecord
     from runlore.reader import Artifact, RunView
     from runlore.reader.session import Session
     from runlore.store.content import StoredEvent
@@ -54,33 +53,34 @@ def time_text(time_ns: int) -> str:
 
 def list_experiments(session: Session, query: Any, order_by: Any, limit: int | None) -> list[dict[str, Any]]:
     """The experiments that a query finds; by default all, oldest first."""
-    page = session.page(query, order_by or "started", limit)
-    ids = [key.id for key in page.runs]
-    tags = grouped(session.select(schema.tags, ids))
-    return [summary(row, tags.get(row["id"], ())) for row in session.rows(ids)]
+    return _summaries(session, session.page(query, order_by or "started", limit, facts=True, last=True).runs)
 
 
-def summary(row: Mapping[Any, Any], tags: Iterable[Mapping[Any, Any]]) -> dict[str, Any]:
-    """One experiment of a list: id, name, created_at, status, group, tags (in the order in which they were set)."""
-    ordered = sorted(tags, key=lambda tag: (tag["time_ns"], tag["key"]))
-    own = next((tag["value"] for tag in ordered if tag["key"] == ID_TAG), None)
-    number = f"{row['experiment']}#{row['number']}"
+def _summaries(session: Session, runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """Experiments of a list: id, name, created_at, status, group, tags (in the order in which they were set)."""
+    tags = {run.uid: dict(facts_of(run).tags) for run in runs}
+    several = [uid for uid, mine in tags.items() if len(mine.keys() - {ID_TAG}) > 1]
+    for uid, events in session.store.events(several, [model.TAG]) if several else ():
+        set_ns = {event.key: event.time_ns for event in events}
+        tags[uid] = dict(sorted(tags[uid].items(), key=lambda tag: (set_ns.get(tag[0], 0), tag[0])))
+    return [_summary(run, tags[run.uid]) for run in runs]
+
+
+def _summary(run: RunRecord, tags: Mapping[str, str]) -> dict[str, Any]:
+    own = tags.get(ID_TAG)
     return {
-        "id": row["uid"] if own is None else own,
-        "name": row["name"] or (number if own is None else own),
-        "created_at": time_text(row["started_ns"]),
-        "status": status_of(row["status"]),
-        "group": row["experiment"] if own is None else row["group_name"],
-        "tags": [
-            f"{tag['key']}={tag['value']}" if tag["value"] else tag["key"] for tag in ordered if tag["key"] != ID_TAG
-        ],
+        "id": run.uid if own is None else own,
+        "name": run.name or (f"{run.experiment}#{run.number}" if own is None else own),
+        "created_at": time_text(run.started_ns),
+        "status": status_of(run.status),
+        "group": run.experiment if own is None else run.group,
+        "tags": [f"{key}={value}" if value else key for key, value in tags.items() if key != ID_TAG],
     }
 
 
 def experiment(session: Session, view: RunView) -> dict[str, Any]:
     """One experiment, whole."""
-    row = session.find(view.uid)
-    about = summary(row, session.select(schema.tags, [row["id"]]))
+    about = _summaries(session, [session.find(view.uid)])[0]
     return {
         "experiment_id": about["id"],
         "metadata": {key: about[key] for key in ("name", "created_at", "status", "group", "tags")},
@@ -122,7 +122,7 @@ def series(view: RunView, key: str | None = None) -> dict[str, list[dict[str, An
 
 def _points(view: RunView, key: str | None) -> list[tuple[str, float, float, int]]:
     """(key, step, value, time in ns) of every point, in time order; without what was measured of the machine."""
-    points = read_points(view.directory, None if key is None else [key])
+    points = view.recorded().points(None if key is None else [key])
     names = [points.names[number] for number in points.key.tolist()]
     found = list(zip(names, points.step.tolist(), points.value.tolist(), points.time_ns.tolist(), strict=True))
     with_columns = [

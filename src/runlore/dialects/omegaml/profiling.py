@@ -70,7 +70,7 @@ class Profiler:
     def sample(self) -> dict[str, Any]:
         """One sample, by the names of `METRICS`."""
         values = self._sampler.sample()
-        cores = int(values["system/cpu_count"])
+        cores = sum(name.startswith("system/cpu/") and name.endswith("/percent") for name in values)
         loads = [values[f"system/load_{minutes}min"] / cores for minutes in (1, 5, 15)]
         taken: dict[str, Any] = {
             "profile_dt": datetime.now(timezone.utc).isoformat(),
@@ -124,3 +124,7 @@ class ProfilingTracker(SimpleTracker):
     def stop_runtime(self) -> None:
         """End it."""
         self.profiler.stop()
+
+    def log_profile(self, data: Mapping[str, Any]) -> None:
+        """Log a sample: a `profile` row a metric."""
+        self.profiler.log(data)

@@ -12,9 +12,9 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from runlore.dialects._native import to_json
 from runlore.dialects.omegaml.objects import ORIGIN, Metadata
 from runlore.errors import WrongType
-from runlore.journal.values import to_json
 from runlore.names import check_path_name
 
 if TYPE_CHECKING:
@@ -175,7 +175,8 @@ def summary_of(value: Any) -> Any:
     """A value as an event can hold it: itself where it is short, else its type, shape and columns."""
     try:
         shape = getattr(value, "shape", None)
-        if not shape and len(to_json(value, "value")) <= _SHOWN_CHARACTERS:
+        model = hasattr(value, "get_params")  # its parameters say little of what it is
+        if not shape and not model and len(to_json(value, "value")) <= _SHOWN_CHARACTERS:
             return value
     except (WrongType, ValueError):
         shape = None

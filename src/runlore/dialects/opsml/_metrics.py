@@ -142,10 +142,12 @@ def read_metrics(uid: str, names: Sequence[str] | None = None, store: Any = None
     view = view_of(uid, store)
     if view is None:
         return Metrics([])
+    from runlore.reader.plain import cells_of
+
     data = view.data(event="metric", key=list(names) if names is not None else None)
     columns = {name: data[name].tolist() for name in ("key", "value", "step")}
-    times = data["dt"].astype("int64").tolist()
-    extra = [data[name].tolist() if name in data else [None] * len(data) for name in ("timestamp", "is_eval")]
+    times = data["time"].astype("int64").tolist()
+    extra = [cells_of(data[name]) if name in data else [None] * len(data) for name in ("timestamp", "is_eval")]
     rows = [
         (key, step != step, step, time, float(value), stamp, flag)  # noqa: PLR0124 - NaN: no step
         for key, value, step, time, stamp, flag in zip(*columns.values(), times, *extra, strict=True)
@@ -155,7 +157,7 @@ def read_metrics(uid: str, names: Sequence[str] | None = None, store: Any = None
     return Metrics(
         [
             Metric(
-                key, value, whole_step(step), None if stamp is None or stamp != stamp else int(stamp),  # noqa: PLR0124 - NaN: none
+                key, value, whole_step(step), None if stamp is None else int(stamp),
                 datetime.fromtimestamp(time / 1e9, timezone.utc), flag is True,
             )
             for key, _, step, time, value, stamp, flag in rows

@@ -108,12 +108,14 @@ class RecordedRun:
     @property
     def metrics(self) -> dict[str, list[Metric]]:
         """Every logged value, by name, in the order of time."""
+        from runlore.reader.plain import cells_of
+
         data = self.view.data(event="metric")
         found: dict[str, list[Metric]] = {}
-        stamps = data["timestamp"].tolist() if "timestamp" in data else [None] * len(data)
+        stamps = cells_of(data["timestamp"]) if "timestamp" in data else [None] * len(data)
         for key, value, step, stamp in zip(data["key"], data["value"], data["step"].tolist(), stamps, strict=True):
             if is_number(value) and not key.startswith(SYSTEM_PREFIX):
-                when = None if stamp is None or stamp != stamp else int(stamp)  # noqa: PLR0124 - NaN: none
+                when = None if stamp is None else int(stamp)
                 found.setdefault(key, []).append(Metric(key, float(value), whole_step(step), when))
         return found
 

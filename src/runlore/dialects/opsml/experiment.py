@@ -105,10 +105,10 @@ def _record(
     space: str, name: str, tags: list[str], code: str | None, *, log_hardware: bool, parent: Run | None, fresh: bool
 ) -> Experiment:  # fmt: skip
     from runlore.store import open_store
-    from runlore.store.cards import CardName, cards_root, versions_taken
+    from runlore.store.cards import CardName
 
     store = parent.store if parent is not None else open_store(create=True)
-    if fresh and versions_taken(CardName(KIND, space, name).directory(cards_root(store))):
+    if fresh and store.versions_taken(CardName(KIND, space, name)):
         raise _NameTaken
     run = start(
         f"{space}/{name}", tags=tags, parent=parent, store=store, join=False, capture=_capture(log_hardware)
@@ -130,7 +130,7 @@ def _record(
 
 def _go_on(uid: str, code: str | None, *, log_hardware: bool) -> Experiment:
     card = load_experiment_card(uid)
-    run = resume(card.uid, store=card.native.store, capture=_capture(log_hardware))
+    run = resume(card.uid, store=card.native.store.location, capture=_capture(log_hardware))
     experiment = Experiment(run, card)
     if code is not None:
         experiment.log_code(code)

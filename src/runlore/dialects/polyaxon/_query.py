@@ -156,8 +156,8 @@ def experiments(
     if group_id is not None:
         wanted.append(Compare(Attribute("group"), "=", str(group_id)))
     session = Session(store_of(client)).refresh()
-    page = session.page(And(tuple(wanted)), parse_sort(sort), limit)
-    return [RunView(session, row) for row in session.rows([key.id for key in page.runs])]
+    page = session.page(And(tuple(wanted)), parse_sort(sort), limit, facts=True, last=True)
+    return [RunView(session, record) for record in page.runs]
 
 
 class _Parser:

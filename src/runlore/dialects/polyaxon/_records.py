@@ -133,7 +133,7 @@ class Records:
         from runlore.capture import Captures
         from runlore.run.capturing import RunSink
 
-        captures = Captures(RunSink(self.run), {name: True}, exclude=(self.run.store.root,))
+        captures = Captures(RunSink(self.run), {name: True}, exclude=(self.run.store.location,))
         captures.start()
         captures.stop()
 

@@ -85,7 +85,7 @@ def _take_events(run: Sealed, chosen: Mapping[str, Sealed], file: EventsFile, su
 
 
 def _take_points(
-    run: Sealed, chosen: Mapping[str, Sealed], ids: Mapping[str, int], points: PointSorter, summary: Any
+    run: Sealed, chosen: Mapping[str, Sealed], ids: Mapping[str, int], points: PointSorter, summary: RunSummary
 ) -> int:
     """Add the points of the writers that are taken from these files; how many there are."""
     import numpy as np
@@ -97,9 +97,20 @@ def _take_points(
             mine = _rows(part, wanted[np.broadcast_to(np.asarray(part.writer), part.value.shape)])
             if len(mine.value):
                 points.add(mine)
-                summary.add_points(mine, dict(enumerate(mine.names)))
+                _summarise(mine, list(ids), summary)
                 count += len(mine.value)
     return count
+
+
+def _summarise(part: Part, writers: list[str], summary: RunSummary) -> None:
+    """Take points of any writers into account."""
+    import numpy as np
+
+    writer: Any = part.writer  # of each point: `_rows` made it an array
+    names = dict(enumerate(part.names))
+    for number in np.unique(writer).tolist():
+        points: Any = _rows(part, writer == number)  # has the columns that count
+        summary.add_points(writers[number], points, names)
 
 
 def _rows(part: Part, mask: Any) -> Part:

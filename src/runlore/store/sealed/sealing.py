@@ -232,7 +232,7 @@ class _Sealing:
             damage = list(known.get("damage", []))
             number = self.ids[journal.writer]
             for chunk in read_pieces(journal.path, journal.context):
-                self.summary.add_points(chunk.points, chunk.context.keys)
+                self.summary.add_points(journal.writer, chunk.points, chunk.context.keys)
                 self.summary.add_events(journal.writer, chunk.events)
                 file.add(journal.writer, chunk.events)
                 file.add_extras(journal.writer, chunk.extras)

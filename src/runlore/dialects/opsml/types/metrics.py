@@ -124,7 +124,7 @@ def read_hardware(uid: str, store: Any = None) -> list[HardwareMetrics]:
         return []
     data = view.data(event="metric")
     data = data[data["key"].str.startswith(_S)]
-    samples = [dict(zip(part["key"], part["value"], strict=True)) for _, part in data.groupby("dt", sort=True)]
+    samples = [dict(zip(part["key"], part["value"], strict=True)) for _, part in data.groupby("time", sort=True)]
     return [HardwareMetrics.from_sample(sample) for sample in samples]
 
 

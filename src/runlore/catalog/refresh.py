@@ -1,0 +1,66 @@
+"""Bringing the catalog up to date: reading what journals gained, and applying it once, whoever else does the same.
+
+Journals are read outside of any transaction. Inside it, what they were read from is compared with what the catalog has
+by then; where another reader was faster, that run is left as it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runlore.catalog.changes import Changes, find_changes
+from runlore.catalog.database.tables import ARTIFACTS, DIRECTORIES, FACTS, SEARCHED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runlore.catalog.database.base import Transactions
+
+_BATCH_RUNS = 500
+
+
+def refresh_runs(database: Transactions, root: str, progress: Callable[[int, int], None] | None = None) -> int:
+    """Bring the catalog up to date with the runs under `root`.
+
+    Args:
+        database: of the catalog.
+        root: the store's runs/ directory.
+        progress: called with (runs looked at, runs to look at) after each batch.
+
+    Returns:
+        How many runs were looked at.
+    """
+    with database.reading() as connection:
+        changes = find_changes(connection, root)
+    if changes.candidates:
+        _take_in(database, root, changes, progress)
+    if changes.directories or changes.gone or changes.gone_directories:
+        _remember(database, changes)
+    return len(changes.candidates)
+
+
+def _take_in(
+    database: Transactions, root: str, changes: Changes, progress: Callable[[int, int], None] | None
+) -> None:  # fmt: skip
+    from runlore.catalog.reading import read_run
+    from runlore.catalog.writing import load_known, write_runs
+
+    total = len(changes.candidates)
+    for start in range(0, total, _BATCH_RUNS):
+        batch = changes.candidates[start : start + _BATCH_RUNS]
+        with database.reading() as connection:
+            known = load_known(connection, [candidate.path for candidate in batch])
+        gains = (read_run(root, candidate, known.get(candidate.path)) for candidate in batch)
+        write_runs(database, [gain for gain in gains if gain is not None])
+        if progress is not None:
+            progress(min(start + _BATCH_RUNS, total), total)
+
+
+def _remember(database: Transactions, changes: Changes) -> None:
+    with database.writing() as connection:
+        connection.run("DELETE FROM directories WHERE path IN ??", [*changes.directories, *changes.gone_directories])
+        connection.insert(DIRECTORIES, [found.row(path) for path, found in changes.directories.items()])
+        if changes.gone:
+            for table in (*SEARCHED, ARTIFACTS, FACTS):
+                connection.run(f"DELETE FROM {table.name} WHERE run_id IN ??", changes.gone)
+            connection.run("DELETE FROM runs WHERE id IN ??", changes.gone)

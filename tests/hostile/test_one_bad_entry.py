@@ -1,0 +1,112 @@
+"""One bad entry never hides, hangs or breaks anything else: all kinds of paths of a store, all that can be wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hostile_store import PLACES, SECRET, SHARED, WRONG, make_store, spoil
+from typer.testing import CliRunner
+
+import runlore
+from runlore.cli import app
+
+CASES = [(place, wrong) for place in PLACES for wrong in WRONG]
+SHORT = [case for index, case in enumerate(CASES) if index % 4 == 0]
+"""Every fourth: all places and all that can be wrong are among them, since there are 13 of the latter."""
+
+
+@pytest.fixture(scope="session")
+def pattern(tmp_path_factory):
+    """A store to copy, and what is read of the runs of `good` in it."""
+    root = tmp_path_factory.mktemp("pattern") / ".runlore"
+    make_store(root)
+    return root, good_runs(root)
+
+
+@pytest.fixture
+def outside(tmp_path):
+    directory = tmp_path / "outside"
+    directory.mkdir()
+    (directory / "secret").write_bytes(SECRET)
+    return directory
+
+
+def good_runs(root):
+    """All that readers see of the runs of `good`."""
+    table = runlore.runs(experiment=["good", "good/**"], store=root)
+    views = [runlore.get_run(uid, store=root) for uid in sorted(table["uid"])]
+    return [
+        (
+            view.experiment, view.number, view.status, view.params, view.damage, view.data().to_csv(),
+            [(item.name, item.read_bytes()) for item in view.artifacts()],
+        )
+        for view in views
+    ]  # fmt: skip
+
+
+def call(*arguments):
+    """Run a command in this process; what it said. What is wrong is said in words, by no traceback."""
+    result = CliRunner().invoke(app, [str(item) for item in arguments], prog_name="runlore")
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise AssertionError(f"runlore {' '.join(map(str, arguments))}") from result.exception
+    assert result.exit_code in (0, 1, 3), (arguments, result.output)
+    return result
+
+
+def look_everywhere(root, tmp_path, expected):
+    """Every command that reads, and the Python API: the good runs are whole."""
+    store = ("--store", root)
+    assert "good" in [item["experiment"] for item in json.loads(call("ls", *store, "--json").stdout)["experiments"]]
+    found = json.loads(call("runs", "-e", "good", *store, "--json").stdout)["runs"]
+    assert [(run["number"], run["metrics"]["loss"]) for run in found] == [(3, 0.25), (2, 0.25), (1, 0.25)]
+    for number in (1, 2, 3):
+        assert call("show", f"good#{number}", *store).exit_code == 0
+    assert call("data", "good", "--key", "loss", *store).exit_code == 0
+    call("data", "evil", *store)
+    call("cards", *store)
+    call("gc", "--dry-run", *store)
+    call("seal", *store)
+    call("doctor", *store)
+    call("merge", root, "--store", tmp_path / "merged")
+    assert call("export", "good", "-o", tmp_path / "good.csv", *store).exit_code == 0
+    call("export", "-o", tmp_path / "all.csv", *store)
+    call("export", "-o", tmp_path / "all.runlore", *store)
+    call("import", tmp_path / "all.runlore", "--store", tmp_path / "imported")
+    assert good_runs(root) == expected
+    assert good_runs(tmp_path / "merged") == expected
+    assert good_runs(tmp_path / "imported") == expected
+
+
+def check(place, wrong, pattern, outside, tmp_path):
+    source, expected = pattern
+    root = Path(shutil.copytree(source, tmp_path / ".runlore"))
+    path = {**PLACES, **SHARED}[place](root)
+    spoil(path, wrong, outside)
+    look_everywhere(root, tmp_path, expected)
+    assert no_secret(tmp_path / "merged")
+    assert no_secret(tmp_path / "imported")
+    assert SECRET not in (tmp_path / "all.runlore").read_bytes()
+    assert [(item.name, item.read_bytes()) for item in outside.iterdir()] == [("secret", SECRET)]
+
+
+def no_secret(directory):
+    return not any(
+        SECRET in Path(parent, name).read_bytes() for parent, _, names in os.walk(directory) for name in names
+    )
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(("place", "wrong"), SHORT)
+def test_one_bad_entry_costs_nothing_else_anything(place, wrong, pattern, outside, tmp_path):
+    check(place, wrong, pattern, outside, tmp_path)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(("place", "wrong"), [case for case in CASES if case not in SHORT])
+def test_no_bad_entry_costs_anything_else_anything(place, wrong, pattern, outside, tmp_path):
+    check(place, wrong, pattern, outside, tmp_path)
