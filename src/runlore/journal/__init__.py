@@ -8,7 +8,7 @@ of rows, `expand` makes points. `folder` knows how the files are named and which
 without NumPy, `values` says what can be logged, `liveness` tells living writers from dead ones. Nothing here knows of
 stores, experiments or queries.
 
-Others import from here, and from `decode`, `folder`, `glance`, `values` and `liveness`; `tests/test_layers.py` says so.
+Others import from here, and from `decode`, `folder`, `copying`, `glance`, `values` and `liveness`.
 """
 
 from __future__ import annotations
