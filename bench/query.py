@@ -16,13 +16,17 @@ import sys
 import tempfile
 import time
 
-import sqlalchemy as sa
-
-from runlore.catalog import schema
-from runlore.catalog.search import SqliteFunctions, fetch_page
+from runlore.catalog.database.sqlite import SqliteDatabase
+from runlore.catalog.database.sqlite_connection import SqliteConnection, connect
+from runlore.catalog.database.tables import FACTS, METRICS, OPEN, PARAMS, RUNS, TAGS
+from runlore.catalog.packing import pack
+from runlore.catalog.rows import metric_rows, param_rows, tag_rows
+from runlore.catalog.search import fetch_page
 from runlore.query import parse
+from runlore.store.series import MetricSummary, SeriesColumns
+from runlore.store.summary import RunSummary
 
-METRICS = 20
+SERIES = 20
 REPEATS = 15
 SECOND = 10**9
 
@@ -48,69 +52,58 @@ QUERIES = {
 }
 
 
-def fill(engine, count):
-    """A catalog as the indexer would fill it."""
+def summary_of(source, number):
+    summary = RunSummary()
+    numbers = {}
+    for key in range(SERIES):
+        value = math.nan if source.random() < 0.01 else source.random()
+        finite = int(not math.isnan(value))
+        total = value if finite else 0.0
+        numbers[f"metric_{key}"] = MetricSummary(
+            1, finite, total, value, None, value, None, value, None, 0, value, None, 0
+        )
+    summary.series = SeriesColumns.of(numbers)
+    params = {"lr": source.choice([0.1, 0.01]), "model": source.choice(["resnet", "vit"]), "seed": number}
+    summary.params = {key: (0, value) for key, value in params.items()}
+    summary.tags = {key: (0, source.choice("abcd")) for key in ("team", "owner")}
+    return summary
+
+
+def fill(database, count):
+    """A catalog as the indexer would fill it. Every fiftieth run is open."""
     source = random.Random(1)
     now = time.time_ns()
-    schema.metadata.create_all(engine)
-    runs, metrics, params, tags = [], [], [], []
-    for i in range(count):
-        started = now - (count - i) * 3600 * SECOND
-        row = dict.fromkeys((column.name for column in schema.runs.columns), None)
-        runs.append(
-            row
-            | {
-                "id": i,
-                "uid": f"{started:016x}{i:016x}",
-                "experiment": f"{source.choice(['vision', 'nlp'])}/e{i % 10}",
-                "number": i,
-                "name": f"run {i}",
-                "status": source.choice(["succeeded", "succeeded", "failed", "running"]),
-                "started_ns": started,
-                "ended_ns": started + source.randrange(20_000) * SECOND,
-                "updated_ns": started,
-                "points": 20,
-                "lost": 0,
-                "deleted": 0,
-                "archived": 0,
-                "path": str(i),
-                "state": "open" if i % 50 == 0 else "sealed",
-                "mtime_ns": 0,
-            }
-        )
-        for key in range(METRICS):
-            value = None if source.random() < 0.01 else source.random()
-            empty = dict.fromkeys((column.name for column in schema.metrics.columns), 0)
-            metrics.append(
-                empty
-                | dict.fromkeys(("last", "first", "min", "max", "sum"), value)
-                | {"run_id": i, "key": f"metric_{key}", "count": 1, "finite": int(value is not None)}
-            )
-        for key, value in {
-            "lr": source.choice([0.1, 0.01]),
-            "model": source.choice(["resnet", "vit"]),
-            "seed": i,
-        }.items():
-            is_text = isinstance(value, str)
-            params.append(
-                {
-                    "run_id": i,
-                    "key": key,
-                    "num": None if is_text else value,
-                    "text": str(value),
-                    "json": f'"{value}"' if is_text else str(value),
-                    "time_ns": 0,
-                }
-            )
-        tags += [{"run_id": i, "key": key, "value": source.choice("abcd"), "time_ns": 0} for key in ("team", "owner")]
-    with engine.begin() as connection:
-        for table, rows in (
-            (schema.runs, runs),
-            (schema.metrics, metrics),
-            (schema.params, params),
-            (schema.tags, tags),
-        ):
-            connection.execute(table.insert(), rows)
+    rows = {table.name: [] for table in (RUNS, FACTS, PARAMS, TAGS, METRICS)}
+    for number in range(count):
+        started = now - (count - number) * 3600 * SECOND
+        ended = started + source.randrange(20_000) * SECOND
+        row = {
+            **dict.fromkeys(RUNS.names),
+            **dict.fromkeys(("lost", "deleted", "archived", "mtime_ns"), 0),
+            "id": number,
+            "uid": f"{started:016x}{number:016x}",
+            "experiment": f"{source.choice(['vision', 'nlp'])}/e{number % 10}",
+            "number": number,
+            "name": f"run {number}",
+            "status": source.choice(["succeeded", "succeeded", "failed", "running"]),
+            "started_ns": started,
+            "ended_ns": ended,
+            "updated_ns": started,
+            "active_ns": ended - started,
+            "points": SERIES,
+            "path": str(number),
+            "state": OPEN if number % 50 == 0 else "sealed",
+        }
+        summary = summary_of(source, number)
+        rows["runs"].append([row[name] for name in RUNS.names])
+        rows["facts"].append((number, *pack(summary, {})))
+        if row["state"] != OPEN:
+            rows["params"] += [(number, *found) for found in param_rows(summary)]
+            rows["tags"] += [(number, *found) for found in tag_rows(summary)]
+            rows["metrics"] += [(number, *found) for found in metric_rows(summary.series)]
+    with database.writing() as connection:
+        for table in (RUNS, FACTS, PARAMS, TAGS, METRICS):
+            connection.insert(table, rows[table.name])
 
 
 def median_ms(action):
@@ -122,53 +115,62 @@ def median_ms(action):
     return statistics.median(times) * 1e3, max(times) * 1e3
 
 
-def plan(connection, functions, query, order_by):
-    """How SQLite finds the page: the plan of the last statement that selected runs for it."""
-    statements = []
+class Noting(SqliteConnection):
+    """A connection that notes what it is asked."""
 
-    def note(_connection, _cursor, statement, values, _context, _many):
-        if statement.startswith("SELECT runs.id, runs.uid"):
-            statements.append((statement, values))
+    def __init__(self, raw, value_at):
+        super().__init__(raw, only_reads=True)
+        self.value_at = value_at
+        self._functions.begin(value_at)
+        self.statements = []
 
-    sa.event.listen(connection, "before_cursor_execute", note)
-    fetch_page(connection, query, order_by, functions=functions)
-    sa.event.remove(connection, "before_cursor_execute", note)
-    statement, values = statements[-1]
-    raw = connection.connection.driver_connection
-    return [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+    def rows(self, statement, *values):
+        if not isinstance(statement, str):
+            self.statements.append(statement)
+        return super().rows(statement, *values)
+
+
+def plan(path, value_at, query, order_by):
+    """How SQLite finds the page: the plan of the last statement that sorted runs for it."""
+    noting = Noting(connect(path), value_at)
+    fetch_page(noting, query, order_by)
+    statement = next(found for found in reversed(noting.statements) if " AS sort_0" in found.text)
+    noting.raw.set_authorizer(None)
+    steps = [row[3] for row in noting.raw.execute(f"EXPLAIN QUERY PLAN {statement.text}", statement.values)]
+    noting.raw.close()
+    return steps
+
+
+def sine(_uid, _key, step):
+    return math.sin(step)
 
 
 def main():
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     with tempfile.TemporaryDirectory() as directory:
-        engine = sa.create_engine(f"sqlite:///{os.path.join(directory, 'catalog.sqlite')}")
-        fill(engine, count)
-        functions = SqliteFunctions(value_at=lambda _uid, _key, step: math.sin(step))
-        print(f"{count:,} runs x {METRICS} metrics; pages of 100; ms\n")
+        database = SqliteDatabase(os.path.join(directory, "catalog.sqlite"))
+        fill(database, count)
+
+        def page(query, order_by, cursor=None):
+            with database.reading(30, sine) as connection:
+                return fetch_page(connection, query, order_by, cursor=cursor)
+
+        print(f"{count:,} runs x {SERIES} metrics; pages of 100; ms\n")
         print(f"{'query':<34}{'median':>8}{'worst':>8}{'ratio':>8}  plan")
-        with engine.connect() as connection:
-            bare = sa.text("SELECT uid FROM runs LIMIT 100")
-            unit, worst = median_ms(lambda: connection.execute(bare).all())
-            print(f"{'bare SELECT':<34}{unit:>8.2f}{worst:>8.2f}{1:>8.0f}")
-            for name, (query, order_by) in QUERIES.items():
-                median, worst = median_ms(lambda q=query, o=order_by: fetch_page(connection, q, o, functions=functions))
-                print(f"{name:<34}{median:>8.2f}{worst:>8.2f}{median / unit:>8.0f}")
-                for line in plan(connection, functions, query, order_by):
-                    print(f"{'':<60}{line}")
-            page = fetch_page(connection, "metrics.metric_3 < 0.5", "-metrics.metric_7", functions=functions)
-            median, worst = median_ms(
-                lambda: fetch_page(
-                    connection,
-                    "metrics.metric_3 < 0.5",
-                    "-metrics.metric_7",
-                    cursor=page.next_cursor,
-                    functions=functions,
-                )
-            )
-            print(f"{'the second page, sorted by metric':<34}{median:>8.2f}{worst:>8.2f}{median / unit:>8.0f}")
+        with database.reading() as connection:
+            unit, worst = median_ms(lambda: connection.rows("SELECT uid FROM runs LIMIT 100"))
+        print(f"{'bare SELECT':<34}{unit:>8.2f}{worst:>8.2f}{1:>8.0f}")
+        for name, (query, order_by) in QUERIES.items():
+            median, worst = median_ms(lambda q=query, o=order_by: page(q, o))
+            print(f"{name:<34}{median:>8.2f}{worst:>8.2f}{median / unit:>8.0f}")
+            for line in plan(database.address, sine, query, order_by):
+                print(f"{'':<60}{line}")
+        first = page("metrics.metric_3 < 0.5", "-metrics.metric_7")
+        median, worst = median_ms(lambda: page("metrics.metric_3 < 0.5", "-metrics.metric_7", first.next_cursor))
+        print(f"{'the second page, sorted by metric':<34}{median:>8.2f}{worst:>8.2f}{median / unit:>8.0f}")
         median, worst = median_ms(lambda: parse(QUERIES["all of it"][0]))
         print(f"{'parse alone':<34}{median:>8.2f}{worst:>8.2f}{median / unit:>8.0f}")
-        engine.dispose()
+        database.close()
 
 
 if __name__ == "__main__":

@@ -75,7 +75,6 @@ HOMES = {
     "re2": ("query.regex",),
     "psycopg": ("catalog.database._psycopg",),
     "typer": ("cli", "exec"),
-    "sqlalchemy": ("catalog",),
     "click": ("cli",),
     "pytest": ("testing",),
     "hypothesis": ("testing",),

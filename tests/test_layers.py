@@ -184,8 +184,8 @@ def test_a_library_with_two_homes_or_a_public_one_is_found(tmp_path):
 
 
 def test_a_library_outside_its_named_home_is_found(tmp_path):
-    tree = make_tree(tmp_path, store__layout="import sqlalchemy", catalog__schema="import sqlalchemy")
-    assert homeless_libraries(tree) == ["runlore.store.layout imports sqlalchemy, which lives in runlore.catalog"]
+    tree = make_tree(tmp_path, store__layout="import lark", query__grammar="import lark")
+    assert homeless_libraries(tree) == ["runlore.store.layout imports lark, which lives in runlore.query"]
 
 
 def test_an_optional_library_reached_by_a_public_module_is_found(tmp_path):

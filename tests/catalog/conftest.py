@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import glob
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -13,6 +15,7 @@ import psycopg
 import pytest
 
 NOBODY = 65534
+PR_SET_PDEATHSIG = 1
 SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",
@@ -49,7 +52,8 @@ def postgres_address():
         options = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
         server = subprocess.Popen(
             [f"{binaries}/postgres", "-D", data, "-k", folder, *options],
-            env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user,
+            env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            preexec_fn=_end_with_the_tests, **user,  # noqa: PLW1509 - one system call, and nothing of Python's
         )  # fmt: skip
         try:
             address = f"postgresql://runlore@/postgres?host={folder}"
@@ -60,6 +64,11 @@ def postgres_address():
             server.wait(60)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_with_the_tests():
+    """In the server's process: it is told to stop when the one that runs the tests is gone, however that ended."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def _wait_until_it_answers(server, address):

@@ -67,7 +67,7 @@ def series(
     """Each series of runs in numbers."""
     reader = KeysReader()
     rows = connection.rows(f"SELECT runs.uid, keys, last, series {FROM_FACTS} WHERE runs.uid IN ??", list(uids))
-    by_uid = {uid: PackedSeries(reader.read(known)[1], last, others) for uid, known, last, others in rows}
+    by_uid = {uid: PackedSeries(reader.read(known), last, others) for uid, known, last, others in rows}
     return {uid: by_uid[uid].records(keys) for uid in uids if uid in by_uid}
 
 
@@ -136,7 +136,6 @@ def keys(connection: Connection, kind: str, experiment: Any) -> list[str]:
         raise InvalidArgument(f"kind={kind!r} must be one of {', '.join(KINDS)}")
     wanted = _matcher(experiment)
     reader = KeysReader()
-    at = KINDS.index(kind)
     rows = connection.rows(f"SELECT DISTINCT experiment, keys {FROM_FACTS} WHERE deleted = 0")
     shared = {known for name, known in rows if wanted(from_stored(name))}
-    return sorted({key for known in shared for key in reader.read(known)[at]})
+    return sorted({key for known in shared for key in getattr(reader.read(known), kind)})

@@ -6,11 +6,12 @@ say: regular expressions, values at a step.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import operator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from runlore.query import values
 from runlore.query.expression import (
@@ -60,9 +61,33 @@ def _no_series(key: str, step: float) -> float | None:
     raise LookupError(f"at(metrics.{key}, {step:g}) needs the series, which were not given")
 
 
+class Asked(Protocol):
+    """One run, with all that a query can ask of it; what is not asked for need not be made."""
+
+    @property
+    def record(self) -> RunRecord:
+        """The run."""
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Its params, as they were logged."""
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Its tags."""
+
+    @property
+    def series(self) -> Mapping[str, SeriesRecord]:
+        """Its series in numbers, by key."""
+
+    @property
+    def value_at(self) -> Callable[[str, float], float | None]:
+        """The last value of a series at exactly this step (it may be NaN), or None."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One run, with all that a query can ask of it.
+    """One run of which all is known.
 
     Attributes:
         record: the run, with its facts.
@@ -74,8 +99,18 @@ class Subject:
     series: Mapping[str, SeriesRecord] = field(default_factory=dict)
     value_at: Callable[[str, float], float | None] = _no_series
 
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Its params, as they were logged."""
+        return self.record.facts.params if self.record.facts is not None else {}
 
-def evaluate(node: Expression, subject: Subject, clock: Clock) -> bool | None:
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Its tags."""
+        return self.record.facts.tags if self.record.facts is not None else {}
+
+
+def evaluate(node: Expression, subject: Asked, clock: Clock) -> bool | None:
     """Whether the query holds for the run: True, False, or None where a field is missing that it asks about.
 
     Args:
@@ -98,7 +133,7 @@ def evaluate(node: Expression, subject: Subject, clock: Clock) -> bool | None:
     return _condition(node, subject, clock)
 
 
-def value_of(wanted: Field, subject: Subject) -> Any:
+def value_of(wanted: Field, subject: Asked) -> Any:
     """What a field is in the run, or `MISSING`. A param is the value that was logged; a metric a float."""
     if isinstance(wanted, Attribute):
         value = _attribute(wanted.name, subject.record)
@@ -109,39 +144,32 @@ def value_of(wanted: Field, subject: Subject) -> Any:
     if isinstance(wanted, MetricAt):
         at = subject.value_at(wanted.key, wanted.step) if wanted.key in subject.series else None
         return MISSING if at is None else at
-    facts = subject.record.facts
-    known: Mapping[str, Any] = {} if facts is None else facts.params if isinstance(wanted, Param) else facts.tags
-    value = known.get(wanted.key) if isinstance(wanted, (Param, Tag)) else None
+    value = None
+    if isinstance(wanted, Param):
+        value = subject.params.get(wanted.key)
+    elif isinstance(wanted, Tag):
+        value = subject.tags.get(wanted.key)
     return MISSING if value is None else value
 
 
+_NAMES = {"started": "started_ns", "ended": "ended_ns", "updated": "updated_ns", "duration": "active_ns"}
+
+
 def _attribute(name: str, record: RunRecord) -> Any:
-    times = {"started": record.started_ns, "ended": record.ended_ns, "updated": record.updated_ns}
-    if name in times:
-        return times[name]
-    if name == "duration":
-        return record.active_ns
     if name == "damaged":
         return int(bool(record.damage))
-    value = getattr(record, name)
+    value = getattr(record, _NAMES.get(name, name))
     return int(value) if isinstance(value, bool) else value
 
 
 def _aggregate(found: SeriesRecord, aggregate: str) -> float:
-    return {
-        "last": found.last,
-        "first": found.first,
-        "min": found.min,
-        "max": found.max,
-        "mean": found.mean,
-        "count": float(found.points),
-    }[aggregate]
+    return float(found.points if aggregate == "count" else getattr(found, aggregate))
 
 
 # -- conditions -----------------------------------------------------------------------------------------------------
 
 
-def _condition(node: Condition, subject: Subject, clock: Clock) -> bool | None:
+def _condition(node: Condition, subject: Asked, clock: Clock) -> bool | None:
     if isinstance(node.field, Tags):
         return _any_tag(node, subject, clock)
     value = value_of(node.field, subject)
@@ -154,8 +182,8 @@ def _condition(node: Condition, subject: Subject, clock: Clock) -> bool | None:
     return _holds(node, kind_of(node.field), value, clock)
 
 
-def _any_tag(node: Condition, subject: Subject, clock: Clock) -> bool:
-    keys = list(subject.record.facts.tags) if subject.record.facts is not None else []
+def _any_tag(node: Condition, subject: Asked, clock: Clock) -> bool:
+    keys = list(subject.tags)
     if isinstance(node, IsNull):
         return not keys
     if isinstance(node, Contains):
@@ -179,18 +207,21 @@ def _holds(node: Condition, kind: Kind, value: Any, clock: Clock) -> bool:
     return _matches(node, value)
 
 
+@functools.lru_cache(maxsize=1024, typed=True)
 def _read(kind: Kind, value: Value, clock: Clock) -> Any:
-    """A literal in the unit of the field."""
+    """A literal in the unit of the field; read once for all runs."""
     if kind is Kind.TIME:
         return values.to_time(value, clock)
-    readers: dict[Kind, Callable[[Value], Any]] = {
-        Kind.TEXT: values.to_text,
-        Kind.NUMBER: values.to_number,
-        Kind.INTEGER: values.to_integer,
-        Kind.DURATION: values.to_duration_ns,
-        Kind.FLAG: lambda given: int(values.to_flag(given)),
-    }
-    return readers[kind](value)
+    return _READERS[kind](value)
+
+
+_READERS: dict[Kind, Callable[[Value], Any]] = {
+    Kind.TEXT: values.to_text,
+    Kind.NUMBER: values.to_number,
+    Kind.INTEGER: values.to_integer,
+    Kind.DURATION: values.to_duration_ns,
+    Kind.FLAG: lambda given: int(values.to_flag(given)),
+}
 
 
 def _compare(symbol: Operator, left: Any, right: Any) -> bool:
@@ -254,7 +285,7 @@ def _ascii_lower(character: str) -> str:
 # -- orders ---------------------------------------------------------------------------------------------------------
 
 
-def sort_terms(keys: Sequence[OrderKey], subject: Subject) -> tuple[tuple[Any, bool], ...]:
+def sort_terms(keys: Sequence[OrderKey], subject: Asked) -> tuple[tuple[Any, bool], ...]:
     """What a run is sorted by, as (value, whether it descends), ties broken; never None, the same types in every run.
 
     Each key gives a rank (0 a value, then NaN, then nothing), which always ascends, and the value.
@@ -277,7 +308,7 @@ def in_order(subjects: Sequence[Subject], keys: Sequence[OrderKey]) -> list[Subj
     return found
 
 
-def place_of(wanted: Field, subject: Subject) -> tuple[Any, ...]:
+def place_of(wanted: Field, subject: Asked) -> tuple[Any, ...]:
     """(rank, value …) of a run in an order by a field.
 
     Params: numbers, then text (and lists, by their JSON), then NaN, then none.

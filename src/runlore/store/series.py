@@ -7,6 +7,7 @@ few operations and not ten thousand; NumPy is loaded where there are points to a
 from __future__ import annotations
 
 import math
+import struct
 import sys
 from array import array
 from dataclasses import replace
@@ -104,14 +105,6 @@ class SeriesColumns:
         """`FIELDS` of one series after the other."""
         return zip(*(_plain(name, column) for name, column in zip(FIELDS, self.columns, strict=True)), strict=True)
 
-    def row(self, place: int) -> tuple[Any, ...]:
-        """`FIELDS` of one series."""
-        found = [column[place] for column in self.columns]
-        return tuple(
-            None if name in _STEPS and value != value else value  # noqa: PLR0124 - NaN alone is not itself
-            for name, value in zip(FIELDS, found, strict=True)
-        )
-
     def items(self) -> Iterator[tuple[str, MetricSummary]]:
         """Each series by its name."""
         return zip(self.keys, map(MetricSummary._make, self.rows()), strict=True)
@@ -167,6 +160,9 @@ class SeriesColumns:
 
 
 _LAST = FIELDS.index("last")
+_CODES_OF_OTHERS = tuple(code for place, code in enumerate(_CODES) if place != _LAST)
+_STEP_PLACES = tuple(place for place, name in enumerate(FIELDS) if name in _STEPS)
+_READ = {code: struct.Struct(f"<{code}").unpack_from for code in "qd"}
 
 
 def _plain(name: str, column: Any) -> list[Any]:
@@ -188,6 +184,17 @@ def _from_bytes(code: str, piece: bytes) -> array[Any]:
     if sys.byteorder == "big":
         column.byteswap()
     return column
+
+
+def unpack_row(place: int, last: bytes, others: bytes) -> tuple[Any, ...]:
+    """`FIELDS` of one series of those that are packed."""
+    count = len(last) // _WIDTH
+    found = [_READ[code](others, (column * count + place) * _WIDTH)[0] for column, code in enumerate(_CODES_OF_OTHERS)]
+    found.insert(_LAST, _READ["d"](last, place * _WIDTH)[0])
+    for step in _STEP_PLACES:
+        if math.isnan(found[step]):
+            found[step] = None
+    return tuple(found)
 
 
 def floats(piece: bytes) -> array[float]:

@@ -98,10 +98,10 @@ class Functions:
     def _matches(self, pattern: str, text: str | None) -> int | None:
         if text is None:
             return None
-        from runlore.query.regex import compile_pattern
-
         found = self._found.get((pattern, text))
         if found is None:
+            from runlore.query.regex import compile_pattern
+
             found = compile_pattern(pattern).search(text) is not None
             if len(self._found) < CACHE_SIZE and len(text) <= 200:
                 self._found[pattern, text] = found

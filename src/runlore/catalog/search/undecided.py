@@ -12,17 +12,71 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.catalog.packed import PackedSeries
 from runlore.catalog.records import RecordsReader
-from runlore.index.evaluate import Subject, evaluate, place_of
+from runlore.index.evaluate import evaluate, place_of
 from runlore.stored_text import to_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from runlore.catalog.database.base import Connection, Row
+    from runlore.catalog.database.base import Connection, Row, ValueAt
     from runlore.catalog.search.order import SortTerm
     from runlore.catalog.search.selection import Selection
-    from runlore.index.records import SeriesRecord
+    from runlore.index.evaluate import Asked
+    from runlore.index.records import RunRecord, SeriesRecord
     from runlore.query.cursor import Position
+
+
+class PackedRun:
+    """A run of which is unpacked what a query asks for.
+
+    Args:
+        columns: of `runs`, and then of `facts`.
+        records: makes records of the former.
+        value_at: looks values up in series.
+    """
+
+    __slots__ = ("_columns", "_record", "_records", "_value_at", "_values")
+
+    def __init__(self, columns: Row, records: RecordsReader, value_at: ValueAt) -> None:
+        self._columns = columns
+        self._records = records
+        self._value_at = value_at
+        self._record: RunRecord | None = None
+        self._values: tuple[dict[str, Any], dict[str, str]] | None = None
+
+    @property
+    def record(self) -> RunRecord:
+        """The run, without facts."""
+        if self._record is None:
+            self._record = self._records.record(self._columns)
+        return self._record
+
+    @property
+    def series(self) -> Mapping[str, SeriesRecord]:
+        """Its series in numbers."""
+        keys, _, last, _, others = self._columns[-5:]
+        return PackedSeries(self._records.keys.read(keys), last, others)
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Its params."""
+        return self._read_values()[0]
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Its tags."""
+        return self._read_values()[1]
+
+    @property
+    def value_at(self) -> Callable[[str, float], float | None]:
+        """The last value of a series at exactly this step, or None."""
+        return partial(self._value_at, self._columns[0])
+
+    def _read_values(self) -> tuple[dict[str, Any], dict[str, str]]:
+        if self._values is None:
+            keys, values_json, *_ = self._columns[-5:]
+            self._values = self._records.keys.read(keys).values(values_json)
+        return self._values
 
 
 class Decider:
@@ -40,11 +94,12 @@ class Decider:
     def __init__(self, connection: Connection, selection: Selection) -> None:
         self._connection = connection
         self._selection = selection
-        self._records = RecordsReader(facts=selection.asks_facts)
-        self.columns = f"{self._records.columns}, facts.series" if selection.asks_facts else self._records.columns
-        self.joined = self._records.joined
+        self._records = RecordsReader(facts=False)
+        packed = RecordsReader(facts=selection.asks_facts)
+        self.columns = f"{packed.columns}, facts.series" if selection.asks_facts else packed.columns
+        self.joined = packed.joined
 
-    def found(self, rows: Iterable[Row], width: int) -> Iterator[tuple[Row, Subject]]:
+    def found(self, rows: Iterable[Row], width: int) -> Iterator[tuple[Row, PackedRun]]:
         """Those rows for whose runs the query holds.
 
         Args:
@@ -53,22 +108,12 @@ class Decider:
         """
         for row in rows:
             self._connection.check_time()
-            subject = self._subject(row[width:])
-            if evaluate(self._selection.tree, subject, self._selection.clock):
-                yield row[:width], subject
-
-    def _subject(self, columns: Row) -> Subject:
-        series: Mapping[str, SeriesRecord] = {}
-        if self._selection.asks_facts:
-            *columns_of_record, others = columns
-            keys, _, last, _ = columns_of_record[-4:]
-            series = PackedSeries(self._records.keys.read(keys)[1], last, others)
-            columns = tuple(columns_of_record)
-        record = self._records.record(columns)
-        return Subject(record, series, partial(self._connection.value_at, record.uid))
+            run = PackedRun(row[width:], self._records, self._connection.value_at)
+            if evaluate(self._selection.tree, run, self._selection.clock):
+                yield row[:width], run
 
 
-def sort_values(terms: Sequence[SortTerm], subject: Subject) -> tuple[Any, ...]:
+def sort_values(terms: Sequence[SortTerm], subject: Asked) -> tuple[Any, ...]:
     """What a run is sorted by, as the database has it."""
     places: dict[Any, tuple[Any, ...]] = {}
     values = []
