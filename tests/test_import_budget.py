@@ -62,7 +62,7 @@ took. A package forbids all that is below it."""
 HEAVY = {"numpy", "pandas", "pyarrow", "sqlalchemy", "sqlite3", "asyncio", "lark", "rich", "click", "matplotlib"}
 """What must stay out even when everything is captured: it runs in the training process too."""
 
-MODULE_BUDGET = 92
+MODULE_BUDGET = 94
 """Modules beyond an interpreter without `site`, ours and the standard library's, such as `os`, `re` and `json`.
 
 Some twenty of them any program has loaded anyway. Raise the number knowingly."""

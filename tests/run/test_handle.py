@@ -386,9 +386,7 @@ def test_a_subclass_may_override_log_metric(store):
             super().log_metric(key, 2 * value, step, time)
 
     plain = runlore.start("e")
-    doubling = Doubling(
-        plain.store, plain._journal, uid=plain.uid, number=1, experiment="e", path=plain.path, name=None, owner=True
-    )
+    doubling = Doubling(plain.store, plain._run, plain._journal, 1, "e", None, owner=True, start=runlore.start)
     doubling.log_metric("m", 2.0)
     plain.finish()
     assert view(plain).metrics == {"m": 4.0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -91,7 +92,7 @@ def test_contents_that_find_no_room_are_counted_said_once_and_found(call, run_pr
     assert runlore.runs("lost > 0")["run"].tolist() == [1]
     assert done.stdout == ("0\n" if call == "log_artifacts" else "")
     shown = subprocess.run([sys.executable, "-m", "runlore", "show", "e#1"], capture_output=True, text=True, check=True)
-    assert "1 record could not be kept" in shown.stdout
+    assert re.search(r"lost\n +records +1 could not be kept", shown.stdout)
 
 
 def test_many_losses_of_one_kind_are_said_once(run_program):
@@ -219,7 +220,8 @@ def test_a_directory_with_everything_in_it(store, tmp_path):
     assert {"x/y/inner/a.txt", "x/y/link.txt", "x/y/back\\slash", "x/y/line\nbreak", "x/y/ "} < kept
     assert view.artifact("x/y/link.txt").read_text() == "a"
     target = view.artifact("x/y/line\nbreak").download(tmp_path / "copies")
-    assert target == str(tmp_path / "copies" / "x" / "y" / "line\nbreak")
+    assert os.path.dirname(target) == str(tmp_path / "copies" / "x" / "y")
+    assert "\n" not in target
 
 
 def test_a_file_with_any_name_is_kept_under_it(store, tmp_path):

@@ -103,7 +103,7 @@ def test_a_second_writer_records_and_keeps_the_run_alive(store, uids):
 def test_a_run_in_which_nothing_was_recorded_is_taken_back(store):
     uid = new_uid()
     assert (store.create_run("x/y", uid), store.create_run("x/y", uid)) == (True, False)
-    store.open_run(uid).record().close()
+    store.open_run(uid).record().discard()
     store.abandon_run("x/y", uid)
     assert not os.path.exists(store.run_directory("x/y", uid))
     store.abandon_run("x/y", uid)

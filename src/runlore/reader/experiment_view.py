@@ -157,8 +157,9 @@ class Experiment:
             ...         run.log_metrics({"acc": 0.5}, step=0)
             ...         run.log_metrics({"acc": 0.7 + seed / 10}, step=1)
             >>> found = runlore.experiment("iris").summary("group")
-            >>> found.loc[0, ["key", "group", "count", "mean", "std"]].tolist()
-            ['acc', 'small', 3, 0.9, 0.1]
+            >>> row = found.loc[0]
+            >>> row["key"], row["group"], int(row["count"]), round(row["mean"], 6), round(row["std"], 6)
+            ('acc', 'small', 3, 0.9, 0.1)
         """
         from runlore.reader import summaries
 

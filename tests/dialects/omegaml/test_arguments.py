@@ -90,10 +90,8 @@ def test_a_grid_search_comes_back():
     search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2).fit(X, Y)
     with om.runtime.experiment("iris") as exp:
         exp.log_artifact(search, "grid")
-    with pytest.raises(UnsafeLoad) as refused:
-        exp.restore_artifacts("grid")
-    named = eval(str(refused.value).rpartition("trusted=")[2])
-    assert exp.restore_artifacts("grid", trusted=named)[0].predict([[3.0]]).tolist() == [1]
+    for options in ({}, {"trusted": ["sklearn.tree._tree.Tree"]}, {"allow_pickle": True}):
+        assert exp.restore_artifacts("grid", **options)[0].predict([[3.0]]).tolist() == [1]
 
 
 def test_an_artifact_that_cannot_be_restored_does_not_hide_the_others(store):
