@@ -143,7 +143,7 @@ def test_a_disk_that_is_full_at_the_start_is_one_clear_error(small_disk, pages):
     os.truncate(small_disk / "filler", os.path.getsize(small_disk / "filler") - 4096 * pages)
     done = run_program("runlore.start('e')", RUNLORE_STORE=str(store))
     os.unlink(small_disk / "filler")
-    found = runlore.runs(store=store)
+    found = runlore.runs(store=store).query("experiment == 'e'")
     if done.returncode == 0:
         assert found["status"].tolist() == ["succeeded"]
         return
