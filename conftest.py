@@ -6,9 +6,14 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# How long an example takes says nothing on a machine that does other things too: bench/ measures what is slow.
+settings.register_profile("runlore", deadline=None)
+settings.load_profile("runlore")
 
 
 @pytest.fixture(autouse=True)

@@ -83,7 +83,7 @@ def test_every_environment_variable_is_described_and_exists():
 
 def commands() -> dict[str, list[str]]:
     """Every command of the command line with its options: `{"artifacts": ["--json", …]}`."""
-    import typer
+    import click
 
     from runlore.cli import app
 
@@ -91,14 +91,14 @@ def commands() -> dict[str, list[str]]:
 
     def walk(command, name):
         common = {"--install-completion", "--show-completion", "--help"}
-        children = getattr(command, "commands", {})
-        names = [o for p in command.params if not getattr(p, "hidden", False) for o in (*p.opts, *p.secondary_opts)]
+        names = [option for param in command.params for option in (*param.opts, *param.secondary_opts)]
         found[name] = [option for option in names if option.startswith("-") and option not in common]
-        for child in children.values():
-            if not child.hidden:
-                walk(child, f"{name} {child.name}")
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for child in command.list_commands(context):
+                walk(command.get_command(context, child), f"{name} {child}")
 
-    walk(typer.main.get_command(app), "runlore")
+    walk(app, "runlore")
     return found
 
 

@@ -21,7 +21,7 @@ FORBIDDEN = {
     "sqlite3": "the training process opens no database",
     "lark": "queries are for readers",
     "rich": "tables are for readers",
-    "typer": "the command line is a program of its own",
+    "click": "the command line is a program of its own",
     "psutil": "only hardware capture needs it",
     "pynvml": "only hardware capture needs it",
     "matplotlib": "only log_figure needs it, and then the user has imported it",
@@ -59,7 +59,7 @@ FORBIDDEN = {
 """Modules that recording must not load, and why: what each loads beyond a bare CPython 3.11, and roughly how long that
 took. A package forbids all that is below it."""
 
-HEAVY = {"numpy", "pandas", "pyarrow", "sqlalchemy", "sqlite3", "asyncio", "lark", "rich", "typer", "matplotlib"}
+HEAVY = {"numpy", "pandas", "pyarrow", "sqlalchemy", "sqlite3", "asyncio", "lark", "rich", "click", "matplotlib"}
 """What must stay out even when everything is captured: it runs in the training process too."""
 
 MODULE_BUDGET = 92

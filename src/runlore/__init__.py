@@ -16,11 +16,13 @@ from runlore._version import __version__
 
 if TYPE_CHECKING:
     from runlore import registry
+    from runlore.errors import NothingMatches
     from runlore.reader import Experiment, RunView, compare, experiment, experiments, get_run, runs
     from runlore.run import Run, active_run, resume, start
 
 _HOMES = {
     "Experiment": "runlore.reader",
+    "NothingMatches": "runlore.errors",
     "Run": "runlore.run",
     "RunView": "runlore.reader",
     "active_run": "runlore.run",
@@ -35,6 +37,7 @@ _HOMES = {
 
 __all__ = [
     "Experiment",
+    "NothingMatches",
     "Run",
     "RunView",
     "__version__",

@@ -26,6 +26,8 @@
 
 Each is also the standard error that a caller would expect, so `except ValueError` works.
 A message says what happened, the offending value, what was kept, and what to do next.
+
+`NothingMatches` is a warning: what a query names may be recorded later.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ __all__ = [
     "NotLocal",
     "NotReachable",
     "NotStored",
+    "NothingMatches",
     "QuerySyntaxError",
     "QueryTimeout",
     "ReadOnlyStore",
@@ -120,9 +123,10 @@ class QuerySyntaxError(InvalidArgument):
         query: the text as it was given.
         column: 1-based column at which reading stopped.
         expected: what could have stood there, in words.
+        word: the word that names no field, where that is the reason.
     """
 
-    def __init__(self, message: str, *, query: str, column: int, expected: str = "") -> None:
+    def __init__(self, message: str, *, query: str, column: int, expected: str = "", word: str = "") -> None:
         begin = max(0, column - 60)
         shown = "".join(c if c.isprintable() else " " for c in query[begin : begin + 100])
         text = f"{message}\n  {shown}\n  {' ' * (column - 1 - begin)}^"
@@ -130,6 +134,7 @@ class QuerySyntaxError(InvalidArgument):
         self.query = query
         self.column = column
         self.expected = expected
+        self.word = word
 
 
 class QueryTimeout(RunloreError, TimeoutError):
@@ -171,3 +176,7 @@ class MissingDependency(RunloreError, ImportError):
         super().__init__(f"{purpose} needs {package}, which is not installed. Type: pip install 'runlore[{extra}]'")
         self.package = package
         self.extra = extra
+
+
+class NothingMatches(UserWarning):
+    """A query, an order or a pattern names something that no run of the store has: mistyped, or not yet recorded."""

@@ -128,3 +128,12 @@ def read_bytes(path: str, most_bytes: int) -> bytes:
             "put it back from a copy of the store"
         )
     return content
+
+
+def sync_path(path: str) -> None:
+    """Have a file, or the names in a directory, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

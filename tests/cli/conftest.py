@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 import runlore
-from runlore.cli import app
+from runlore.cli import run as run_command
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -26,6 +26,11 @@ class Printed:
     def lines(self) -> list[str]:
         return self.out.splitlines()
 
+    @property
+    def cells(self) -> list[list[str]]:
+        """The cells of each line of a table that is not laid out."""
+        return [line.split("\t") for line in self.lines]
+
     def json(self):
         assert self.out.count("\n") == 1, "one document, on one line without a terminal"
         return json.loads(self.out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
@@ -38,16 +43,32 @@ def store(tmp_path, monkeypatch) -> str:
     return str(tmp_path / ".runlore")
 
 
-@pytest.fixture
-def cli(store):
-    def call(*arguments: str, code: int = 0, stdin: bytes | None = None) -> Printed:
-        result = CliRunner().invoke(app, [str(item) for item in arguments], prog_name="runlore", input=stdin)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == code, result.output
-        return Printed(result.exit_code, result.stdout, result.stderr)
+def in_process(*arguments: object, stdin: bytes = b"", encoding: str = "utf-8") -> Printed:
+    """Run a command in this process, with streams of its own."""
+    streams = [io.TextIOWrapper(io.BytesIO(data), encoding, "backslashreplace") for data in (stdin, b"", b"")]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
+            patch.setattr(sys, name, stream)
+        code = run_command([str(item) for item in arguments])
+        for stream in streams[1:]:
+            stream.flush()
+    out, err = (stream.buffer.getvalue().decode(encoding) for stream in streams[1:])
+    return Printed(code, out, err)
 
-    return call
+
+@pytest.fixture
+def call(store):
+    return in_process
+
+
+@pytest.fixture
+def cli(call):
+    def checked(*arguments: object, code: int = 0, **options) -> Printed:
+        printed = call(*arguments, **options)
+        assert printed.code == code, printed.out + printed.err
+        return printed
+
+    return checked
 
 
 @pytest.fixture

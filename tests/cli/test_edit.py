@@ -9,7 +9,7 @@ def test_tags_are_set_shown_and_removed(cli, runs):
     cli("tag", "iris#1", "--remove", "stage", "-r", "owner")
     assert cli("tag", "iris#1").lines == ["good"]
     cli("tag", "iris#1", "stage=end")
-    assert cli("tag", "iris#1").lines == ["good", "stage  end"]
+    assert cli("tag", "iris#1").lines == ["good", "stage\tend"]
     assert cli("runs", "tags.good = ''", "--json").json()["runs"][0]["uid"] == runs[0]
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from runlore.cli import app
+from runlore.cli.application import app
 
 
 def test_there_is_no_store(cli, store):
@@ -25,9 +27,31 @@ def test_an_ambiguous_uid(cli, runs):
 
 
 def test_usage(cli, store):
-    for arguments in (("show",), ("runs", "--limit", "x"), ("nothing",), ("plot", "a", "b", "--x", "sideways")):
+    for arguments in (("show",), ("runs", "--limit", "x"), ("nothing",), ("plot", "a", "b", "--x", "sideways"),
+                      ("runs", "--limt", "3"), ("ls", "a", "b"), ("card",  "shw"), ("top", "-i", "0")):  # fmt: skip
         printed = cli(*arguments, code=2)
-        assert "Usage: runlore" in printed.err
+        assert printed.out == ""
+        assert printed.err.startswith("runlore: error: ")
+        assert printed.err.count("\n") == 1
+        assert re.search(r"\(see runlore .*--help\)$", printed.err.rstrip()) or "see runlore --help" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("rusn",), "did you mean runs?"),
+        (("card", "shwo", "x"), "did you mean show?"),
+        (("runs", "--limt", "3"), "there is no option '--limt'; did you mean --limit?"),
+        (("plot", "a", "b", "--x", "sideways"), "'step', 'time', 'relative'"),
+    ],
+)
+def test_usage_errors_name_what_was_meant(cli, store, arguments, hint):
+    assert hint in cli(*arguments, code=2).err.lower()
+
+
+def test_without_a_command_there_is_help_and_nothing_was_done(cli, store):
+    assert cli(code=2).out == cli("--help").out
+    assert "register" in cli("card", code=2).out
 
 
 def test_without_arguments_there_is_help(cli, store):
@@ -36,20 +60,20 @@ def test_without_arguments_there_is_help(cli, store):
         assert word in printed.out
 
 
-@pytest.mark.parametrize("command", [info.name for info in app.registered_commands])
+@pytest.mark.parametrize("command", [name for name in app.entries if name != "card"])
 def test_every_command_teaches_by_example(cli, store, command):
     printed = cli(command, "--help").out
     assert "Examples:" in printed
     assert f"runlore {command}" in printed.partition("Examples:")[2]
 
 
-@pytest.mark.parametrize("command", [info.name for info in app.registered_commands if info.name != "exec"])
+@pytest.mark.parametrize("command", [name for name in app.entries if name not in ("card", "exec")])
 def test_every_command_speaks_json(cli, store, command):
     assert "--json" in cli(command, "--help").out
 
 
 def test_a_fault_of_ours_is_not_hidden(cli, runs, monkeypatch):
-    def broken(*_):
+    def broken(*_, **__):
         raise ZeroDivisionError
 
     monkeypatch.setattr("runlore.reader.records.run_records", broken)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import isfinite
+
 import numpy as np
 import pytest
 
@@ -62,3 +64,55 @@ def test_thinning_keeps_extremes():
     assert len(thin_x) <= 400
     assert {777.0, 50_001.0} <= set(thin_x)
     assert (thin_y.min(), thin_y.max()) == (-9, 7)
+
+
+INF, NAN = float("inf"), float("nan")
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [(1, INF), (1, -INF), (2, None), (3, 1)],
+        [(1, None), (2, None)],
+        [(1, 1), (NAN, 2), (INF, 3), (-INF, 4)],
+        [(1.7e308, 1), (-1.7e308, 2)],
+        [(1, 1e308), (2, -1e308)],
+        [(1, 2.0**53), (2, 2.0**53 + 2)],
+        [(5e-324, 0), (0, 1)],
+        [(1, 1)],
+        [(0, 0), (0, 0)],
+        [(1e-300, 1), (1e300, 2)],
+    ],
+)
+@pytest.mark.parametrize("options", [[], ["--log-y"], ["--x", "time"], ["--x", "relative"]], ids=" ".join)
+def test_any_finite_point_can_be_drawn(cli, store, points, options):
+    with runlore.start("e", capture=False) as run:
+        for value, step in points:
+            run.log_metric("m", value, step=step)
+    drawable = any(isfinite(value) and (value > 0 or "--log-y" not in options) for value, _ in points)
+    printed = cli("plot", "e", "m", *options, code=0 if drawable else 3)
+    assert ("e#1" in printed.out) == drawable
+
+
+def test_points_that_cannot_be_drawn_are_counted_and_in_the_json(cli, store):
+    with runlore.start("e", capture=False) as run:
+        for value, step in [(1, INF), (1, -INF), (2, None), (NAN, 1), (3, 1), (-1, 2)]:
+            run.log_metric("m", value, step=step)
+    assert "e#1: 4 points cannot be drawn (without a step, NaN or infinite)" in cli("plot", "e", "m").err
+    assert "5 points cannot be drawn" in cli("plot", "e", "m", "--log-y").err
+    (series,) = cli("plot", "e", "m", "--json").json()["series"]
+    assert sorted(map(str, series["x"])) == sorted(["-Infinity", "1.0", "1.0", "2.0", "Infinity", "None"])
+    assert len(series["y"]) == 6
+
+
+def test_nothing_to_draw_is_said(cli, store):
+    with runlore.start("e", capture=False) as run:
+        run.log_metric("m", 1, step=INF)
+        run.log_metric("m", 1, step=-INF)
+    assert "no point of 'm' can be drawn" in cli("plot", "e", "m", code=3).err
+    assert cli("plot", "e", "m", "--x", "time").code == 0
+
+
+def test_a_narrow_terminal_gets_a_narrow_chart(cli, runs, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "8")
+    assert max(map(len, cli("plot", "iris", "loss").lines)) <= 20

@@ -40,7 +40,7 @@ def test_a_full_device_is_one_line(many):
             env=processes.environment(),
         )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == "runlore: No space left on device"
+    assert done.stderr.splitlines()[-1] == "runlore: stdout: No space left on device; what was to be printed is lost"
 
 
 def test_without_a_terminal_lines_are_as_long_as_they_need_to_be(many):
@@ -115,11 +115,10 @@ def test_completion(many, words, proposed):
     done = subprocess.run(
         processes.command(), capture_output=True, text=True, check=True,
         env=processes.environment(
-            _RUNLORE_COMPLETE="complete_bash", _TYPER_COMPLETE_ARGS=words, COMP_WORDS=words,
-            COMP_CWORD=str(words.count(" ")),
+            _RUNLORE_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(words.count(" "))
         ),
     )  # fmt: skip
-    found = done.stdout.split()
+    found = [line.removeprefix("plain,") for line in done.stdout.splitlines()]
     assert [name for name in found if name in proposed] == proposed
 
 

@@ -85,7 +85,8 @@ def test_one_run_is_no_comparison(cli, runs):
     assert cli("diff", "iris#1", code=2).err == "runlore: 'iris#1' alone cannot differ; name at least two runs\n"
 
 
-def test_sections_stay_together_and_words_are_told_from_nothing(cli, store):
+def test_sections_stay_together_and_words_are_told_from_nothing(cli, store, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     for params, tags in (({"a": 1}, {"word": "", "key": "x"}), ({"b": None, "c": ""}, {}), ({}, {"other": ""})):
         with runlore.start("e", params=params, tags=tags, capture=False) as run:
             if not params:

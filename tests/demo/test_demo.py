@@ -8,10 +8,9 @@ import subprocess
 import sys
 
 import pytest
-from typer.testing import CliRunner
 
 import runlore
-from runlore.cli import app
+from runlore import cli
 from runlore.demo import DIABETES, DIGITS, DemoResult
 
 
@@ -73,21 +72,22 @@ def test_the_killed_run_has_all_its_points(demo):
     assert len(killed.metric("train/loss")) >= 12
 
 
-def test_a_missing_point_would_be_said(demo, monkeypatch):
+def test_a_missing_point_would_be_said(demo, monkeypatch, capsys):
     """The check that the demonstration makes of itself can fail."""
     store = str(demo[0] / ".runlore")
     killed = runlore.get_run(f"{DIGITS}#9", store=store)
     monkeypatch.setattr("runlore.demo.run_demo", lambda *_: DemoResult(store, 11, killed.uid, 37, 36))
-    result = CliRunner().invoke(app, ["demo", "--json"])
-    assert json.loads(result.stdout)["found"] == 36
-    assert result.exit_code == 1
-    assert result.stderr.startswith(f"runlore: 1 points of the killed run {killed.uid} are missing")
+    code = cli.run(["demo", "--json"])
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["found"] == 36
+    assert code == 1
+    assert printed.err.startswith(f"runlore: 1 points of the killed run {killed.uid} are missing")
 
 
-def test_commands_name_a_store_that_is_not_the_usual_one(demo, monkeypatch):
+def test_commands_name_a_store_that_is_not_the_usual_one(demo, monkeypatch, capsys):
     store = str(demo[0] / ".runlore")
     monkeypatch.chdir(demo[0].parent)
     killed = runlore.get_run(f"{DIGITS}#9", store=store)
     monkeypatch.setattr("runlore.demo.run_demo", lambda *_: DemoResult(store, 11, killed.uid, 36, 36))
-    result = CliRunner().invoke(app, ["demo"])
-    assert f"  runlore ls --store {demo[0].name}/.runlore\n" in result.stdout
+    assert cli.run(["demo"]) == 0
+    assert f"  runlore ls --store {demo[0].name}/.runlore\n" in capsys.readouterr().out

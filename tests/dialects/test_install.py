@@ -106,7 +106,7 @@ def test_a_real_library_is_set_aside_and_comes_back(place, tmp_path, monkeypatch
 
     dialects.install("fake")
     assert not hasattr(importlib.import_module("acme"), "real")
-    with pytest.raises(ModuleNotFoundError, match="not part of the dialect 'fake'"):
+    with pytest.raises(ModuleNotFoundError, match=r"not part of Runlore's dialect 'fake'; it has acme, acme\.deep\.er"):
         importlib.import_module("acme.extra")
     dialects.uninstall()
     assert importlib.import_module("acme") is acme
@@ -180,3 +180,32 @@ def test_a_module_runs_too(place, tmp_path):
 def test_a_script_that_is_not_there(place, tmp_path):
     done = run_script(place, tmp_path, "none.py")
     assert (done.returncode, done.stderr) == (2, "runlore: can't open file 'none.py': No such file or directory\n")
+
+
+def test_absent_modules_and_names_say_what_to_use(place):
+    from pathlib import Path
+
+    Path(place, "fake", "__init__.py").write_text(
+        FAKE["fake/__init__.py"] + 'ABSENT = {"acme.cloud": "use acme.tracking"}\n'
+        "from runlore.dialects._absent import absent_names\n"
+    )
+    Path(place, "fake", "api.py").write_text(
+        "from runlore.dialects._absent import AbsentAttribute, absent_names\n"
+        '__getattr__ = absent_names("acme", {"old": "use setting"})\n'
+    )
+    Path(place, "fake", "deeper.py").write_text(
+        "from runlore.dialects._absent import AbsentAttribute, absent_names\n"
+        '__getattr__ = absent_names("er", {"old": "use setting"}, AbsentAttribute)\n'
+    )
+    dialects.install("fake")
+    with pytest.raises(ModuleNotFoundError, match=r"'acme\.cloud'.*use acme\.tracking"):
+        import acme.cloud
+    with pytest.raises(ImportError, match="old of 'acme' is not part of Runlore's dialect: use setting"):
+        from acme import old  # noqa: F401
+    import acme.deep.er
+
+    with pytest.raises(AttributeError, match="old of 'er' is not part of Runlore's dialect: use setting"):
+        _ = acme.deep.er.old
+    assert not hasattr(acme.deep.er, "old")
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = acme.deep.er.nothing

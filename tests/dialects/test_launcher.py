@@ -88,3 +88,31 @@ def test_a_script_that_uses_runpy_itself_keeps_those_frames(launch):
     inner = "import runpy\nopen('inner.py', 'w').write('1 / 0')\nrunpy.run_path('inner.py')\n"
     plain, dialect = launch(inner)
     assert plain.stderr.count('"<frozen runpy>"') == dialect.stderr.count('"<frozen runpy>"') > 0
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [
+        ("sys.exit(3)", "failed"),
+        ("sys.exit()", "succeeded"),
+        ("raise SystemExit(3)", "failed"),
+        ("raise SystemExit", "succeeded"),
+        ("from sys import exit as leave\nleave('no luck')", "failed"),
+        ("try:\n    raise SystemExit(3)\nexcept SystemExit:\n    pass", "succeeded"),
+        ("try:\n    sys.exit(3)\nexcept SystemExit:\n    pass", "succeeded"),
+    ],
+)
+def test_the_code_that_a_script_leaves_with_is_seen(launch, tmp_path, ending, status):
+    body = "import sys\nimport runlore\nrun = runlore.start('leaves', capture=False)\n"
+    plain, dialect = launch(body + ending + "\n")
+    assert dialect.returncode == plain.returncode
+    assert runlore.get_run("leaves#1", store=tmp_path / "dialect").status == status
+
+
+def test_a_script_whose_main_starts_the_run_and_gives_the_code(launch, tmp_path):
+    body = (
+        "import sys, runlore\ndef main():\n    runlore.start('leaves', capture=False)\n    return 3\nsys.exit(main())\n"
+    )
+    _, dialect = launch(body)
+    assert dialect.returncode == 3
+    assert runlore.get_run("leaves#1", store=tmp_path / "dialect").exit == {"exit_code": 3, "message": "sys.exit(3)"}

@@ -1,4 +1,4 @@
-"""One bad entry never hides, hangs or breaks anything else: every kind of path of a store, and everything wrong there."""
+"""One bad entry never hides, hangs or breaks anything else: all kinds of paths of a store, all that can be wrong."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def good_runs(root):
 
 
 def call(*arguments):
-    """Run a command in this process; its exit code and what it said. It says what is wrong in words, never by a traceback."""
+    """Run a command in this process; what it said. What is wrong is said in words, by no traceback."""
     result = CliRunner().invoke(app, [str(item) for item in arguments], prog_name="runlore")
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise AssertionError(f"runlore {' '.join(map(str, arguments))}") from result.exception

@@ -165,7 +165,7 @@ def test_a_card_that_cannot_be_read_does_not_hide_the_others(root):
         ("card", "cards/model/space/a/0.1.0"),
         ("card", "cards/model/space/b/0.1.0"),
     ]
-    assert found[0].problem == "card.json cannot be read: Is a directory"
+    assert found[0].problem == "card.json is a directory where a regular file should be"
     assert [item.name for item in registry.list_cards(store=root)] == ["b"]
 
 

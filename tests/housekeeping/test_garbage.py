@@ -11,7 +11,7 @@ from stores import contents, record, session
 import runlore
 from runlore.errors import ReadOnlyStore
 from runlore.housekeeping import collect
-from runlore.housekeeping.garbage import referred
+from runlore.housekeeping.references import referred
 from runlore.store.annotate import REMOVED
 from runlore.store.content import StoredEvent
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from stores import contents, everything, record, session
 
 import runlore
+from runlore import registry
 from runlore.errors import InvalidArgument, StoreNotFound
 from runlore.housekeeping import collect, examine, keep_best, merge
 from runlore.store import open_store
@@ -159,35 +160,32 @@ def test_damaged_contents_are_not_copied(root, other):
     assert contents(root) == set()
 
 
-def card(store: str, version: str, text: str) -> None:
-    place = os.path.join(store, "cards", "model", "space", "net", version)
-    os.makedirs(os.path.join(place, "journal"))
-    for name in ("card.json", "journal/a.rlj"):
-        with open(os.path.join(place, name), "w") as file:
-            file.write(text)
+def card(store: str, version: str) -> registry.Card:
+    return registry.register("model", "space", "net", version=version, artifacts={"w": version.encode()}, store=store)
 
 
 def test_cards_are_copied_and_conflicts_said(root, other):
     record(root)
     record(other)
-    card(root, "1.0.0", '{"uid": "ours"}')
-    card(other, "1.0.0", '{"uid": "theirs"}')
-    card(other, "1.1.0", '{"uid": "new"}')
+    card(root, "1.0.0")
+    card(other, "1.0.0")
+    card(other, "1.1.0")
     result = merge(session(root), other)
     assert (result.cards, result.conflicts) == (1, ["cards/model/space/net/1.0.0"])
+    assert registry.get("model", "space", "net", store=root).artifact("w").read_bytes() == b"1.1.0"
     assert merge(session(root), other).cards == 0
 
 
 def test_what_was_said_of_a_card_is_added(root, other):
     record(root)
     record(other)
-    for store in (root, other):
-        card(store, "1.0.0", '{"uid": "same"}')
-    added = os.path.join("cards", "model", "space", "net", "1.0.0", "journal", "b.rlj")
-    with open(os.path.join(other, added), "w") as file:
-        file.write("more")
+    mine = card(root, "1.0.0")
+    theirs = shutil.copytree(mine.directory, mine.directory.replace(root, other))
+    registry.tag(mine, "here")
+    registry.tag(registry.get("model", "space", "net", store=other), "there")
     merge(session(root), other)
-    assert os.path.exists(os.path.join(root, added))
+    assert set(registry.get("model", "space", "net", store=root).tags) == {"here", "there"}
+    assert sorted(os.listdir(theirs)) == ["card.json", "journal"]
 
 
 def test_stores_that_cannot_be_merged(root, other, tmp_path):

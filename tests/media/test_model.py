@@ -68,14 +68,12 @@ def test_types_that_are_not_trusted_are_listed():
         back(encoded, trusted=["another.type"], allow_pickle=True)
 
 
-def test_trees_need_trust_as_skops_has_it():
+def test_trees_load_without_being_asked_for():
     model = RandomForestClassifier(n_estimators=3, random_state=0).fit(X, Y)
     encoded = encode_model(model)
-    assert encoded.metadata["untrusted_types"] == ["sklearn.tree._tree.Tree"]
-    with pytest.raises(UnsafeLoad, match=r"trusted=\['sklearn.tree._tree.Tree'\]"):
-        back(encoded)
-    result = back(encoded, trusted=["sklearn.tree._tree.Tree"])
-    np.testing.assert_array_equal(result.predict_proba(X), model.predict_proba(X))
+    assert encoded.metadata["untrusted_types"] == []
+    for options in ({}, {"trusted": ["sklearn.tree._tree.Tree"]}, {"trusted": True}):
+        np.testing.assert_array_equal(back(encoded, **options).predict_proba(X), model.predict_proba(X))
 
 
 @pytest.mark.parametrize("form", [None, "ubj", "json"])

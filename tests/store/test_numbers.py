@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runlore.store import numbers
@@ -22,6 +22,7 @@ def test_threads_get_distinct_numbers(tmp_path):
     assert sorted(found) == list(range(1, 201))
 
 
+@settings(deadline=None)
 @given(others=st.lists(st.sampled_from(["claim", "another claims", "a hundred more are claimed", "all are removed"])))
 def test_consecutive_whatever_others_do_between_two_claims(tmp_path_factory, others):
     directory, next_number = tmp_path_factory.mktemp("numbers"), 1

@@ -25,12 +25,12 @@ class CardRow(NamedTuple):
     others: dict[str, list[dict[str, Any]]]
 
 
-def read_card(root: str, path: str, mtime_ns: int) -> CardRow | None:
-    """The rows of one version; None where nothing is registered (yet)."""
+def read_card(root: str, path: str, mtime_ns: int) -> CardRow | str:
+    """The rows of one version; what is wrong with it where it cannot be read, "" where nothing is registered (yet)."""
     time = trusted(mtime_ns)
     state = files.read_card(os.path.join(root, path))
     if state is None or not state.about:
-        return None
+        return f"is left out: {state.damage[0]}" if state is not None else ""
     row = _row_of(state)
     row.card.update(path=path, mtime_ns=time if state.settled else 0)
     return row
@@ -39,9 +39,9 @@ def read_card(root: str, path: str, mtime_ns: int) -> CardRow | None:
 def _row_of(state: files.CardState) -> CardRow:
     about = state.about
     aliases: dict[str, tuple[bool, int]] = {}
-    tags: dict[str, str | None] = {str(key): str(value) for key, value in (about.get("tags") or {}).items()}
+    tags: dict[str, Any] = dict(about.get("tags") or {})
     facts: dict[str, Any] = {}
-    links = {("card", item["uid"], "input") for item in about.get("inputs", ())}
+    links = {("card", item["uid"], "input") for item in about.get("inputs") or ()}
     if about.get("run"):
         links.add(("run", about["run"], about.get("run_role") or "output"))
     for event in state.events:
@@ -55,9 +55,9 @@ def _row_of(state: files.CardState) -> CardRow:
             facts[event.kind] = event.value
     others: dict[str, list[dict[str, Any]]] = {
         "card_aliases": [{"alias": key, "held": int(held), "time_ns": time} for key, (held, time) in aliases.items()],
-        "card_tags": [{"key": key, "value": value} for key, value in tags.items() if value is not None],
+        "card_tags": [{"key": key, "value": str(value)} for key, value in tags.items() if value is not None],
         "card_links": [{"target": target, "uid": uid, "role": role} for target, uid, role in sorted(links)],
-        "card_artifacts": [_artifact(item) for item in about.get("artifacts", ())],
+        "card_artifacts": [_artifact(item) for item in about.get("artifacts") or ()],
     }
     card = {
         "uid": about["uid"], "kind": about["kind"], "space": about["space"], "name": about["name"],
@@ -65,12 +65,18 @@ def _row_of(state: files.CardState) -> CardRow:
         "created_ns": about["created_ns"],
         "updated_ns": max([about["created_ns"], *(event.time_ns for event in state.events)]),
         "user_name": about.get("user"), "host": about.get("host"),
-        "description": about.get("description"), "note": facts.get(files.NOTE), "stage": facts.get(files.STAGE),
+        "description": about.get("description"),
+        "note": _text(facts.get(files.NOTE)), "stage": _text(facts.get(files.STAGE)),
         "run_uid": about.get("run"), "run_role": about.get("run_role"),
         "metadata": json.dumps(about.get("metadata") or {}), "deleted": int(bool(facts.get(files.DELETED))),
         "damage": json.dumps(state.damage) if state.damage else None,
     }  # fmt: skip
     return CardRow(card, others)
+
+
+def _text(value: Any) -> str | None:
+    """The value as text; what is read may have been written by anybody."""
+    return None if value is None else str(value)
 
 
 def _artifact(item: dict[str, Any]) -> dict[str, Any]:

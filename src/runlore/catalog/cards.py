@@ -51,12 +51,13 @@ def _take_in(database: Transactions, root: str, scan: _Scan) -> None:
 
     for start in range(0, len(scan.changed), _BATCH_CARDS):
         batch = scan.changed[start : start + _BATCH_CARDS]
-        rows = [read_card(root, path, mtime) for path, mtime in batch]
-        replace_cards(database, [row for row in rows if row is not None])
-        for (path, _), row in zip(batch, rows, strict=True):
-            if row is None:  # claimed, not registered: look again, also when its process dies before it says so
-                name = path.rpartition("/")[0]
-                scan.directories[name] = scan.directories.get(name, Directory(0, {}))._replace(mtime_ns=0)
+        rows = [(path, read_card(root, path, mtime)) for path, mtime in batch]
+        replace_cards(database, [row for _, row in rows if not isinstance(row, str)])
+        for path, row in rows:
+            if isinstance(row, str):  # look again, also where a claim is not a card yet and its process dies
+                name, _, version = path.rpartition("/")
+                known = scan.directories.get(name, Directory(0, {})).strangers
+                scan.directories[name] = Directory(0, {**known, version: row} if row else known)
 
 
 # -- what changed ---------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from runlore.catalog import card_answers, run_answers
 from runlore.catalog.cards import refresh_cards
-from runlore.catalog.database.location import places
+from runlore.catalog.database.location import identity, places
 from runlore.catalog.database.sqlite import SqliteDatabase
 from runlore.catalog.refresh import refresh_runs
 from runlore.errors import RunNotFound
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from runlore.query.values import Clock
     from runlore.store import DirectoryStore
 
-_catalogs: dict[str, Catalog] = {}
+_catalogs: dict[tuple[str, str | None], Catalog] = {}
 _lock = threading.Lock()
 _all: weakref.WeakSet[Catalog] = weakref.WeakSet()
 _MOST_OPEN = 8
@@ -55,11 +55,22 @@ _STRANGERS = (
 )
 
 
-def open_catalog(store: DirectoryStore) -> Catalog:
-    """The catalog of a store; one object a store and process, which threads may share. Safe after `fork`."""
+def open_catalog(store: DirectoryStore, database: str | None = None) -> Catalog:
+    """The catalog of a store; one object a store and process, which threads may share. Safe after `fork`.
+
+    Args:
+        store: whose runs it describes.
+        database: address of a PostgreSQL database, `postgresql://user:password@host/name`, in which the store gets a
+            schema of its own. None: a file in the store, or where `runlore.catalog.database.location` has room for it.
+
+    Raises:
+        InvalidArgument: the address cannot be understood.
+        MissingDependency: psycopg is not installed.
+    """
+    key = (store.root, database)
     with _lock:
-        found = _catalogs.pop(store.root, None) or Catalog(store)
-        _catalogs[store.root] = found  # the last one is the one that was used last
+        found = _catalogs.pop(key, None) or Catalog(store, open_database(database, store))
+        _catalogs[key] = found  # the last one is the one that was used last
         while len(_catalogs) > _MOST_OPEN:
             _catalogs.pop(next(iter(_catalogs))).close()
         return found
@@ -76,7 +87,7 @@ class Catalog(Index):
     def __init__(self, store: DirectoryStore, database: Database | None = None) -> None:
         self.store = store
         self.location = store.root
-        self.database = database or _database(store)
+        self.database = database or open_database(None, store)
         self._refreshing = threading.Lock()
         _all.add(self)
 
@@ -215,9 +226,14 @@ class Catalog(Index):
         self.database.after_fork()
 
 
-def _database(store: DirectoryStore) -> SqliteDatabase:
-    files = places(store)
-    return SqliteDatabase(next(files), files)
+def open_database(address: str | None, store: DirectoryStore) -> Database:
+    """The database of a store's catalog; see `open_catalog`."""
+    if address is None:
+        files = places(store)
+        return SqliteDatabase(next(files), files)
+    from runlore.catalog.database._psycopg import PostgresDatabase
+
+    return PostgresDatabase(address, f"runlore_{identity(store)}")
 
 
 def _after_fork() -> None:

@@ -13,7 +13,7 @@ from runlore.journal import liveness
 from runlore.journal.decode import CLOSED, Chunk, Context, read
 from runlore.journal.format import JOURNAL
 from runlore.store.journal_files import header_of
-from runlore.store.listing import directory_problem
+from runlore.store.listing import directory_problem, is_text
 
 if TYPE_CHECKING:
     from runlore.store.summary import RunSummary
@@ -58,6 +58,9 @@ class JournalsReader:
             return os.path.isdir(self.directory)
         for name in names:
             path = os.path.join(journals, name)
+            if not is_text(name):
+                self.unreadable.append(f"a journal has a name that is no text, {os.fsencode(name)!r}; rename it")
+                continue
             try:
                 refuse_others(path)
                 self._journal(path, name.removesuffix(fmt.SUFFIX))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from runlore.index.records import RunFacts, SeriesRecord
+from runlore.plain import load_json
 from runlore.store.series import SeriesColumns, floats
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class KeysReader:
     def facts(self, keys: str, values_json: str, last: bytes, detail: str) -> RunFacts:
         """What readers are shown of a run."""
         params, metrics, tags = self.read(keys)
-        param_values, tag_values = json.loads(values_json)
+        param_values, tag_values = load_json(values_json)
         return RunFacts(
             dict(zip(params, param_values, strict=True)),
             dict(zip(metrics, floats(last).tolist(), strict=True)),

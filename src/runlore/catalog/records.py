@@ -18,7 +18,7 @@ _RUN_COLUMNS = (
     "runs.active_ns, runs.user_name, runs.host, runs.description, runs.group_name, runs.parent_uid, runs.points, "
     "runs.lost, runs.liveness, runs.damage, runs.archived, runs.deleted, runs.state"
 )
-_FACTS_COLUMNS = "keys, values_json, last, detail"
+_FACTS_COLUMNS = "facts.keys, facts.values_json, facts.last, facts.detail"
 FROM_FACTS = "FROM runs JOIN facts ON facts.run_id = runs.id"
 
 

@@ -15,9 +15,9 @@ where it does not exist.
 
 from __future__ import annotations
 
-import os
-import sys
+import click
 
+from runlore.cli import _streams
 from runlore.cli._format import printable
 from runlore.errors import InvalidArgument, NotFound, QuerySyntaxError, RunloreError, WrongType
 
@@ -36,25 +36,38 @@ def report(error: BaseException) -> int:
     Raises:
         BaseException: it is none that a person could do something about: a fault of ours.
     """
-    if isinstance(error, BrokenPipeError):
-        _close_stdout()
+    if isinstance(error, BrokenPipeError) and not isinstance(error, RunloreError):
         return BROKEN_PIPE
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
         complain("interrupted")
         return INTERRUPTED
+    if isinstance(error, click.ClickException):
+        complain(f"error: {_usage(error)}")
+        return USAGE
     if isinstance(error, (RunloreError, OSError)):
-        complain(_text(error))
+        complain(describe(error))
         return _code(error)
     raise error
 
 
 def complain(message: str) -> None:
     """Print `runlore: message` on stderr."""
-    sys.stderr.write(f"runlore: {message}\n")
-    sys.stderr.flush()
+    _streams.complain(f"runlore: {message}\n")
 
 
-def _text(error: Exception) -> str:
+def _usage(error: click.ClickException) -> str:
+    """What is wrong with the command line, and where help is."""
+    text = " ".join(error.format_message().split())
+    text = text[:1].lower() + text[1:].removesuffix(".")
+    if isinstance(error, click.NoSuchOption):  # as errors here put it, and the same in all versions of Click
+        close = " or ".join(sorted(error.possibilities or ()))
+        text = f"there is no option {error.option_name!r}{f'; did you mean {close}?' if close else ''}"
+    path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx is not None else "runlore"
+    return f"{printable(text)} (see {path} --help)"
+
+
+def describe(error: Exception) -> str:
+    """What went wrong, in one line; of a query in three."""
     if isinstance(error, QuerySyntaxError):
         return "\n".join(printable(line) for line in str(error).splitlines())
     if isinstance(error, OSError) and not isinstance(error, RunloreError) and error.strerror:
@@ -67,10 +80,3 @@ def _code(error: Exception) -> int:
     if isinstance(error, NotFound):
         return NOT_FOUND
     return USAGE if isinstance(error, (InvalidArgument, WrongType)) else ERROR
-
-
-def _close_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter does not stumble over it on its way out."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)

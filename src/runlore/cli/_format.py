@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from datetime import datetime
+from datetime import datetime, timezone
 from time import time
 from typing import Any
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSEEN = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
+"""Beside the controls of ASCII: those of ISO 8859, what turns the direction of text, and what is no character."""
+
+_CONTROL = re.compile(f"[\x00-\x1f{_UNSEEN}]")
+_IN_JSON = re.compile(f"[{_UNSEEN}]")
+_NOT_ASCII = re.compile("[^\x00-\x7f]")
 
 
 def printable(text: str) -> str:
@@ -24,7 +29,23 @@ def printable(text: str) -> str:
 
 def lines(text: str) -> str:
     """As `printable`, but the lines of the text stay lines: for what people wrote in several."""
-    return "\n".join(printable(line) for line in text.splitlines())
+    return "\n".join(map(printable, text.replace("\r\n", "\n").removesuffix("\n").split("\n")))
+
+
+def printable_json(text: str, *, ascii_only: bool) -> str:
+    """A JSON document whose strings cannot control a terminal either, with `\\u` escapes where needed.
+
+    Example:
+        >>> print(printable_json('{"a": "' + chr(0x9B) + '2J…"}', ascii_only=False))
+        {"a": "\\u009b2J…"}
+    """
+    escaped = _IN_JSON.sub(_escape, text)
+    return escaped if not ascii_only or escaped.isascii() else _NOT_ASCII.sub(_escape, escaped)
+
+
+def _escape(found: re.Match[str]) -> str:
+    units = found.group().encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def number(value: float) -> str:
@@ -56,7 +77,20 @@ def value(item: Any) -> str:
         return str(item).lower()
     if isinstance(item, (int, float)):
         return number(item)
-    return printable(json.dumps(item, ensure_ascii=False))
+    from runlore.plain import to_json
+
+    return printable(json.dumps(to_json(item), ensure_ascii=False))
+
+
+def time_ns(time: str) -> int:
+    """A time as records have it, ISO 8601 with nine digits after the second, in ns.
+
+    Example:
+        >>> time_ns("2023-11-14T22:13:20.123456789Z")
+        1700000000123456789
+    """
+    seconds = datetime.strptime(time[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
+    return int(seconds) * 1_000_000_000 + int(time[20:29])
 
 
 def local_time(time_ns: int | None, *, fraction: bool = False) -> str:

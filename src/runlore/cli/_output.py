@@ -1,8 +1,8 @@
-"""What commands print: one JSON document, or tables and lines that fit where they go.
+"""What commands print: one JSON document, or lines.
 
-Results go to stdout, everything else (notes, progress, errors) to stderr. On a terminal a table shows the columns that
-fit and says how many it left out; without one, lines are as long as they need to be, or as `COLUMNS` says. Colours are
-for terminals, and never with `NO_COLOR`.
+Results go to stdout, everything else (notes, progress, errors) to stderr. Whatever a text is made of, what reaches the
+terminal cannot control it, and can be encoded there: that is done here, for all of them. Colours are for terminals, and
+never with `NO_COLOR`. Tables are in `runlore.cli._table`.
 """
 
 from __future__ import annotations
@@ -10,31 +10,15 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from runlore.cli import _streams
+from runlore.cli._format import lines, printable, printable_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from rich.console import Console
-
-UNLIMITED = 1_000_000
-MAX_CELL = 60
-"""Characters of one cell where the width is limited,"""
-MIN_CELL = 16
-"""and of one in a narrow terminal, beside the first column: of a long name the beginning says enough."""
+    from collections.abc import Iterable, Mapping
 
 STATUS_STYLES = {"succeeded": "green", "running": "cyan", "failed": "red", "crashed": "magenta", "stopped": "yellow"}
-
-
-class Column(NamedTuple):
-    """A column of a table."""
-
-    title: str
-    right: bool = False
-    """Numbers are aligned to the right."""
-    style: str = ""
-    whole: bool = False
-    """Never cut: uids, which people copy from here, and times."""
 
 
 @dataclass(frozen=True)
@@ -47,41 +31,27 @@ class Cell:
 
 def status_cell(status: str) -> Cell:
     """A status in its colour."""
-    from runlore.cli._format import printable
-
-    return Cell(printable(status), STATUS_STYLES.get(status, ""))
-
-
-# -- JSON -----------------------------------------------------------------------------------------------------------
+    return Cell(status, STATUS_STYLES.get(status, ""))
 
 
 def print_json(document: Mapping[str, Any]) -> None:
     """Print one JSON document: indented on a terminal, on one line otherwise."""
-    from runlore.reader.plain import dump_json
-
-    sys.stdout.flush()
-    sys.stdout.buffer.write(dump_json(document, indent=2 if sys.stdout.isatty() else None) + b"\n")
-    sys.stdout.buffer.flush()
+    _streams.write(json_line(document, indent=2 if sys.stdout.isatty() else None))
 
 
-# -- lines ----------------------------------------------------------------------------------------------------------
+def json_line(document: Mapping[str, Any], indent: int | None = None) -> str:
+    """A JSON document, and the end of its line."""
+    from runlore.plain import json_text
+
+    return printable_json(json_text(document, indent=indent), ascii_only=not _streams.is_utf8()) + "\n"
 
 
-def width() -> int:
-    """Columns that a line may have: as `COLUMNS` says, as the terminal has, or unlimited."""
+def layout_width() -> int | None:
+    """Columns of the terminal, or as many as `COLUMNS` says; None where nothing is to be laid out, as in a pipe."""
     given = os.environ.get("COLUMNS", "")
-    if given.isdigit() and int(given) > 0:
+    if given.isascii() and given.isdigit() and int(given) > 0:
         return int(given)
-    if sys.stdout.isatty():
-        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
-    return UNLIMITED
-
-
-def console(*, stderr: bool = False) -> Console:
-    """A Rich console that prints text as it is: no markup, no highlighting, no emoji."""
-    from rich.console import Console
-
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=width(), soft_wrap=True)
+    return os.get_terminal_size(sys.stdout.fileno()).columns or 80 if sys.stdout.isatty() else None
 
 
 def is_coloured() -> bool:
@@ -89,57 +59,52 @@ def is_coloured() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
+def paint(text: str, style: str) -> str:
+    """The text in a style, where stdout takes colours: `bold`, `dim`, a colour, or its number among 256."""
+    if not style or not is_coloured():
+        return text
+    import click
+
+    if style in ("bold", "dim"):
+        return click.style(text, bold=style == "bold" or None, dim=style == "dim" or None)
+    return click.style(text, fg=int(style) if style.isdigit() else style)
+
+
+def shown(text: str) -> str:
+    """The text on one line, as stdout shows it."""
+    return _streams.encodable(printable(text))
+
+
 def say(text: str = "", style: str = "") -> None:
-    """Print a line of a result."""
-    if style and is_coloured():
-        console().print(text, style=style)
-    else:
-        sys.stdout.write(text + "\n")
+    """Print a result: a line, or several."""
+    _streams.write(paint(_streams.encodable(lines(text)), style) + "\n")
 
 
 def note(text: str) -> None:
     """Print a line that is not part of the result, on stderr."""
-    sys.stdout.flush()
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    _streams.tell(lines(text) + "\n")
 
 
-# -- tables ---------------------------------------------------------------------------------------------------------
+def print_fields(fields: Iterable[tuple[str, Cell | str | None]], *, indent: str = "") -> None:
+    """Print names and values: on a terminal aligned, with further lines below the first; elsewhere with a tab between.
 
-
-def print_table(
-    columns: Sequence[Column], rows: Iterable[Sequence[Cell | str]], *, title: str = "", longest: int | None = None
-) -> int:
-    """Print a table; long texts are cut, and the columns further to the right give way, where there is no room.
-
-    Args:
-        columns: their titles, and how they are laid out.
-        rows: of cells or texts.
-        title: above the table.
-        longest: characters of a cell beside the first column; by default a quarter of the width.
-
-    Returns:
-        How many columns were left out.
+    Pairs with an empty value are left out; None shows the name alone.
     """
-    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
-    limit = width()
-    if limit < UNLIMITED:
-        most = [MAX_CELL, *[longest or max(MIN_CELL, min(MAX_CELL, limit // 4))] * (len(columns) - 1)]
-        cells = [
-            [Cell(cell.text if column.whole else shorten(cell.text, at_most), cell.style)
-             for column, cell, at_most in zip(columns, row, most, strict=True)]
-            for row in cells
-        ]  # fmt: skip
-    widths = [
-        max([len_of(column.title), *(len_of(row[index].text) for row in cells)]) for index, column in enumerate(columns)
-    ]
-    count = _fitting(widths, limit)
-    if title:
-        say(title, "bold")
-    heads = [Cell(column.title, "bold") for column in columns]
-    for row in [heads, *cells]:
-        _print_row(columns[:count], row[:count], widths)
-    return len(columns) - count
+    kept = []
+    for name, value in fields:
+        cell = value if isinstance(value, Cell) else Cell(value or "")
+        if cell.text or value is None:
+            kept.append((shown(name), cell))
+    if layout_width() is None:
+        for name, cell in kept:
+            _streams.write(f"{name}\t{shown(cell.text)}".rstrip("\t") + "\n")
+        return
+    longest = max((len_of(name) for name, _ in kept), default=0)
+    for name, cell in kept:
+        head = indent + name + " " * (longest - len_of(name)) + "  "
+        below = "\n" + " " * len_of(head)
+        texts = [paint(text, cell.style) for text in _streams.encodable(lines(cell.text)).split("\n")]
+        _streams.write(paint(head, "dim") + below.join(texts) + "\n" if cell.text else f"{indent}{name}\n")
 
 
 def len_of(text: str) -> int:
@@ -152,58 +117,22 @@ def len_of(text: str) -> int:
 
 
 def shorten(text: str, most: int) -> str:
-    """The text in at most so many columns of a terminal, with an ellipsis where it was cut."""
+    """The text in at most so many columns of a terminal, with an ellipsis where its end was cut."""
     if len_of(text) <= most:
         return text
     from rich.cells import set_cell_size
 
-    return set_cell_size(text, most - 1).rstrip() + "…"
+    return set_cell_size(text, max(0, most - len(_mark()))).rstrip() + _mark()
 
 
-def _fitting(widths: Sequence[int], limit: int) -> int:
-    used = 0
-    for index, one in enumerate(widths):
-        used += one + (2 if index else 0)
-        if used > limit and index:
-            return index
-    return len(widths)
+def shorten_head(text: str, most: int) -> str:
+    """As `shorten`, but the beginning is cut: of what tells apart by its end."""
+    if len_of(text) <= most:
+        return text
+    while text and len_of(text) > most - len(_mark()):
+        text = text[1:]
+    return _mark() + text
 
 
-def _print_row(columns: Sequence[Column], row: Sequence[Cell], widths: Sequence[int]) -> None:
-    parts = []
-    for index, (column, cell) in enumerate(zip(columns, row, strict=True)):
-        fill = " " * (widths[index] - len_of(cell.text))
-        last = index == len(row) - 1
-        text = fill + cell.text if column.right else cell.text + ("" if last else fill)
-        parts.append((text, cell.style or column.style))
-    if not is_coloured():
-        sys.stdout.write("  ".join(text for text, _ in parts).rstrip() + "\n")
-        return
-    from rich.text import Text
-
-    line = Text()
-    for index, (text, style) in enumerate(parts):
-        line.append(("  " if index else "") + text, style=style or None)
-    console().print(line)
-
-
-def print_fields(fields: Iterable[tuple[str, Cell | str | None]]) -> None:
-    """Print names and values; of a value with several lines, the others below the first.
-
-    Pairs with an empty value are left out; None shows the name alone.
-    """
-    shown = []
-    for name, value in fields:
-        cell = value if isinstance(value, Cell) else Cell(value or "")
-        if cell.text or value is None:
-            shown.append((name, cell))
-    longest = max((len_of(name) for name, _ in shown), default=0)
-    for name, cell in shown:
-        head = name + " " * (longest - len_of(name)) + "  "
-        text = cell.text.replace("\n", "\n" + " " * len_of(head))
-        if is_coloured():
-            from rich.text import Text
-
-            console().print(Text.assemble((head, "dim"), (text, cell.style)))
-        else:
-            sys.stdout.write((head + text).rstrip() + "\n")
+def _mark() -> str:
+    return "…" if _streams.is_utf8() else "..."

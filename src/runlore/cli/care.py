@@ -1,15 +1,16 @@
-"""`gc`, `seal`, `doctor`, `version`: keeping a store in order."""
+"""`gc`, `seal`, `doctor`: keeping a store in order."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from runlore.cli import _format as fmt
+from runlore.cli._command import command
 from runlore.cli._errors import ERROR
-from runlore.cli._options import JsonOption, PatternArgument, StoreOption
+from runlore.cli._options import flag, json_option, option, pattern_argument, store_option
 from runlore.cli._output import note, print_json, say
 from runlore.cli._progress import Bar
 from runlore.cli._session import open_session
@@ -34,31 +35,22 @@ def seconds_of(text: str, option: str) -> float:
     return float(found.group(1)) * _UNITS[found.group(2)]
 
 
+@command("gc")
+@pattern_argument
+@option("--older-than", metavar="SPAN", default="30d", help="Only runs deleted at least so long ago.")
+@option("--grace", metavar="SPAN", default="1h", help="Leave contents alone that are younger than this.")
+@option("--keep-best", metavar="N", type=click.IntRange(min=1), help="Keep the artifacts of the best N runs only.")
+@option("--metric", metavar="KEY", of="metrics", help="For --keep-best: the metric that says which is best.")
+@flag("--minimize", help="For --keep-best: less is better.")
+@option("--kind", metavar="KIND", default="model", help="For --keep-best: model, image …, or all.")
+@flag("--dry-run", "-n", help="Change nothing; say what would be removed.")
+@flag("--yes", "-y", help="For --keep-best: do it; without, it is a dry run.")
+@store_option
+@json_option
 def gc(
-    experiment: PatternArgument = None,
-    older_than: Annotated[
-        str, typer.Option("--older-than", metavar="SPAN", help="Only runs deleted at least so long ago.")
-    ] = "30d",
-    grace: Annotated[
-        str, typer.Option("--grace", metavar="SPAN", help="Leave contents alone that are younger than this.")
-    ] = "1h",
-    keep_best: Annotated[
-        int | None, typer.Option("--keep-best", min=1, metavar="N", help="Keep the artifacts of the best N runs only.")
-    ] = None,
-    metric: Annotated[
-        str | None, typer.Option("--metric", metavar="KEY", help="For --keep-best: the metric that says which is best.")
-    ] = None,
-    minimize: Annotated[bool, typer.Option("--minimize", help="For --keep-best: less is better.")] = False,
-    kind: Annotated[
-        str, typer.Option("--kind", metavar="KIND", help="For --keep-best: model, image …, or all.")
-    ] = "model",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Change nothing; say what would be removed.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="For --keep-best: do it; without, it is a dry run.")] = False,
-    store: StoreOption = None,
-    json: JsonOption = False,
-) -> None:
+    experiment: str | None, older_than: str, grace: str, keep_best: int | None, metric: str | None, minimize: bool,
+    kind: str, dry_run: bool, yes: bool, store: str | None, json: bool,
+) -> None:  # fmt: skip
     """Remove for good: runs that were deleted long enough ago, and contents that no run refers to.
 
     With --keep-best, the artifacts of all but the best runs of an experiment go too. That is shown first, and done
@@ -74,7 +66,7 @@ def gc(
     from runlore.housekeeping.garbage import collect
 
     older_s, grace_s = seconds_of(older_than, "--older-than"), seconds_of(grace, "--grace")
-    session = open_session(store)
+    session = open_session(store, live=True)
     kept: Retention | None = None
     if keep_best is not None:
         kept = _retain(session, experiment, keep_best, metric, minimize, kind, apply=yes and not dry_run)
@@ -124,7 +116,7 @@ def _record(found: Garbage, kept: Retention | None, *, dry_run: bool) -> dict[st
 
 def _tell(found: Garbage, kept: Retention | None, grace: str, *, dry_run: bool) -> None:
     for item in kept.drop if kept else ():
-        say(f"{fmt.printable(f'{item.experiment}#{item.number} {item.name}')}  {fmt.size(item.size)}")
+        say(f"{f'{item.experiment}#{item.number} {item.name}'}  {fmt.size(item.size)}")
     for uid in found.runs:
         say(f"run {uid}")
     verb = "would be removed" if dry_run else "removed"
@@ -140,16 +132,14 @@ def _tell(found: Garbage, kept: Retention | None, grace: str, *, dry_run: bool) 
     if found.kept:
         note("contents stay where they are: damage may hide what refers to them. `runlore doctor` says more")
         for doubt in found.kept:
-            note(f"  {fmt.printable(doubt)}")
+            note(f"  {doubt}")
 
 
-def seal(
-    force: Annotated[
-        bool, typer.Option("--force", help="Believe that a silent writer on another host is dead.")
-    ] = False,
-    store: StoreOption = None,
-    json: JsonOption = False,
-) -> None:
+@command("seal")
+@flag("--force", help="Believe that a silent writer on another host is dead.")
+@store_option
+@json_option
+def seal(force: bool, store: str | None, json: bool) -> None:
     """Rewrite the journals of runs that have ended as Parquet: fast to read, open to other tools, small for long runs.
 
     Readers do so by and by; this does it now, for all runs. Running runs are left alone.
@@ -161,7 +151,7 @@ def seal(
     from runlore.store.directory import in_files
     from runlore.store.sealed.sealing import seal_store
 
-    session = open_session(store)
+    session = open_session(store, live=True)
     place = in_files(session.store, "sealing")
     with Bar("Sealing runs") as bar:
         done = seal_store(place, progress=bar.update, force=force)
@@ -177,19 +167,17 @@ def seal(
             if done.outcomes.get(outcome):
                 say(f"{fmt.plural(done.outcomes[outcome], 'run')} {text}")
         for path, why in done.failures:
-            note(f"{fmt.printable(path)}: {fmt.printable(why)}")
+            note(f"{path}: {why}")
     if done.failures:
-        raise typer.Exit(ERROR)
+        raise click.exceptions.Exit(ERROR)
 
 
-def doctor(
-    repair: Annotated[bool, typer.Option("--repair", help="Repair what can be repaired safely.")] = False,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Do not read contents and points again, nor compare the catalog.")
-    ] = False,
-    store: StoreOption = None,
-    json: JsonOption = False,
-) -> None:
+@command("doctor")
+@flag("--repair", help="Repair what can be repaired safely.")
+@flag("--quick", help="Do not read contents and points again, nor compare the catalog.")
+@store_option
+@json_option
+def doctor(repair: bool, quick: bool, store: str | None, json: bool) -> None:
     """Look for damage: journals, Parquet files, contents, cards, numbers, catalog. Ends with 1 where there is some.
 
     A crash is no damage: what a killed program had recorded is there, and readers know how to read it.
@@ -201,7 +189,7 @@ def doctor(
     """
     from runlore.housekeeping.doctor import examine
 
-    session = open_session(store)
+    session = open_session(store, live=True)
     with Bar("Examining") as bar:
         findings = examine(session, repair=repair, quick=quick, progress=bar.update)
     open_ones = [item for item in findings if not item.repaired]
@@ -210,30 +198,12 @@ def doctor(
             {"store": session.store.location, "ok": not open_ones, "findings": [item._asdict() for item in findings]}
         )
     elif not findings:
-        say(f"all is well in {fmt.printable(session.store.location)}", "green")
+        say(f"all is well in {session.store.location}", "green")
     else:
         for item in findings:
-            say(f"{'repaired' if item.repaired else 'wrong'}  {item.what}  {fmt.printable(item.where)}",
+            say(f"{'repaired' if item.repaired else 'wrong'}  {item.what}  {item.where}",
                 "green" if item.repaired else "red")  # fmt: skip
-            say(f"    {fmt.printable(' '.join(item.problem.split()))}")
-            say(f"    {fmt.printable(item.remedy)}")
+            say(f"    {' '.join(item.problem.split())}")
+            say(f"    {item.remedy}")
     if open_ones:
-        raise typer.Exit(ERROR)
-
-
-def version(json: JsonOption = False) -> None:
-    """Print the version of Runlore, of Python, and the place of the store.
-
-    \b
-    Examples:
-      runlore version
-    """
-    import platform
-
-    from runlore import __version__
-    from runlore.config import store_address
-
-    if json:
-        print_json({"runlore": __version__, "python": platform.python_version(), "store": store_address()})
-        return
-    say(f"runlore {__version__}, Python {platform.python_version()}, store {fmt.printable(store_address())}")
+        raise click.exceptions.Exit(ERROR)

@@ -8,11 +8,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from runlore.cli import _format as fmt
-from runlore.cli._options import JsonOption, StoreOption
-from runlore.cli._output import Column, print_json, print_table, say
+from runlore.cli._command import command
+from runlore.cli._options import json_option, store_option
+from runlore.cli._output import print_json, say
 from runlore.cli._output import status_cell as status_of
 from runlore.cli._progress import Bar
-from runlore.cli._session import open_session
+from runlore.cli._session import find_runs, open_session, run_records
+from runlore.cli._table import Column, print_table
 from runlore.errors import RunloreError
 
 if TYPE_CHECKING:
@@ -20,10 +22,13 @@ if TYPE_CHECKING:
     from runlore.reader.session import Session
 
 
-def demo(store: StoreOption = None, json: JsonOption = False) -> None:
+@command("demo")
+@store_option
+@json_option
+def demo(store: str | None, json: bool) -> None:
     """Train real models, kill one of the trainings, and look at what was recorded.
 
-    Needs the extra `demo`: pip install 'runlore\\[demo]'. Records into ./.runlore, as any run would.
+    Needs the extra `demo`: pip install 'runlore[demo]'. Records into ./.runlore, as any run would.
 
     \b
     Examples:
@@ -56,7 +61,7 @@ def _tell(result: DemoResult, seconds: float) -> None:
     from runlore.demo import DIABETES, DIGITS
 
     session = open_session(result.store)
-    say(f"{result.runs} runs in {fmt.duration(seconds)}, recorded in {fmt.printable(result.store)}", "bold")
+    say(f"{result.runs} runs in {fmt.duration(seconds)}, recorded in {result.store}", "bold")
     for experiment, metric, extra in ((DIGITS, "val/acc", "val/loss"), (DIABETES, "val/r2", "val/mae")):
         say()
         _table(session, experiment, metric, extra)
@@ -67,7 +72,7 @@ def _tell(result: DemoResult, seconds: float) -> None:
         f"{result.found} are in the store: nothing is lost.")  # fmt: skip
     say()
     say("Go on with:", "bold")
-    for command in (
+    for line in (
         "runlore ls",
         f"runlore runs 'metrics.val/acc > 0.95' -e {DIGITS} --order-by -metrics.val/acc",
         f"runlore show {run}",
@@ -75,7 +80,7 @@ def _tell(result: DemoResult, seconds: float) -> None:
         f"runlore logs {DIGITS}#1",
         f"runlore artifacts {DIGITS}#1 get --to demo-artifacts",
     ):
-        say(f"  {command}{_store_option(result.store)}")
+        say(f"  {line}{_store_option(result.store)}")
 
 
 def _store_option(store: str) -> str:
@@ -86,14 +91,12 @@ def _store_option(store: str) -> str:
 
 
 def _records(session: Session, experiment: str, order_by: str) -> list[dict[str, Any]]:
-    from runlore.reader.records import run_records
-
-    return run_records(session.page(None, order_by, experiment=experiment, facts=True, last=True).runs)
+    return run_records(find_runs(session, None, order_by, None, [experiment]))
 
 
 def _table(session: Session, experiment: str, metric: str, extra: str) -> None:
-    columns = [Column("run"), Column("name"), Column("status"), Column(metric, right=True), Column(extra, right=True),
-               Column("took", right=True)]  # fmt: skip
+    columns = [Column("run"), Column("name"), Column("status"), Column(metric, right=True, needed=True),
+               Column(extra, right=True), Column("took", right=True)]  # fmt: skip
     rows = [
         [f"{experiment}#{record['number']}", record["name"] or "", status_of(record["status"]),
          *(fmt.number(record["metrics"].get(key, float("nan"))) for key in (metric, extra)),

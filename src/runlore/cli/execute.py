@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from runlore.cli._options import StoreOption
+from runlore.cli._command import command
+from runlore.cli._options import argument, option, store_option
 from runlore.errors import InvalidArgument
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
+
+@command("exec", allow_interspersed_args=False)  # what follows the program's name belongs to the program
+@argument("command", metavar="COMMAND", nargs=-1, required=True, help="The program and its arguments, after --.")
+@option("--experiment", "-e", metavar="NAME", of="experiments", help="By default the program's name.")
+@option("--name", metavar="NAME", help="A name for the run.")
+@option("--param", "-p", metavar="KEY=VALUE", multiple=True, help="Can be repeated; VALUE may be JSON.")
+@option("--tag", "-t", metavar="KEY[=VALUE]", multiple=True, help="Can be repeated.")
+@option("--dialect", metavar="NAME", help="Run a Python script written for omegaml, luml, polyaxon, opsml.")
+@store_option
 def execute(
-    command: Annotated[
-        list[str],
-        typer.Argument(metavar="COMMAND", help="The program and its arguments, after --.", show_default=False),
-    ],
-    experiment: Annotated[
-        str | None, typer.Option("--experiment", "-e", metavar="NAME", help="By default the program's name.")
-    ] = None,
-    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="A name for the run.")] = None,
-    param: Annotated[
-        list[str] | None, typer.Option("--param", "-p", metavar="KEY=VALUE", help="Can be repeated; VALUE may be JSON.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option("--tag", "-t", metavar="KEY[=VALUE]", help="Can be repeated.")
-    ] = None,
-    dialect: Annotated[
-        str | None,
-        typer.Option(
-            "--dialect", metavar="NAME", help="Run a Python script written for omegaml, luml, polyaxon, opsml."
-        ),
-    ] = None,
-    store: StoreOption = None,
-) -> None:
+    command: Sequence[str], experiment: str | None, name: str | None, param: tuple[str, ...], tag: tuple[str, ...],
+    dialect: str | None, store: str | None,
+) -> None:  # fmt: skip
     """Run a program as a tracked run: its console, the hardware, how it ended.
 
     Its exit code is passed on, signals reach it, and its terminal stays a terminal. A Python program that calls
@@ -58,11 +51,11 @@ def execute(
             if store is not None:
                 os.environ["RUNLORE_STORE"] = os.path.abspath(os.path.expanduser(store))
             os.execv(command[0], command)  # noqa: S606 - the script takes this process's place: nothing is left to do here
-    options: dict[str, Any] = {"params": _pairs(param or ()), "tags": _tags(tag or ())}
-    raise typer.Exit(supervise(command, experiment, name=name, store=store, **options))
+    options: dict[str, Any] = {"params": _pairs(param), "tags": _tags(tag)}
+    raise click.exceptions.Exit(supervise(command, experiment, name=name, store=store, **options))
 
 
-def dialect_command(dialect: str, command: list[str]) -> list[str]:
+def dialect_command(dialect: str, command: Sequence[str]) -> list[str]:
     """The command that runs a script under a dialect.
 
     Raises:
@@ -85,7 +78,7 @@ def dialect_command(dialect: str, command: list[str]) -> list[str]:
     return [interpreter, "-m", "runlore.dialects", dialect, *script]
 
 
-def _pairs(given: Any) -> dict[str, Any]:
+def _pairs(given: Iterable[str]) -> dict[str, Any]:
     """`key=value` as params: numbers, lists and mappings as JSON, the rest as text."""
     import json
 
@@ -101,5 +94,5 @@ def _pairs(given: Any) -> dict[str, Any]:
     return found
 
 
-def _tags(given: Any) -> dict[str, str]:
+def _tags(given: Iterable[str]) -> dict[str, str]:
     return {key: text for key, _, text in (item.partition("=") for item in given)}

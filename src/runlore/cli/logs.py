@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from time import sleep
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from runlore import model
 from runlore.cli import _format as fmt
-from runlore.cli._options import JsonOption, RunArgument, StoreOption
-from runlore.cli._output import note, print_json
+from runlore.cli import _streams
+from runlore.cli._command import command
+from runlore.cli._options import flag, json_option, option, run_argument, store_option
+from runlore.cli._output import json_line, note, print_json
 from runlore.cli._session import open_run
 from runlore.reader.console import ConsoleLines
 
@@ -25,19 +26,17 @@ if TYPE_CHECKING:
 POLL_S = 0.25
 
 
+@command("logs")
+@run_argument
+@flag("--follow", "-f", help="Go on until the run ends; with --json one document a line.")
+@option("--tail", "-n", metavar="N", type=click.IntRange(min=0), help="Only the last N lines.")
+@option("--stream", metavar="NAME", multiple=True, help="Only these: stdout, stderr, logging.")
+@flag("--timestamps", "-t", help="Show when each line was written.")
+@store_option
+@json_option
 def logs(
-    run: RunArgument,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on until the run ends; with --json one document a line.")
-    ] = False,
-    tail: Annotated[int | None, typer.Option("--tail", "-n", min=0, metavar="N", help="Only the last N lines.")] = None,
-    stream: Annotated[
-        list[str] | None, typer.Option("--stream", metavar="NAME", help="Only these: stdout, stderr, logging.")
-    ] = None,
-    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Show when each line was written.")] = False,
-    store: StoreOption = None,
-    json: JsonOption = False,
-) -> None:
+    run: str, follow: bool, tail: int | None, stream: tuple[str, ...], timestamps: bool, store: str | None, json: bool
+) -> None:  # fmt: skip
     """Print what a run wrote on its console.
 
     Records of Python's logging module are on it where a handler printed them; --stream logging shows all of them.
@@ -48,8 +47,8 @@ def logs(
       runlore logs iris#-1 -f
       runlore logs iris#3 --stream stderr --tail 20 -t
     """
-    view = open_run(store, run)
-    wanted = frozenset(stream or ())
+    view = open_run(store, run, live=follow)
+    wanted = frozenset(stream)
     if follow:
         _follow(view, wanted, tail, timestamps=timestamps, json=json)
         return
@@ -75,12 +74,11 @@ def _record(line: ConsoleLine) -> dict[str, Any]:
 def _print(line: ConsoleLine, *, timestamps: bool) -> None:
     begin = f"{fmt.local_time(line.time_ns, fraction=True)}  " if timestamps else ""
     level = f"{line.level} " if line.level and line.stream == "logging" else ""
-    sys.stdout.write(f"{begin}{level}{fmt.printable(line.text)}\n")
+    text = "\t".join(map(fmt.printable, line.text.split("\t")))
+    _streams.write(_streams.encodable(f"{begin}{fmt.printable(level)}{text}\n"))
 
 
 def _follow(view: RunView, streams: frozenset[str], tail: int | None, *, timestamps: bool, json: bool) -> None:
-    from runlore.reader.plain import dump_json
-
     follower = view.follow(model.LOG)
     lines = ConsoleLines(streams)
     first = True
@@ -92,10 +90,10 @@ def _follow(view: RunView, streams: frozenset[str], tail: int | None, *, timesta
         first = False
         for line in found:
             if json:
-                sys.stdout.buffer.write(dump_json({"uid": view.uid, **_record(line)}) + b"\n")
+                _streams.write(json_line({"uid": view.uid, **_record(line)}))
             else:
                 _print(line, timestamps=timestamps)
-        sys.stdout.flush()
+        _streams.flush()
         if not running:
             break
         sleep(POLL_S)

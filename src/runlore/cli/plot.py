@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import Enum
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any
+from math import isnan
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from runlore.cli import _format as fmt
-from runlore.cli._options import ExperimentArgument, JsonOption, StoreOption
-from runlore.cli._output import UNLIMITED, is_coloured, note, print_json, say, shorten, width
-from runlore.cli._session import find_run, open_session, title_of
+from runlore.cli import _streams
+from runlore.cli._command import command
+from runlore.cli._options import (
+    argument,
+    experiment_argument,
+    flag,
+    json_option,
+    only_runs_option,
+    option,
+    store_option,
+)
+from runlore.cli._output import is_coloured, layout_width, note, print_json, say, shorten, shown
+from runlore.cli._session import find_run, open_experiment, open_session, times_of, title_of
 from runlore.errors import NotFound
 
 if TYPE_CHECKING:
@@ -24,33 +34,37 @@ if TYPE_CHECKING:
     from runlore.reader.session import Session
 
 DEFAULT_WIDTH = 100
+MIN_WIDTH = 20
 DEFAULT_RUNS = 8
 
 
-class Axis(str, Enum):
-    """What the x axis is."""
-
-    step = "step"
-    time = "time"
-    relative = "relative"
+AXES = ("step", "time", "relative")
+"""What the x axis is."""
 
 
+@command("plot")
+@experiment_argument
+@argument("key", metavar="KEY", help="The metric, such as loss.", of="metrics")
+@only_runs_option
+@option(
+    "--x",
+    metavar="AXIS",
+    type=click.Choice(AXES),
+    default="step",
+    help="step, time (local), or relative: seconds since the run's start.",
+)
+@option("--limit", "-n", metavar="N", type=click.IntRange(min=1), default=DEFAULT_RUNS, help="The newest so many runs.")
+@flag("--log-y", help="Logarithmic y axis.")
+@option("--height", metavar="LINES", type=click.IntRange(min=8), default=24, help="Lines of the chart.")
+@store_option
+@json_option
 def plot(
-    experiment: ExperimentArgument,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="The metric, such as loss.", show_default=False)],
-    run: Annotated[
-        list[str] | None, typer.Option("--run", "-r", metavar="RUN", help="Only these: numbers or uids.")
-    ] = None,
-    x: Annotated[Axis, typer.Option("--x", help="Step, local time, or seconds since the run's start.")] = Axis.step,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The newest so many runs.")] = DEFAULT_RUNS,
-    log_y: Annotated[bool, typer.Option("--log-y", help="Logarithmic y axis.")] = False,
-    height: Annotated[int, typer.Option("--height", min=8, metavar="LINES", help="Lines of the chart.")] = 24,
-    store: StoreOption = None,
-    json: JsonOption = False,
-) -> None:
+    experiment: str, key: str, run: tuple[str, ...], x: str, limit: int, log_y: bool, height: int, store: str | None,
+    json: bool,
+) -> None:  # fmt: skip
     """Draw a metric of the runs of an experiment, or of one run.
 
-    Needs the extra `plot`: pip install 'runlore\\[plot]'.
+    Needs the extra `plot`: pip install 'runlore[plot]'.
 
     \b
     Examples:
@@ -67,41 +81,38 @@ def plot(
     chosen = having if run else having[-limit:]
     series = [(view, *_points(view, key, x)) for view in chosen]
     if json:
-        print_json({"key": key, "x": x.value, "series": [_record(*item) for item in series]})
+        print_json({"key": key, "x": x, "series": [_record(*item) for item in series]})
         return
     _draw(series, key, x, height, log_y=log_y)
     if len(chosen) < len(having):
         note(f"the newest {len(chosen)} of {fmt.plural(len(having), 'run')}; --limit and --run choose")
 
 
-def _views(session: Session, experiment: str, run: list[str] | None) -> list[RunView]:
+def _views(session: Session, experiment: str, run: tuple[str, ...]) -> list[RunView]:
     """The runs that are asked for, oldest first."""
-    from runlore.reader import experiment as open_experiment
-
     name, mark, number = experiment.rpartition("#")
     if mark and number.lstrip("-").isdigit() and name:
         return [find_run(session, experiment)]
-    found = open_experiment(experiment, store=session.store)
+    found = open_experiment(session, experiment)
     if run:
         return [found.run(int(one)) if one.lstrip("-").isdigit() and len(one) < 12 else found.run(one) for one in run]
     return list(found)
 
 
-def _points(view: RunView, key: str, x: Axis) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """X and y, sorted by x; points without a step are left out where x is the step, unless none has one."""
+def _points(view: RunView, key: str, x: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """X and y, sorted by x, with NaN for points without a step last; where none has a step, they are counted."""
     import numpy as np
 
     frame = view.metric(key)
     values = frame["value"].to_numpy()
-    times = frame["time"].astype("int64").to_numpy()
-    if x is Axis.step:
+    times = np.array(times_of(frame), dtype=np.int64)
+    if x == "step":
         place = frame["step"].to_numpy().astype(np.float64)
         if np.isnan(place).all():
             place = np.arange(len(place), dtype=np.float64)
     else:
-        place = (times - (view.started_ns if x is Axis.relative else 0)) / 1e9
+        place = (times - (view.started_ns if x == "relative" else 0)) / 1e9
     order = np.argsort(place, kind="stable")
-    order = order[~np.isnan(place[order])]
     return place[order], values[order]
 
 
@@ -110,39 +121,40 @@ def _record(view: RunView, x: Any, y: Any) -> dict[str, Any]:
         "uid": view.uid,
         "experiment": view.experiment,
         "number": view.number,
-        "x": x.tolist(),
+        "x": [None if isnan(place) else place for place in x.tolist()],
         "y": y.tolist(),
     }
 
 
-def _draw(series: list[tuple[RunView, Any, Any]], key: str, x: Axis, height: int, *, log_y: bool) -> None:
+def _draw(series: list[tuple[RunView, Any, Any]], key: str, x: str, height: int, *, log_y: bool) -> None:
     import numpy as np
 
     from runlore.cli._plotext import draw, sign_of
 
-    columns = width()
-    columns = DEFAULT_WIDTH if columns == UNLIMITED else columns
+    columns = max(MIN_WIDTH, layout_width() or DEFAULT_WIDTH)
     lines, names = [], []
     for view, place, values in series:
-        shown = np.isfinite(values) & ((values > 0) if log_y else True)
-        if shown.any():
-            lines.append(thin(place[shown], values[shown], 4 * columns))
+        drawn = np.isfinite(place) & np.isfinite(values) & ((values > 0) if log_y else True)
+        if drawn.any():
+            lines.append(thin(place[drawn], values[drawn], 4 * columns))
             names.append(title_of(view))
-        if not shown.all():
-            note(f"{title_of(view)}: {fmt.plural(int((~shown).sum()), 'point')} cannot be drawn (NaN, infinite, ≤ 0)")
+        if not drawn.all():
+            why = f"without a step, NaN or infinite{', or not above 0' if log_y else ''}"
+            note(f"{title_of(view)}: {fmt.plural(int((~drawn).sum()), 'point')} cannot be drawn ({why})")
     if not lines:
-        raise NotFound(f"no point of {key!r} can be drawn: all are NaN or infinite; --json has them")
+        raise NotFound(f"no point of {key!r} can be drawn; --json has them")
     if sys.stdout.isatty():
         height = min(height, max(8, os.get_terminal_size(sys.stdout.fileno()).lines - 2))
-    label = {"step": "step", "time": "time", "relative": "seconds since start"}[x.value]
+    label = {"step": "step", "time": "time", "relative": "seconds since start"}[x]
     chart = draw(
-        lines, title=fmt.printable(key), x_label=label, width=columns, height=height, log_y=log_y,
-        times=x is Axis.time, coloured=is_coloured(),
+        lines, title=shown(key), x_label=label, width=columns, height=height, log_y=log_y,
+        times=x == "time", coloured=is_coloured(),
     )  # fmt: skip
-    say("\n".join(line.rstrip() for line in chart.splitlines()))
+    _streams.write(_streams.encodable("".join(f"{line.rstrip()}\n" for line in chart.splitlines())))
     for index, name in enumerate(names):
         sign, style = sign_of(index, coloured=is_coloured())
-        say(f"{sign}  {shorten(name, columns - 4)}" if len(names) > 1 else shorten(name, columns), style)
+        text = shown(name)
+        say(f"{sign}  {shorten(text, columns - 4)}" if len(names) > 1 else shorten(text, columns), style)
 
 
 def thin(x: NDArray[np.float64], y: NDArray[np.float64], most: int) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""`show`: all that is known of one run."""
+"""`show`: what is known of one run, the answers that people look for first."""
 
 from __future__ import annotations
 
@@ -6,59 +6,80 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from runlore.cli import _format as fmt
-from runlore.cli._options import JsonOption, RunArgument, StoreOption
-from runlore.cli._output import Column, print_fields, print_json, print_table, say
+from runlore.cli._command import command
+from runlore.cli._options import json_option, run_argument, store_option, system_option, wide_option
+from runlore.cli._output import layout_width, note, print_fields, print_json, say
 from runlore.cli._output import status_cell as status_of
-from runlore.cli._session import open_run, title_of
+from runlore.cli._session import attributes_of, is_system, open_run, series_of, title_of
+from runlore.cli._table import Column, View, print_table
 
 if TYPE_CHECKING:
-    from runlore.reader.run_view import RunView
+    from collections.abc import Mapping
 
-_HIDDEN = "system/"
-"""Hardware metrics are many, and say little of a model: they come last."""
+    from runlore.reader import Artifact, RunView
+
+_INDENT = "  "
+_HOW = "--wide and --json show all"
 
 
-def show(run: RunArgument, store: StoreOption = None, json: JsonOption = False) -> None:
-    """Show all that is known of a run.
+@command("show")
+@run_argument
+@system_option
+@wide_option
+@store_option
+@json_option
+def show(run: str, system: bool, wide: bool, store: str | None, json: bool) -> None:
+    """Show what is known of a run: how it ended, what was run where, params, metrics, tags, artifacts.
 
     \b
     Examples:
       runlore show iris#3
-      runlore show iris#-1
+      runlore show iris#-1 --system
       runlore show 0192f0c1a2b4 --json | jq .metrics.loss.min
     """
-    from runlore.reader.records import attributes, iso_time, metric_records
-
     view = open_run(store, run)
-    series = metric_records(view._session, view.uid)  # noqa: SLF001 - the index has more than the view shows
+    series = series_of(view)
     if json:
-        print_json(
-            {
-                **attributes(view._record),  # noqa: SLF001 - as above
-                "path": view.directory,
-                "params": view.params,
-                "metrics": series,
-                "tags": view.tags,
-                "artifacts": [artifact_record(item) for item in view.artifacts()],
-                "statuses": [
-                    {"time": iso_time(time), "status": status, "message": message}
-                    for time, status, message in view.statuses
-                ],
-                "exit": view.exit,
-                "source": view.source,
-                "capture": captured(view),
-                "notes": view.notes,
-                "children": [child.uid for child in view.children()],
-                "damage": view.damage,
-            }
-        )
+        print_json(_document(view, series, system=system))
         return
-    _show_attributes(view)
+    facts = captured(view)
+    look = View(None, wide)
+    _show_attributes(view, facts)
     _show_values("params", {key: _param(value) for key, value in view.params.items()})
-    _show_metrics(series)
-    _show_values("tags", {key: fmt.printable(text) or None for key, text in view.tags.items()})
-    _show_artifacts(view)
-    _show_end(view)
+    _show_metrics("metrics", {key: item for key, item in series.items() if not is_system(key)}, look)
+    _show_losses(view)
+    _show_values("tags", {key: text or None for key, text in view.tags.items()})
+    _show_artifacts(view.artifacts(), look)
+    _show_end(view.exit)
+    hardware = {key: item for key, item in series.items() if is_system(key)}
+    if system:
+        _show_machine(facts)
+        _show_metrics("hardware", hardware, look)
+    elif hardware:
+        note(f"{fmt.plural(len(hardware), 'hardware metric')} (system/…): --system shows them")
+
+
+def _document(view: RunView, series: dict[str, dict[str, Any]], *, system: bool) -> dict[str, Any]:
+    from runlore.reader.records import iso_time
+
+    document = {
+        **attributes_of(view),
+        "path": view.directory,
+        "params": view.params,
+        "metrics": {key: item for key, item in series.items() if not is_system(key)},
+        "tags": view.tags,
+        "artifacts": [artifact_record(item) for item in view.artifacts()],
+        "statuses": [
+            {"time": iso_time(time), "status": status, "message": message} for time, status, message in view.statuses
+        ],
+        "exit": view.exit,
+        "source": view.source,
+        "capture": captured(view),
+        "notes": view.notes,
+        "children": [child.uid for child in view.children()],
+        "damage": view.damage,
+    }
+    return document | ({"system": {k: item for k, item in series.items() if is_system(k)}} if system else {})
 
 
 def captured(view: RunView) -> dict[str, dict[str, Any]]:
@@ -70,15 +91,7 @@ def captured(view: RunView) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _commit(git: dict[str, Any]) -> str:
-    """The commit, its branch, and whether files had been changed since."""
-    if not git.get("commit"):
-        return ""
-    branch = f" ({git['branch']})" if git.get("branch") else ""
-    return fmt.printable(f"{git['commit'][:12]}{branch}{', changed since' if git.get('dirty') else ''}")
-
-
-def artifact_record(item: Any) -> dict[str, Any]:
+def artifact_record(item: Artifact) -> dict[str, Any]:
     """An artifact as JSON has it."""
     from runlore.reader.records import iso_time
 
@@ -94,74 +107,146 @@ def artifact_record(item: Any) -> dict[str, Any]:
     }
 
 
-def _show_attributes(view: RunView) -> None:
+def _show_attributes(view: RunView, facts: Mapping[str, Mapping[str, Any]]) -> None:
     say(title_of(view), "bold")
     children = view.children()
-    facts = captured(view)
     print_fields(
         [
             ("status", status_of(view.status)),
             ("deleted", "yes: in the trash" if view.deleted else ""),
             ("archived", "yes" if view.archived else ""),
+            ("command", _command_line(facts)),
+            ("git", _git(facts.get("git"))),
+            ("python", _python(view, facts)),
+            ("place", _place(view, facts)),
             ("started", fmt.local_time(view.started_ns)),
             ("ended", fmt.local_time(view.ended_ns)),
             ("duration", fmt.duration(view.duration_s)),
-            ("by", fmt.printable("@".join(filter(None, [view.user, view.host])))),
-            ("group", fmt.value(view.group)),
-            ("parent", fmt.value(view.parent)),
+            ("user", view.user or ""),
+            ("group", view.group or ""),
+            ("parent", view.parent or ""),
             ("children", ", ".join(title_of(child) for child in children[:10]) + (" …" if len(children) > 10 else "")),
-            ("description", fmt.lines(view.description or "")),
-            *(("note", fmt.lines(text)) for text in view.notes),
-            ("command", fmt.printable(shlex.join(facts.get("command", {}).get("argv", ())))),
-            ("commit", _commit(facts.get("git", {}))),
+            ("description", view.description or ""),
+            *(("note", text) for text in view.notes),
             ("points", f"{view.points:,}"),
-            ("lost", f"{fmt.plural(view.lost, 'record')} could not be kept" if view.lost else ""),
             ("uid", view.uid),
-            ("path", fmt.printable(view.directory)),
-            *(("damage", fmt.printable(item)) for item in view.damage),
+            ("path", view.directory),
         ]
     )
+
+
+def _command_line(facts: Mapping[str, Mapping[str, Any]]) -> str:
+    """What was typed: the command that `exec` ran, or the one of the program itself."""
+    environment = facts.get("environment", {})
+    for words in (facts.get("command", {}).get("argv"), environment.get("command"), environment.get("argv")):
+        if isinstance(words, list) and words:
+            return shlex.join(map(str, words))
+    return ""
+
+
+def _git(git: Mapping[str, Any] | None) -> str:
+    """The commit, its branch, and what is known of changes since. Only what was looked at is called clean."""
+    if not git:
+        return ""
+    error, dirty = git.get("error"), git.get("dirty")
+    if not git.get("commit") and dirty is None:
+        return f"unknown: {error}" if error else ""
+    branch = f" ({git['branch']})" if git.get("branch") else ""
+    commit = str(git.get("commit") or "no commit yet")
+    state = "changes unknown" if dirty is None else "changed" if dirty else "clean"
+    return f"{commit[:12] if git.get('commit') else commit}{branch}, {state}{f': {error}' if error else ''}"
+
+
+def _python(view: RunView, facts: Mapping[str, Mapping[str, Any]]) -> str:
+    about = facts.get("environment", {}).get("python")
+    found = about if isinstance(about, dict) else {}
+    version = found.get("version") or view.source.get("python")
+    executable = found.get("executable")
+    return " ".join(str(part) for part in (version, f"({executable})" if executable else "") if part)
+
+
+def _place(view: RunView, facts: Mapping[str, Mapping[str, Any]]) -> str:
+    """Host and directory."""
+    directory = facts.get("command", {}).get("directory") or facts.get("environment", {}).get("working_directory")
+    return ":".join(str(part) for part in (view.host, directory) if part)
 
 
 def _param(value: Any) -> str:
     return "null" if value is None else fmt.value(value) or '""'
 
 
-def _show_values(title: str, values: dict[str, str | None]) -> None:
+def _heading(title: str) -> None:
+    say()
+    say(title, "bold")
+
+
+def _show_values(title: str, values: Mapping[str, str | None]) -> None:
     if values:
-        say()
-        say(title, "bold")
-        print_fields((f"  {fmt.printable(key)}", text) for key, text in values.items())
+        _heading(title)
+        print_fields(values.items(), indent=_INDENT)
 
 
-def _show_metrics(series: dict[str, dict[str, Any]]) -> None:
+def _indented(name: str) -> str:
+    return name if layout_width() is None else _INDENT + name
+
+
+def _show_metrics(title: str, series: Mapping[str, Mapping[str, Any]], view: View) -> None:
     if not series:
         return
     say()
-    columns = [Column("metrics"), *(Column(name, right=True) for name in ("last", "step", "min", "max", "points"))]
-    rows = [
-        [f"  {fmt.printable(key)}", fmt.metric(key, item["last"]), fmt.step(item["last_step"]),
-         fmt.metric(key, item["min"]), fmt.metric(key, item["max"]), f"{item['count']:,}"]
-        for key, item in sorted(series.items(), key=lambda pair: (pair[0].startswith(_HIDDEN), pair[0]))
+    no_steps = all(item["last_step"] is None for item in series.values())
+    columns = [
+        Column(title, needed=True), Column("last", right=True, needed=True),
+        Column("step", right=True, hidden=no_steps),
+        Column("min", right=True), Column("min step", right=True, hidden=no_steps),
+        Column("max", right=True), Column("max step", right=True, hidden=no_steps),
+        Column("mean", right=True, hidden=True), Column("points", right=True),
     ]  # fmt: skip
-    print_table(columns, rows)
+    rows = [
+        [_indented(key), fmt.metric(key, item["last"]), fmt.step(item["last_step"]), fmt.metric(key, item["min"]),
+         fmt.step(item["min_step"]), fmt.metric(key, item["max"]), fmt.step(item["max_step"]),
+         fmt.metric(key, item["mean"]), f"{item['count']:,}"]
+        for key, item in sorted(series.items())
+    ]  # fmt: skip
+    print_table(columns, rows, view, how=_HOW)
 
 
-def _show_artifacts(view: RunView) -> None:
-    found = view.artifacts()
+def _show_losses(view: RunView) -> None:
+    """What is missing from all that is shown here, right below the numbers that it would change."""
+    if view.lost or view.damage:
+        _heading("lost")
+        lost = [("records", f"{view.lost:,} could not be kept")] if view.lost else []
+        print_fields([*lost, *(("damage", item) for item in view.damage)], indent=_INDENT)
+
+
+def _show_artifacts(found: list[Artifact], view: View) -> None:
     if found:
         say()
-        columns = [Column("artifacts"), Column("kind"), Column("size", right=True), Column("step", right=True)]
-        rows = [[f"  {fmt.printable(a.name)}", a.kind, fmt.size(a.size), fmt.step(a.step)] for a in found]
-        print_table(columns, rows)
+        columns = [
+            Column("artifacts", needed=True), Column("kind"), Column("size", right=True), Column("step", right=True)
+        ]  # fmt: skip
+        rows = [[_indented(a.name), a.kind, fmt.size(a.size), fmt.step(a.step)] for a in found]
+        print_table(columns, rows, view, how=_HOW)
 
 
-def _show_end(view: RunView) -> None:
-    about = view.exit
+def _show_end(about: Mapping[str, Any]) -> None:
     if not about or about == {"exit_code": 0}:
         return
-    say()
-    say("end", "bold")
-    print_fields((f"  {name}", fmt.value(found)) for name, found in about.items() if name != "traceback")
+    _heading("end")
+    print_fields(((name, fmt.value(found)) for name, found in about.items() if name != "traceback"), indent=_INDENT)
     for line in str(about.get("traceback") or "").rstrip().splitlines():
-        say(f"  {fmt.printable(line)}")
+        say(f"{_INDENT}{line}")
+
+
+def _show_machine(facts: Mapping[str, Mapping[str, Any]]) -> None:
+    """What the run's machine is made of, as far as it was captured."""
+    found = facts.get("environment", {})
+    cpu, memory, gpus = (found.get(name) or {} for name in ("cpu", "memory", "gpus"))
+    parts = [
+        ("cpu", f"{cpu.get('count', '?')} x {cpu.get('model', '')}" if isinstance(cpu, dict) and cpu else ""),
+        ("memory", fmt.size(memory.get("total_bytes")) if isinstance(memory, dict) else ""),
+        *(("gpu", fmt.value(gpu)) for gpu in (gpus if isinstance(gpus, list) else ())),
+    ]
+    if any(text for _, text in parts):
+        _heading("machine")
+        print_fields(parts, indent=_INDENT)

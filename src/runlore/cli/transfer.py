@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager, nullcontext
-from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import typer
+import click
 
 from runlore.cli import _format as fmt
+from runlore.cli import _streams
+from runlore.cli._command import command
 from runlore.cli._errors import ERROR
-from runlore.cli._options import JsonOption, PatternArgument, StoreOption
+from runlore.cli._options import argument, flag, json_option, option, pattern_argument, store_option
 from runlore.cli._output import note, print_json, say
 from runlore.cli._progress import Bar
-from runlore.cli._session import find_run, open_session
+from runlore.cli._session import find_run, find_runs, open_session
 from runlore.errors import AlreadyExists, InvalidArgument, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from runlore.housekeeping import Merged
@@ -27,23 +28,17 @@ if TYPE_CHECKING:
     from runlore.reader.session import Session
 
 
-class Format(str, Enum):
-    """What `export` writes."""
+FORMATS = ("parquet", "csv", "jsonl", "runlore")
+"""What `export` writes."""
 
-    parquet = "parquet"
-    csv = "csv"
-    jsonl = "jsonl"
-    runlore = "runlore"
+_SUFFIXES = {f".{name}": name for name in FORMATS}
 
 
-_SUFFIXES = {".parquet": Format.parquet, ".csv": Format.csv, ".jsonl": Format.jsonl, ".runlore": Format.runlore}
-
-
-def merge(
-    other: Annotated[str, typer.Argument(metavar="STORE", help="The store to take in.", show_default=False)],
-    store: StoreOption = None,
-    json: JsonOption = False,
-) -> None:
+@command("merge")
+@argument("other", metavar="STORE", help="The store to take in.", of="directories")
+@store_option
+@json_option
+def merge(other: str, store: str | None, json: bool) -> None:
     """Add everything that another store has to this one. Twice is the same as once.
 
     Runs keep their numbers where these are free here, and get the next ones where not; the attribute original_number
@@ -60,7 +55,7 @@ def merge(
 
     source = open_store(other)  # before this store is made, where there is none yet
     open_store(store, create=True)
-    session = open_session(store)
+    session = open_session(store, live=True)
     with Bar("Merging") as bar:
         result = merge_stores(session, source, progress=bar.update)
     _tell_merged(result, json=json)
@@ -83,48 +78,45 @@ def _tell_merged(result: Merged, *, json: bool) -> None:
             parts.append(f"{fmt.plural(result.claims, 'name')} taken over")
         say(", ".join(parts))
         for item in result.renumbered:
-            say(fmt.printable(f"{item.experiment}#{item.old} is {item.experiment}#{item.new} here  {item.uid}"))
+            say(f"{item.experiment}#{item.old} is {item.experiment}#{item.new} here  {item.uid}")
         for where in result.conflicts:
-            note(f"left out: {fmt.printable(where)} means another card here; register it again as another version")
+            note(f"left out: {where} means another card here; register it again as another version")
         for clash in result.clashes:
             here, there = _run(clash.run, clash.uid), _run(clash.other_run, clash.other_uid)
             name = f"the {clash.namespace} name {clash.name!r}"
             text = f"left as it is: {name} means {here} here, and {there} there; call the latter by its uid"
-            note(fmt.printable(text))
+            note(text)
         for what in result.damaged:
-            note(f"left out: {fmt.printable(what if '/' in what else f'contents {what}')} is damaged")
+            note(f"left out: {what if '/' in what else f'contents {what}'} is damaged")
     if result.conflicts or result.damaged or result.clashes:
-        raise typer.Exit(ERROR)
+        raise click.exceptions.Exit(ERROR)
 
 
 def _run(label: str | None, uid: str) -> str:
     return f"{label or 'a run that is just being started'} ({uid})"
 
 
+@command("export")
+@pattern_argument
+@option("--output", "-o", metavar="FILE", default="-", of="files", help="Where to; -: stdout.")
+@option(
+    "--format",
+    "-f",
+    metavar="FORMAT",
+    type=click.Choice(FORMATS),
+    help="parquet, csv, jsonl or runlore; by default what FILE's ending says, else csv.",
+)
+@option("--run", "-r", metavar="RUN", multiple=True, of="runs", help="Only these; can be repeated.")
+@option("--query", "-q", metavar="QUERY", help="Only runs that it finds.")
+@option("--event", metavar="KIND", multiple=True, help="Only these: metric, param … (not for runlore).")
+@option("--key", "-k", metavar="KEY", multiple=True, of="keys", help="Only these keys (not for runlore).")
+@flag("--force", help="Replace FILE if it exists.")
+@store_option
+@json_option
 def export(
-    experiment: PatternArgument = None,
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where to; -: stdout.", show_default=False)
-    ] = "-",
-    format: Annotated[  # noqa: A002 - the option is called --format
-        Format | None, typer.Option("--format", "-f", help="By default what FILE's ending says, else csv.")
-    ] = None,
-    run: Annotated[
-        list[str] | None, typer.Option("--run", "-r", metavar="RUN", help="Only these; can be repeated.")
-    ] = None,
-    query: Annotated[
-        str | None, typer.Option("--query", "-q", metavar="QUERY", help="Only runs that it finds.")
-    ] = None,
-    event: Annotated[
-        list[str] | None, typer.Option("--event", metavar="KIND", help="Only these: metric, param … (not for runlore).")
-    ] = None,
-    key: Annotated[
-        list[str] | None, typer.Option("--key", "-k", metavar="KEY", help="Only these keys (not for runlore).")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
-    store: StoreOption = None,
-    json: JsonOption = False,
-) -> None:
+    experiment: str | None, output: str, format: str | None, run: tuple[str, ...], query: str | None,  # noqa: A002 - the option is called --format
+    event: tuple[str, ...], key: tuple[str, ...], force: bool, store: str | None, json: bool,
+) -> None:  # fmt: skip
     """Write runs into a file: records as CSV, JSON Lines or Parquet, or whole runs as one archive for `runlore import`.
 
     Whatever the size, one run at a time is in memory.
@@ -139,58 +131,57 @@ def export(
     chosen = format or _format_of(output)
     if json and output == "-":
         raise InvalidArgument("--json and an export to stdout both want stdout; name a file with --output")
-    if chosen is Format.runlore and (event or key):
+    if chosen == "runlore" and (event or key):
         raise InvalidArgument("--event and --key choose records; an archive holds whole runs")
-    if output == "-" and chosen in (Format.parquet, Format.runlore) and sys.stdout.isatty():
-        raise InvalidArgument(f"{chosen.value} is not for terminals; name a file with --output")
+    if output == "-" and chosen in ("parquet", "runlore") and sys.stdout.isatty():
+        raise InvalidArgument(f"{chosen} is not for terminals; name a file with --output")
     session = open_session(store)
-    views = _views(session, experiment, run or [], query)
+    views = _views(session, experiment, run, query)
     damaged: dict[str, str] = {}
     with _target(output, force=force) as file, Bar("Exporting") as bar:
         records = _write(session, views, file, chosen, event, key, bar, damaged)
     size = None if output == "-" else os.path.getsize(output)
     if json:
-        print_json({"path": os.path.abspath(output), "format": chosen.value, "runs": len(views) - len(damaged),
+        print_json({"path": os.path.abspath(output), "format": chosen, "runs": len(views) - len(damaged),
                     "records": records, "bytes": size, "damaged": list(damaged)})  # fmt: skip
     elif output != "-":
         counted = "" if records is None else f", {fmt.plural(records, 'record')}"
-        say(f"{fmt.printable(output)}: {fmt.plural(len(views) - len(damaged), 'run')}{counted}, {fmt.size(size)}")
+        say(f"{output}: {fmt.plural(len(views) - len(damaged), 'run')}{counted}, {fmt.size(size)}")
     for uid, problem in damaged.items():
-        note(f"left out: run {uid}: {fmt.printable(' '.join(problem.split()))}")
+        note(f"left out: run {uid}: {' '.join(problem.split())}")
     if damaged:
-        raise typer.Exit(ERROR)
+        raise click.exceptions.Exit(ERROR)
 
 
-def _format_of(output: str) -> Format:
+def _format_of(output: str) -> str:
     """What the ending of the file says; where it has none, and on stdout, CSV."""
     ending = os.path.splitext(output)[1]
     if ending and ending not in _SUFFIXES:
         raise InvalidArgument(
             f"--output {output!r}: no format is known by the ending {ending!r}; use {', '.join(_SUFFIXES)}, or --format"
         )
-    return _SUFFIXES.get(ending, Format.csv)
+    return _SUFFIXES.get(ending, "csv")
 
 
-def _views(session: Session, experiment: str | None, runs: list[str], query: str | None) -> list[RunView]:
+def _views(session: Session, experiment: str | None, runs: Sequence[str], query: str | None) -> list[RunView]:
     from runlore.reader import RunView
 
     if runs:
         if experiment is not None or query is not None:
             raise InvalidArgument("--run names the runs; leave EXPERIMENT and --query away")
         return [find_run(session, name) for name in runs]
-    page = session.page(query, "started", experiment=experiment, facts=True, last=True)
-    if not page.runs:
-        raise NotFound("no run matches; `runlore ls` lists what is there")
-    return [RunView(session, record) for record in page.runs]
+    found = find_runs(session, query, "started", None, [experiment] if experiment is not None else [])
+    if not found.runs:
+        raise NotFound(f"no run matches; {'; '.join(found.hints) or '`runlore ls` lists what is there'}")
+    return [RunView(session, record) for record in found.runs]
 
 
 @contextmanager
 def _target(output: str, *, force: bool) -> Iterator[BinaryIO]:
     """Stdout, or a file that is there when all of it is."""
     if output == "-":
-        sys.stdout.flush()
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        with _streams.binary_stdout() as out:
+            yield out
         return
     if os.path.isdir(output):
         raise InvalidArgument(f"--output {output!r} is a directory; name a file in it")
@@ -209,35 +200,34 @@ def _target(output: str, *, force: bool) -> Iterator[BinaryIO]:
 
 
 def _write(
-    session: Session, views: list[RunView], file: BinaryIO, chosen: Format, event: Any, key: Any, bar: Bar,
-    damaged: dict[str, str],
+    session: Session, views: list[RunView], file: BinaryIO, chosen: str, event: Sequence[str], key: Sequence[str],
+    bar: Bar, damaged: dict[str, str],
 ) -> int | None:  # fmt: skip
     """Returns how many records were written; None for whole runs. Runs that cannot be read are added to `damaged`."""
 
     def leave_out(view: RunView, error: Exception) -> None:
         damaged[view.uid] = str(error)
 
-    if chosen is Format.runlore:
+    if chosen == "runlore":
         from runlore.housekeeping.archive import export_archive
         from runlore.store.directory import in_files
 
-        place = in_files(session.store, "packing an archive")
-        export_archive(place, views, file, progress=bar.update, damaged=leave_out)
+        export_archive(
+            in_files(session.store, "packing an archive"), views, file, progress=bar.update, damaged=leave_out
+        )
         return None
     from runlore.housekeeping.export import export_table
 
     return export_table(
-        views, file, chosen.value, event=event or None, key=key or None, progress=bar.update, damaged=leave_out
+        views, file, chosen, event=event or None, key=key or None, progress=bar.update, damaged=leave_out
     )
 
 
-def import_(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="What `runlore export` wrote; -: stdin.", show_default=False)
-    ],
-    store: StoreOption = None,
-    json: JsonOption = False,
-) -> None:
+@command("import")
+@argument("file", metavar="FILE", help="What `runlore export` wrote; -: stdin.", of="files")
+@store_option
+@json_option
+def import_(file: str, store: str | None, json: bool) -> None:
     """Take in the runs of an archive that `runlore export` wrote. Twice is the same as once.
 
     \b
@@ -250,9 +240,9 @@ def import_(
 
     with _source(file) as stream, Bar("Importing") as bar:
         open_store(store, create=True)
-        result = import_archive(open_session(store), stream, progress=bar.update)
+        result = import_archive(open_session(store, live=True), stream, progress=bar.update)
     _tell_merged(result, json=json)
 
 
 def _source(file: str) -> AbstractContextManager[BinaryIO]:
-    return nullcontext(sys.stdin.buffer) if file == "-" else open(file, "rb")
+    return nullcontext(_streams.read_stdin()) if file == "-" else open(file, "rb")

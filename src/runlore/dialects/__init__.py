@@ -5,6 +5,8 @@ for, and by what:
 
     MODULES = {"opsml": "runlore.dialects.opsml", "opsml.card": "runlore.dialects.opsml.card"}
 
+Where a module of the other tracker is absent, `ABSENT` may say what to use instead, by the module's name.
+
 It can be imported by its own name. Or `install(name)` makes `import opsml` give it, in this process alone: a finder is
 put in front of Python's own, and nothing that is installed is touched or read. `runlore exec --dialect opsml script.py`
 does that for one script.
@@ -19,6 +21,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from runlore.dialects._absent import AbsentAttribute
 from runlore.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -60,7 +63,8 @@ def install(name: str) -> None:
     check(name)
     if name in _finders:
         return
-    finder = _Finder(name, import_module(f"{__name__}.{name}").MODULES)
+    dialect = import_module(f"{__name__}.{name}")
+    finder = _Finder(name, dialect.MODULES, getattr(dialect, "ABSENT", {}))
     for other in _finders.values():
         shared = finder.roots & other.roots
         if shared:
@@ -96,10 +100,12 @@ class _Finder:
     Args:
         dialect: its name.
         modules: foreign dotted name → Runlore's module.
+        absent: foreign dotted name → what to use instead of the module.
     """
 
-    def __init__(self, dialect: str, modules: Mapping[str, str]) -> None:
+    def __init__(self, dialect: str, modules: Mapping[str, str], absent: Mapping[str, str]) -> None:
         self.dialect = dialect
+        self._absent = dict(absent)
         self.roots = {name.partition(".")[0] for name in modules}
         self._modules = dict(modules)
         self._aside: dict[str, ModuleType] = {}
@@ -117,9 +123,9 @@ class _Finder:
             return None
         below = any(name.startswith(f"{fullname}.") for name in self._modules)
         if fullname not in self._modules and not below:
+            instead = self._absent.get(fullname, f"it has {', '.join(sorted(self._modules))}")
             raise ModuleNotFoundError(
-                f"No module named {fullname!r}: it is not part of the dialect {self.dialect!r} of Runlore, which has "
-                + ", ".join(sorted(self._modules)),
+                f"No module named {fullname!r}: it is not part of Runlore's dialect {self.dialect!r}; {instead}",
                 name=fullname,
             )
         loader = _Loader(self._modules.get(fullname), is_package=below)
@@ -172,6 +178,8 @@ class _Alias(ModuleType):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         try:
             return getattr(import_module(home), name)
+        except AbsentAttribute:
+            raise  # it says what to use
         except AttributeError:
             raise AttributeError(
                 f"module {self.__name__!r} has no attribute {name!r}: it is spoken by {home!r}, which does not have it"

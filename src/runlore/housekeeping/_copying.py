@@ -8,14 +8,16 @@ import os
 import shutil
 from contextlib import contextmanager
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from runlore.errors import DamagedFile, NotStored, RunNotFound
+from runlore.files import is_directory, is_regular, open_binary, sync_path
 from runlore.journal import format as fmt
 from runlore.journal.decode import CLOSED, Context
 from runlore.journal.format import JOURNAL
 from runlore.model import new_uid
 from runlore.store.journal_files import chunks, journal_paths
+from runlore.store.listing import check_path
 from runlore.store.seal_lock import sealing
 from runlore.store.sealed.combining import adopt_sealed, combine_sealed
 from runlore.store.sealed.files import EVENTS, METRICS, Sealed, Superseded, identity, open_sealed
@@ -31,37 +33,71 @@ _PATIENCE_S = 30.0
 _DAMAGED = "damaged"
 
 
+def copy_file(source: str, target: str, *, durable: bool) -> None:
+    """Copy a regular file into a new one. No link is followed.
+
+    Args:
+        source: the file.
+        target: where it is to be.
+        durable: have it on the disk.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DamagedFile: it is something else.
+        OSError: it cannot be read, or the disk does not take it.
+    """
+    with open_binary(source) as there, open(target, "xb") as here:
+        shutil.copyfileobj(there, here, _PIECE_BYTES)
+        here.flush()
+        if durable:
+            os.fsync(here.fileno())
+
+
 def copy_aside(source: str, target: str) -> None:
-    """Copy a file beside its place, then put it there by one rename."""
+    """Copy a file beside its place, then put it there by one rename, which replaces what was there.
+
+    It is on the disk then.
+    """
     temporary = f"{target}.{new_uid()}.tmp"
     try:
-        shutil.copyfile(source, temporary)
+        copy_file(source, temporary, durable=True)
         os.replace(temporary, target)
+        sync_path(os.path.dirname(target))
     finally:
         if os.path.exists(temporary):
             os.unlink(temporary)
 
 
-def copy_blob(source: str, target: str, blobs_root: str) -> int | None:
+def copy_blob(source: BinaryIO, digest: str, target: str, blobs_root: str) -> int | None:
     """Copy contents, checking that they are what their name says. Returns their size; None: they are there already.
 
+    Args:
+        source: the contents.
+        digest: SHA-256 that they must have.
+        target: where they belong.
+        blobs_root: the directory of contents of the store that gets them.
+
     Raises:
-        DamagedFile: they are not.
+        DamagedFile: they have another SHA-256, or a directory is in their place.
     """
-    if os.path.exists(target) and os.path.getsize(target) == os.path.getsize(source):
+    if is_regular(target) and os.path.getsize(target) == os.fstat(source.fileno()).st_size:
         return None
+    check_path(os.path.dirname(blobs_root), os.path.relpath(os.path.dirname(target), os.path.dirname(blobs_root)))
+    if is_directory(target):
+        raise DamagedFile(f"{target!r} is a directory where contents should be; they were not copied")
     os.makedirs(os.path.dirname(target), exist_ok=True)
     temporary = os.path.join(blobs_root, f"{new_uid()}.tmp")
-    digest = hashlib.sha256()
-    size = 0
+    actual = hashlib.sha256()
     try:
-        with open(source, "rb") as there, open(temporary, "wb") as here:
-            while piece := there.read(_PIECE_BYTES):
-                digest.update(piece)
-                size += len(piece)
+        with open(temporary, "xb") as here:
+            while piece := source.read(_PIECE_BYTES):
+                actual.update(piece)
                 here.write(piece)
-        if digest.hexdigest() != os.path.basename(target):
-            raise DamagedFile(f"{source!r} does not hold the contents that it is named after; it was not copied")
+            size = here.tell()
+            here.flush()
+            os.fsync(here.fileno())
+        if actual.hexdigest() != digest:
+            raise DamagedFile(f"the contents {digest} are not what their name says; they were not copied")
         os.replace(temporary, target)
     finally:
         if os.path.exists(temporary):
@@ -69,45 +105,75 @@ def copy_blob(source: str, target: str, blobs_root: str) -> int | None:
     return size
 
 
-def copy_run(source: str, target: str, aside: str) -> None:
+def copy_run(source: str, target: str, aside: str, *, durable: bool) -> list[str]:
     """Copy a run that may be written and sealed meanwhile: a state that it was in, not a mixture.
+
+    Only files that a run has are copied. Where something else is in the place of one, it is left out.
 
     Args:
         source: the run's directory.
         target: where it is to be, and is not yet.
         aside: a place on the target's file system that does not exist.
+        durable: have the copy on the disk before it is in its place.
+
+    Returns:
+        What was left out, relative to the run's directory.
 
     Raises:
         RunNotFound: it was removed meanwhile.
+        DamagedFile: its sealed files are not what they should be.
     """
     while True:
         before = identity(source)
         try:
-            _copy_files(source, aside)
+            left_out = _copy_files(source, aside, durable=durable)
         except (FileNotFoundError, Superseded):
-            if not os.path.isdir(source):
+            if not is_directory(source):
                 raise RunNotFound(f"the run {source!r} was removed while it was copied") from None
         else:
             if identity(source) == before:
                 os.rename(aside, target)
-                return
+                if durable:
+                    sync_path(os.path.dirname(target))
+                return left_out
         shutil.rmtree(aside)
 
 
-def _copy_files(source: str, aside: str) -> None:
+def _copy_files(source: str, aside: str, *, durable: bool) -> list[str]:
     os.makedirs(os.path.join(aside, JOURNAL))
-    for writer, path in journal_paths(source):
-        shutil.copyfile(path, os.path.join(aside, JOURNAL, writer + fmt.SUFFIX))
+    left_out: list[str] = []
+    for folder in (JOURNAL, _DAMAGED):
+        left_out += copy_journals(source, aside, folder, durable=durable)
     run = open_sealed(source)
     if run is not None:
         try:
             with run.metrics() as metrics:
-                shutil.copyfile(metrics.path, os.path.join(aside, METRICS))
-            shutil.copyfile(os.path.join(source, EVENTS), os.path.join(aside, EVENTS))
+                copy_file(metrics.path, os.path.join(aside, METRICS), durable=durable)
+            copy_file(run.path, os.path.join(aside, EVENTS), durable=durable)
         finally:
             run.close()
-    if os.path.isdir(os.path.join(source, _DAMAGED)):
-        shutil.copytree(os.path.join(source, _DAMAGED), os.path.join(aside, _DAMAGED))
+    if durable:
+        sync_path(aside)
+    return left_out
+
+
+def copy_journals(source: str, target: str, folder: str, *, durable: bool) -> list[str]:
+    """Copy the journals in a folder of a run or card into a new directory; what was left out."""
+    place, new = os.path.join(source, folder), os.path.join(target, folder)
+    if not is_directory(place):
+        return [folder] if os.path.lexists(place) else []
+    os.makedirs(new, exist_ok=True)
+    left_out = []
+    for name in sorted(os.listdir(place)):
+        if not name.endswith(fmt.SUFFIX):
+            continue
+        try:
+            copy_file(os.path.join(place, name), os.path.join(new, name), durable=durable)
+        except DamagedFile:
+            left_out.append(f"{folder}/{name}")
+    if durable:
+        sync_path(new)
+    return left_out
 
 
 def _sealed_extents(run: Sealed) -> dict[str, float]:

@@ -2,8 +2,8 @@
 
     format, runs/<experiment path>/<uid>/…, blobs/<ab>/<sha256>, claims/<namespace>/<name>/about
 
-Nothing in an archive is trusted: only plain files at these places are taken out of it, contents must hash to their
-names, claims must be of runs in it, and what a journal says is decoded as any other.
+Nothing in an archive is trusted: only plain files at these places are taken out of it, and only so much of them;
+contents must hash to their names, claims must be of runs in it, and what a journal says is decoded as any other.
 """
 
 from __future__ import annotations
@@ -11,22 +11,27 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import re
 import shutil
 import tarfile
+from contextlib import ExitStack
 from io import BytesIO
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
 
-from runlore.errors import DamagedFile, InvalidArgument
+from runlore.errors import ArtifactNotFound, DamagedFile, InvalidArgument, RunloreError
 from runlore.housekeeping._copying import copy_run
-from runlore.housekeeping.garbage import INCOMING, referred
+from runlore.housekeeping._unpacking import Limits, is_place, unpack
+from runlore.housekeeping.garbage import INCOMING
 from runlore.housekeeping.merge import Merged, merge
+from runlore.housekeeping.references import referred
 from runlore.model import new_uid
-from runlore.store import claims
+from runlore.names import encode_path
+from runlore.notices import say_once
+from runlore.scratch import scratch_directory
+from runlore.store import claims, format_file
 from runlore.store.content import read_events
-from runlore.store.directory import FORMAT, in_files
-from runlore.store.listing import run_directories
+from runlore.store.directory import in_files
+from runlore.store.listing import check_directory, run_directories
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,19 +40,10 @@ if TYPE_CHECKING:
     from runlore.reader.session import Session
     from runlore.store import DirectoryStore
 
-_BLOB = re.compile(r"blobs/([0-9a-f]{2})/\1[0-9a-f]{62}").fullmatch
-_COMPONENT = r"[A-Za-z0-9_%~-][A-Za-z0-9_.%~-]*"
-_RUN_FILE = re.compile(
-    rf"runs/(?:{_COMPONENT}/)+[0-9a-f]{{32}}/"
-    r"(?:(?:journal|damaged)/[A-Za-z0-9_-]+\.rlj|(?:metrics|events)\.parquet)"
-).fullmatch
-_CLAIM = re.compile(rf"claims/{_COMPONENT}/{_COMPONENT}/about").fullmatch
-_PLACES = (_RUN_FILE, _BLOB, _CLAIM)
-
 
 def export_archive(
     store: DirectoryStore, runs: Sequence[RunView], file: BinaryIO, *,
-    progress: Callable[[int, int], None] | None = None, damaged: Callable[[RunView, DamagedFile], None] | None = None,
+    progress: Callable[[int, int], None] | None = None, damaged: Callable[[RunView, Exception], None] | None = None,
 ) -> None:  # fmt: skip
     """Write runs, their contents and claims of names. A run that is being recorded is written as far as it is.
 
@@ -59,36 +55,64 @@ def export_archive(
         damaged: called with a run that cannot be read, and why; it is left out then. None: raise that.
 
     Raises:
-        DamagedFile: a run cannot be read.
+        DamagedFile, UnsupportedFormat, OSError: a run cannot be read.
     """
     packed_runs: set[str] = set()
     written: set[str] = set()
     with (
         gzip.GzipFile(fileobj=file, mode="wb", compresslevel=5) as packed,
         tarfile.open(fileobj=packed, mode="w|") as archive,
-        TemporaryDirectory() as folder,
+        TemporaryDirectory(dir=scratch_directory()) as folder,
     ):
-        _add_bytes(archive, "format", f"{FORMAT}\n".encode())
+        _add_bytes(archive, "format", f"{format_file.FORMAT}\n".encode())
         for index, run in enumerate(runs):
             copy = os.path.join(folder, str(index))
             try:
-                copy_run(run.directory, copy, f"{copy}-aside")
+                left_out = copy_run(run.directory, copy, f"{copy}-aside", durable=False)
                 digests = referred(read_events(copy))
-            except DamagedFile as error:
-                if damaged is None:
+            except (RunloreError, OSError) as error:
+                if damaged is None or not _is_of(error, run):
                     raise
                 damaged(run, error)
                 continue
-            archive.add(copy, os.path.relpath(run.directory, store.root), filter=_plain)
-            for path in map(store.blob_path, sorted(digests - written)):
-                if os.path.exists(path):
-                    archive.add(path, os.path.relpath(path, store.root), filter=_plain)
+            for item in left_out:
+                say_once(f"left out of the archive: {item} of the run {run.uid}, which is no file")
+            archive.add(copy, _place_of(run, store), filter=_plain)
+            for digest in sorted(digests - written):
+                _add_contents(archive, store, digest)
             packed_runs.add(run.uid)
             written |= digests
             shutil.rmtree(copy)
             if progress is not None:
                 progress(index + 1, len(runs))
         _add_claims(archive, store, packed_runs)
+
+
+def _is_of(error: Exception, run: RunView) -> bool:
+    """Whether the error is the fault of the run; else the archive cannot be written."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return os.fsdecode(error.filename).startswith(f"{run.directory}/")
+    return isinstance(error, RunloreError)
+
+
+def _place_of(run: RunView, store: DirectoryStore) -> str:
+    """Where the run is in the archive: as in the store, but where somebody renamed a directory there."""
+    place = os.path.relpath(run.directory, store.root)
+    return place if is_place(f"{place}/events.parquet") else f"runs/{encode_path(run.experiment)}/{run.uid}"
+
+
+def _add_contents(archive: tarfile.TarFile, store: DirectoryStore, digest: str) -> None:
+    with ExitStack() as stack:
+        try:
+            content = stack.enter_context(store.open_content(digest))
+        except ArtifactNotFound:
+            return  # removed, or lost: `doctor` tells
+        except (DamagedFile, PermissionError) as error:
+            say_once(f"left out of the archive: contents {digest}: {error}")
+            return
+        member = tarfile.TarInfo(os.path.relpath(store.blob_path(digest), store.root))
+        member.size = os.fstat(content.fileno()).st_size
+        archive.addfile(member, content)
 
 
 def _add_claims(archive: tarfile.TarFile, store: DirectoryStore, uids: set[str]) -> None:
@@ -115,49 +139,41 @@ def _add_bytes(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def import_archive(
-    session: Session, file: BinaryIO, *, progress: Callable[[int, int], None] | None = None
+    session: Session, file: BinaryIO, *, progress: Callable[[int, int], None] | None = None,
+    limits: Limits | None = None,
 ) -> Merged:  # fmt: skip
     """Add the runs of an archive to a store. Twice is the same as once.
 
     Args:
         session: the store.
         file: to read from; need not be able to seek.
-        progress: as for `merge`.
+        progress: called with (bytes of the archive read, its size) while it is unpacked, then as for `merge`.
+        limits: how much to unpack at most.
 
     Raises:
-        InvalidArgument: it is no archive of Runlore, or cut off. Nothing was added.
+        InvalidArgument: it is no archive of Runlore, is cut off, or unpacks to more than the limits allow. Nothing was
+            added, and nothing of it is left.
         ReadOnlyStore: the store cannot be written to.
     """
-    place = os.path.join(in_files(session.store, "taking in an archive").root, INCOMING, new_uid())
-    os.makedirs(place)
+    incoming = os.path.join(in_files(session.store, "taking in an archive").root, INCOMING)
+    check_directory(incoming)
+    place = os.path.join(incoming, new_uid())
+    os.makedirs(os.path.join(place, "runs"))
     try:
-        _extract(file, place)
+        unpack(file, place, limits or Limits(), progress)
+        _check_format(place)
+        _check_claims(place)
         return merge(session, place, progress=progress)
     finally:
         shutil.rmtree(place)
 
 
-def _extract(file: BinaryIO, place: str) -> None:
-    os.makedirs(os.path.join(place, "runs"))
-    try:
-        with tarfile.open(fileobj=file, mode="r|*") as archive:
-            for member in archive:
-                if member.isdir():
-                    continue
-                content = archive.extractfile(member) if member.isreg() else None
-                if content is None or not (member.name == "format" or any(at(member.name) for at in _PLACES)):
-                    raise InvalidArgument(f"the archive holds {member.name!r}, which no run has; nothing was imported")
-                path = os.path.join(place, *member.name.split("/"))
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                with open(path, "xb") as target:
-                    shutil.copyfileobj(content, target)
-    except (tarfile.TarError, EOFError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise InvalidArgument(f"this is no archive of `runlore export`, or it is cut off: {error}") from error
-    if not os.path.exists(os.path.join(place, "format")):
-        raise InvalidArgument("this is no archive of `runlore export`: it has no file 'format'; nothing was imported")
-    _check_claims(place)
+def _check_format(place: str) -> None:
+    problem = format_file.problem(place)
+    if problem is not None:
+        raise InvalidArgument(
+            f"this is no archive of `runlore export`: its file 'format' {problem}; nothing was imported"
+        )
 
 
 def _check_claims(place: str) -> None:

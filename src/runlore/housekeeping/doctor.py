@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.catalog import open_catalog
 from runlore.errors import DamagedFile, RunloreError
+from runlore.files import is_directory, open_binary
 from runlore.housekeeping import numbering
 from runlore.housekeeping.catalog_check import differing_runs
-from runlore.housekeeping.garbage import referred
-from runlore.model import ARTIFACT
-from runlore.store import claims
+from runlore.housekeeping.entries import strange_entries
+from runlore.housekeeping.references import referred
+from runlore.model import ARTIFACT, new_uid
+from runlore.store import claims, format_file
 from runlore.store.annotate import REMOVED
 from runlore.store.content import journals, read_events, read_points
 from runlore.store.directory import in_files
-from runlore.store.listing import run_directories
+from runlore.store.listing import list_entries, problem_of, survey_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from runlore.store import DirectoryStore
 
 _PIECE_BYTES = 1 << 20
+_DIGEST_CHARACTERS = 64
 _ABOUT_CONTENTS = frozenset({ARTIFACT, REMOVED})
 
 
@@ -36,7 +39,7 @@ class Finding(NamedTuple):
     """Something that is not as it should be.
 
     Attributes:
-        what: `journal`, `sealed`, `contents`, `card`, `claim`, `number` or `catalog`.
+        what: `format`, `entry`, `journal`, `sealed`, `contents`, `card`, `claim`, `number` or `catalog`.
         where: a path relative to the store, or a run's uid.
         problem: in words.
         remedy: what was done, or what to do.
@@ -65,10 +68,10 @@ def examine(
         What was found; empty when all is well.
     """
     store = in_files(session.store, "looking for damage")
-    directories = list(run_directories(store.runs_root))
+    directories = survey_runs(store.runs_root).directories
     blobs = [] if quick else list(_blob_paths(store))
     total = len(directories) + len(blobs)
-    findings: list[Finding] = []
+    findings = [*_examine_format(store, repair=repair), *_examine_entries(store)]
     wanted: dict[str, str] = {}
     for index, directory in enumerate(directories):
         findings += _examine_run(store, directory, wanted, quick=quick)
@@ -83,7 +86,37 @@ def examine(
     findings += _examine_claims(store, repair=repair)
     findings += _examine_numbers(session, repair=repair)
     findings += [] if quick else _examine_catalog(session, repair=repair)
-    return findings
+    return _without_repetitions(findings)
+
+
+def _without_repetitions(findings: list[Finding]) -> list[Finding]:
+    """An entry of which something more is said is not named twice."""
+    said = set()
+    for item in findings:
+        if item.what != "entry":
+            said |= {item.where, f"{item.where}/{item.problem.partition(' ')[0]}"}
+    return [item for item in findings if item.what != "entry" or item.where not in said]
+
+
+# -- the store itself -----------------------------------------------------------------------------------------------
+
+
+def _examine_format(store: DirectoryStore, *, repair: bool) -> list[Finding]:
+    problem = format_file.problem(store.root)
+    if problem is None:
+        return []
+    if repair:
+        format_file.repair(store.root)
+    remedy = "written anew; what was there is beside it" if repair else "--repair writes it anew"
+    return [Finding("format", "format", problem, remedy, repaired=repair)]
+
+
+def _examine_entries(store: DirectoryStore) -> list[Finding]:
+    """What is in the place of a file or directory, and is none."""
+    return [_lasting("entry", where, problem, _REMOVE) for where, problem in strange_entries(store.root)]
+
+
+_REMOVE = "it is left out, and nothing behind it is read; remove it, or put back from a copy what should be there"
 
 
 # -- runs -----------------------------------------------------------------------------------------------------------
@@ -124,9 +157,11 @@ def _lasting(what: str, where: str, problem: str, remedy: str) -> Finding:
 
 
 def _blob_paths(store: DirectoryStore) -> Iterator[str]:
-    for parent, folders, files in os.walk(store.blobs_root):
-        folders.sort()
-        yield from (os.path.join(parent, name) for name in sorted(files) if len(name) == 64)
+    if not is_directory(store.blobs_root):
+        return
+    for folder in sorted(list_entries(store.blobs_root).directories):
+        place = os.path.join(store.blobs_root, folder)
+        yield from (os.path.join(place, name) for name in sorted(os.listdir(place)) if len(name) == _DIGEST_CHARACTERS)
 
 
 def _examine_blob(store: DirectoryStore, path: str, *, repair: bool) -> list[Finding]:
@@ -135,16 +170,24 @@ def _examine_blob(store: DirectoryStore, path: str, *, repair: bool) -> list[Fin
         actual = _hash(path)
     except FileNotFoundError:
         return []  # housekeeping removed it meanwhile
+    except DamagedFile as error:
+        return [_aside(store, path, problem_of(error, path), repair=repair)]
     except OSError as error:
         return [_lasting("contents", os.path.relpath(path, store.root), f"cannot be read: {error.strerror}", _DISK)]
     if actual == os.path.basename(path):
         return []
-    where = os.path.relpath(path, store.root)
     problem = f"the contents have the SHA-256 {actual}, which is not their name: they were changed or damaged"
+    return [_aside(store, path, problem, repair=repair)]
+
+
+def _aside(store: DirectoryStore, path: str, problem: str, *, repair: bool) -> Finding:
+    where = os.path.relpath(path, store.root)
     if not repair:
-        return [_lasting("contents", where, problem, "--repair moves the file aside; then log or merge it again")]
-    os.replace(path, f"{path}.damaged")
-    return [Finding("contents", where, problem, f"moved to {where}.damaged; log or merge it again", repaired=True)]
+        return _lasting("contents", where, problem, "--repair moves it aside; then log or merge it again")
+    place = f"{path}.damaged" if not os.path.lexists(f"{path}.damaged") else f"{path}.damaged-{new_uid()}"
+    os.rename(path, place)
+    moved = os.path.relpath(place, store.root)
+    return Finding("contents", where, problem, f"moved to {moved}; log or merge it again", repaired=True)
 
 
 _DISK = "look at the disk; a copy of the store may still have it"
@@ -152,7 +195,7 @@ _DISK = "look at the disk; a copy of the store may still have it"
 
 def _hash(path: str) -> str:
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open_binary(path) as file:
         while piece := file.read(_PIECE_BYTES):
             digest.update(piece)
     return digest.hexdigest()
@@ -167,7 +210,7 @@ def _missing(store: DirectoryStore, wanted: dict[str, str]) -> list[Finding]:
             _ABSENT,
         )
         for digest, uid in sorted(wanted.items())
-        if not os.path.exists(store.blob_path(digest))
+        if not os.path.lexists(store.blob_path(digest))
     ]
 
 
@@ -195,6 +238,8 @@ _FROM_A_COPY = "put its directory back from a copy of the store; other cards are
 
 def _examine_claims(store: DirectoryStore, *, repair: bool) -> Iterator[Finding]:
     """Claims of names that cannot be read are moved aside: whoever has the name says so in its journal."""
+    for where, problem in claims.strange_namespaces(store.root):
+        yield _lasting("claim", where, problem, _REMOVE)
     for where in claims.every_claim(store.root):
         try:
             claims.claimed_at(store.root, where)
@@ -210,15 +255,18 @@ def _examine_numbers(session: Session, *, repair: bool) -> list[Finding]:
     if not wrong:
         return []
     given = {item.uid: item.new for item in numbering.repair_numbers(session)} if repair else {}
+    still = {item.uid for item in numbering.wrong_numbers(session)} if repair else set()
     findings = []
     for item in wrong:
         problem = f"run {item.experiment}#{item.old} does not hold the claim of its number"
         if item.old is None:
             problem = f"a run of {item.experiment} has no number"
         remedy = "--repair gives it a number of its own"
-        if repair:
+        if item.uid in still:
+            remedy = "something is in the way in numbers/: remove that, then --repair again"
+        elif repair:
             remedy = f"it is {item.experiment}#{given[item.uid]} now" if item.uid in given else "claimed for it now"
-        findings.append(Finding("number", item.uid, problem, remedy, repaired=repair))
+        findings.append(Finding("number", item.uid, problem, remedy, repaired=repair and item.uid not in still))
     return findings
 
 

@@ -11,25 +11,23 @@ from __future__ import annotations
 import os
 import re
 from time import time, time_ns
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from runlore import model
-from runlore.errors import DamagedFile, ReadOnlyStore
+from runlore.errors import ReadOnlyStore
+from runlore.files import is_directory, is_regular
+from runlore.housekeeping.references import references
 from runlore.model import new_uid
 from runlore.reader.facts import facts_of
-from runlore.store.annotate import REMOVED
-from runlore.store.content import journals, read_events
 from runlore.store.deletion import DELETED_RUNS
 from runlore.store.directory import in_files
 from runlore.store.folders import remove_tree
-from runlore.store.listing import run_directories
+from runlore.store.listing import check_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from runlore.reader.session import Session
     from runlore.store import DirectoryStore
-    from runlore.store.content import StoredEvent
 
 TRASH = "trash"
 """Directory of the store in which runs are while they are removed."""
@@ -38,9 +36,7 @@ INCOMING = "incoming"
 DEFAULT_OLDER_THAN_S = 30 * 86_400.0
 DEFAULT_GRACE_S = 3600.0
 
-_DIGEST = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
-_SILENT_KINDS = frozenset({model.METRIC, model.PARAM, model.TAG, model.LOG, model.SPAN, model.STATUS, model.START})
-"""Events that refer to no contents; all others may."""
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class Garbage(NamedTuple):
@@ -91,13 +87,13 @@ def collect(
             _remove_run(store, directory)
     leftovers = [*_leftovers(store, grace_s)]
     freed += sum(tree_bytes(path) for path in leftovers)
-    references, kept = _references(store, set(trashed.values()), set(removed), progress)
-    blobs = [] if kept else [path for path in _blobs(store) if os.path.basename(path) not in references]
+    wanted, kept = references(store, set(trashed.values()), set(removed), progress)
+    blobs = [] if kept else [path for path in _blobs(store) if os.path.basename(path) not in wanted]
     waiting = [os.path.basename(path) for path in blobs if not _is_older(path, grace_s)]
     blobs = [path for path in blobs if os.path.basename(path) not in set(waiting)]
     gone = []
     for path in blobs:
-        size = os.path.getsize(path)
+        size = _bytes(path)
         if dry_run or _remove_blob(path, grace_s):
             gone.append(os.path.basename(path))
             freed += size
@@ -127,6 +123,7 @@ def _in_trash(session: Session, older_than_s: float) -> dict[str, str]:
 def _remove_run(store: DirectoryStore, directory: str) -> None:
     """Take the run out of sight by one rename, then remove its files; a crash in between leaves only trash."""
     trash = os.path.join(store.root, TRASH)
+    check_directory(trash)
     os.makedirs(trash, exist_ok=True)
     place = os.path.join(trash, f"{os.path.basename(directory)}-{new_uid()}")
     os.rename(directory, place)
@@ -141,82 +138,29 @@ def _remove_run(store: DirectoryStore, directory: str) -> None:
 
 
 def tree_bytes(path: str) -> int:
-    """Bytes of a file, or of all files below a directory."""
-    if not os.path.isdir(path):
-        return os.path.getsize(path)
-    return sum(
-        os.path.getsize(os.path.join(parent, name)) for parent, _, files in os.walk(path) for name in files
-    )  # fmt: skip
+    """Bytes of a file, or of all files below a directory. No link is followed; what vanishes meanwhile is nothing."""
+    if not is_directory(path):
+        return _bytes(path)
+    return sum(_bytes(os.path.join(parent, name)) for parent, _, files in os.walk(path) for name in files)
+
+
+def _bytes(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except FileNotFoundError:
+        return 0
 
 
 # -- contents -------------------------------------------------------------------------------------------------------
 
 
-def _references(
-    store: DirectoryStore, leaving: set[str], removed: set[tuple[str, str]], progress: Callable[[int, int], None] | None
-) -> tuple[set[str], list[str]]:
-    """Digests that some run or card refers to, and why that may not be all of them."""
-    found: set[str] = set()
-    doubts: list[str] = []
-    directories = [directory for directory in run_directories(store.runs_root) if directory not in leaving]
-    for index, directory in enumerate(directories):
-        uid = os.path.basename(directory)
-        try:
-            doubts += [f"run {uid}: {item}" for item in _damage(directory)]
-            found |= {digest for digest in referred(read_events(directory)) if (uid, digest) not in removed}
-        except DamagedFile as error:
-            doubts.append(f"run {uid}: {error}")
-        if progress is not None:
-            progress(index + 1, len(directories))
-    return found | digests_in(os.path.join(store.root, "cards")), doubts
-
-
-def _damage(directory: str) -> list[str]:
-    return [f"{item.reason}, at {item.offset:,}" for state in journals(directory) for item in state.damage]
-
-
-def referred(events: Iterable[StoredEvent]) -> set[str]:
-    """Digests that the events of a run refer to: whatever looks like one, less what was removed on purpose later."""
-    found: dict[str, int] = {}
-    dropped: dict[str, int] = {}
-    for event in events:
-        if event.kind == REMOVED:
-            digest = event.value["digest"]
-            dropped[digest] = max(dropped.get(digest, 0), event.time_ns)
-        elif event.kind not in _SILENT_KINDS:
-            for digest in _digests(event.value):
-                found[digest] = max(found.get(digest, 0), event.time_ns)
-    return {digest for digest, time in found.items() if time > dropped.get(digest, -1)}
-
-
-def _digests(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield from _DIGEST.findall(value)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _digests(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _digests(item)
-
-
-def digests_in(directory: str) -> set[str]:
-    """Whatever looks like a digest in any file below a directory: what cards refer to."""
-    found: set[str] = set()
-    for parent, _, files in os.walk(directory):
-        for name in files:
-            with open(os.path.join(parent, name), "rb") as file:
-                found.update(_DIGEST.findall(file.read().decode("latin-1")))
-    return found
-
-
 def _blobs(store: DirectoryStore) -> Iterator[str]:
-    """Files of whole contents."""
-    if os.path.isdir(store.blobs_root):
-        for folder in sorted(os.listdir(store.blobs_root)):
-            place = os.path.join(store.blobs_root, folder)
-            if len(folder) == 2 and os.path.isdir(place):
-                yield from (os.path.join(place, name) for name in sorted(os.listdir(place)) if _DIGEST.fullmatch(name))
+    """Files of whole contents, and nothing else that may be in their places."""
+    for folder in sorted(os.listdir(store.blobs_root)) if is_directory(store.blobs_root) else ():
+        place = os.path.join(store.blobs_root, folder)
+        if len(folder) == 2 and is_directory(place):
+            paths = (os.path.join(place, name) for name in sorted(os.listdir(place)) if _DIGEST.fullmatch(name))
+            yield from filter(is_regular, paths)
 
 
 def _leftovers(store: DirectoryStore, grace_s: float) -> Iterator[str]:
@@ -224,7 +168,7 @@ def _leftovers(store: DirectoryStore, grace_s: float) -> Iterator[str]:
     places = [(store.blobs_root, ".tmp"), (store.root, ".tmp")]
     places += [(os.path.join(store.root, folder), "") for folder in (TRASH, INCOMING, DELETED_RUNS)]
     for folder, suffix in places:
-        if os.path.isdir(folder):
+        if is_directory(folder):
             for name in sorted(os.listdir(folder)):
                 path = os.path.join(folder, name)
                 if name.endswith(suffix) and _is_older(path, grace_s):
@@ -233,7 +177,7 @@ def _leftovers(store: DirectoryStore, grace_s: float) -> Iterator[str]:
 
 def _is_older(path: str, grace_s: float) -> bool:
     try:
-        return time() - os.stat(path).st_mtime >= grace_s
+        return time() - os.lstat(path).st_mtime >= grace_s
     except FileNotFoundError:
         return False
 

@@ -7,22 +7,33 @@ one that goes further is kept. Nothing that this store has is replaced by less. 
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
-from runlore.errors import DamagedFile, InvalidArgument, ReadOnlyStore
-from runlore.housekeeping._copying import copy_aside, copy_blob, copy_run, merge_run
+from runlore.errors import (
+    ArtifactNotFound,
+    DamagedFile,
+    InvalidArgument,
+    ReadOnlyStore,
+    RunloreError,
+    RunNotFound,
+    UnsupportedFormat,
+)
+from runlore.files import is_directory, sync_path
+from runlore.housekeeping._copying import copy_aside, copy_blob, copy_file, copy_journals, copy_run, merge_run
 from runlore.housekeeping.claiming import Clash, take_claims
-from runlore.housekeeping.garbage import INCOMING, digests_in, referred
+from runlore.housekeeping.garbage import INCOMING
 from runlore.housekeeping.numbering import Renumbered, repair_numbers
+from runlore.housekeeping.references import digests_in, referred
+from runlore.journal.format import JOURNAL, SUFFIX
 from runlore.model import new_uid
 from runlore.store import open_store
+from runlore.store.cards import CARD_FILE, cards_root, read_card, touch
 from runlore.store.content import read_events
 from runlore.store.directory import in_files
-from runlore.store.listing import run_directories
+from runlore.store.listing import check_directory, check_path, survey_cards, survey_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from runlore.reader.session import Session
     from runlore.store import DirectoryStore
@@ -82,17 +93,20 @@ def merge(
         raise InvalidArgument(f"{source.root!r} is the store itself; name another one")
     if not os.access(store.root, os.W_OK):
         raise ReadOnlyStore(f"the store {store.root!r} cannot be written to; nothing was merged")
-    runs = list(run_directories(source.runs_root))
-    cards = list(_card_versions(source))
+    runs, cards = survey_runs(source.runs_root), survey_cards(cards_root(source))
     result = Merged([], [], 0, 0, 0, 0, [], [], [], 0, [])
-    for index, directory in enumerate((*runs, *cards)):
-        take = _take_run if index < len(runs) else _take_card
+    result.damaged.extend(stranger.where for stranger in (*runs.strangers, *cards.strangers))
+    directories = (*runs.directories, *cards.directories)
+    for index, directory in enumerate(directories):
+        take = _take_run if index < len(runs.directories) else _take_card
         try:
             result = take(store, source, directory, result)
-        except DamagedFile:
+        except (RunloreError, OSError) as error:
+            if not _is_damage(error, source):
+                raise
             result.damaged.append(os.path.relpath(directory, source.root))
         if progress is not None:
-            progress(index + 1, len(runs) + len(cards))
+            progress(index + 1, len(directories))
     session.refresh()
     renumbered = repair_numbers(session)
     names = take_claims(session, source.root)
@@ -100,15 +114,24 @@ def merge(
     return result._replace(damaged=damaged, renumbered=renumbered, claims=names.taken, clashes=names.clashes)
 
 
+def _is_damage(error: Exception, source: DirectoryStore) -> bool:
+    """Whether the error is the fault of one entry: it costs the others nothing. Else this store takes nothing more."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return os.fsdecode(error.filename).startswith(f"{source.root}/")
+    return isinstance(error, (DamagedFile, UnsupportedFormat, RunNotFound))
+
+
 def _take_contents(store: DirectoryStore, source: DirectoryStore, digests: Iterable[str], result: Merged) -> Merged:
     """Copy contents before what refers to them comes."""
     for digest in sorted(digests):
-        path = source.blob_path(digest)
-        if not os.path.exists(path):
-            continue
         try:
-            size = copy_blob(path, store.blob_path(digest), store.blobs_root)
-        except DamagedFile:
+            with source.open_content(digest) as content:
+                size = copy_blob(content, digest, store.blob_path(digest), store.blobs_root)
+        except ArtifactNotFound:
+            continue  # removed there, or lost: `doctor` tells
+        except (DamagedFile, PermissionError) as error:
+            if not _is_damage(error, source):
+                raise
             result.damaged.append(digest)
             continue
         if size is not None:
@@ -118,7 +141,9 @@ def _take_contents(store: DirectoryStore, source: DirectoryStore, digests: Itera
 
 def _take_run(store: DirectoryStore, source: DirectoryStore, directory: str, result: Merged) -> Merged:
     uid = os.path.basename(directory)
-    target = os.path.join(store.runs_root, os.path.relpath(directory, source.runs_root))
+    where = os.path.relpath(directory, source.root)
+    target = os.path.join(store.root, where)
+    check_path(store.root, where)
     known = os.path.isdir(target)
     events = [
         *read_events(directory),
@@ -127,7 +152,8 @@ def _take_run(store: DirectoryStore, source: DirectoryStore, directory: str, res
     result = _take_contents(store, source, referred(events), result)
     if not known:
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        copy_run(directory, target, os.path.join(store.root, INCOMING, new_uid()))
+        left_out = copy_run(directory, target, os.path.join(_incoming(store), new_uid()), durable=True)
+        result.damaged.extend(f"{where}/{item}" for item in left_out)
         result.added.append(uid)
         return result
     if merge_run(store, directory, target):
@@ -137,45 +163,55 @@ def _take_run(store: DirectoryStore, source: DirectoryStore, directory: str, res
     return result._replace(unchanged=result.unchanged + 1)
 
 
+def _incoming(store: DirectoryStore) -> str:
+    """Where copies are until they are whole."""
+    place = os.path.join(store.root, INCOMING)
+    check_directory(place)
+    os.makedirs(place, exist_ok=True)
+    return place
+
+
 # -- cards ----------------------------------------------------------------------------------------------------------
 
 
-def _card_versions(source: DirectoryStore) -> Iterator[str]:
-    root = os.path.join(source.root, "cards")
-    for parent, folders, files in os.walk(root):
-        folders.sort()
-        if "card.json" in files:
-            folders.clear()
-            yield parent
-
-
 def _take_card(store: DirectoryStore, source: DirectoryStore, directory: str, result: Merged) -> Merged:
-    """Copy a version that is new here; add what was said of one that both have."""
+    """Copy a version that is new here; add what was said of one that both have. A claim that is no card stays there."""
+    state = read_card(directory)
+    if state is None:
+        return result
+    if not state.about:
+        raise DamagedFile(f"{directory!r}: {state.damage[0]}")
     where = os.path.relpath(directory, source.root)
     target = os.path.join(store.root, where)
+    check_path(store.root, where)
     result = _take_contents(store, source, digests_in(directory), result)
     if not os.path.isdir(target):
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        aside = os.path.join(store.root, INCOMING, new_uid())
-        shutil.copytree(directory, aside, ignore=shutil.ignore_patterns("*.tmp", "*.lock"))
+        aside = os.path.join(_incoming(store), new_uid())
+        os.mkdir(aside)
+        copy_file(os.path.join(directory, CARD_FILE), os.path.join(aside, CARD_FILE), durable=True)
+        left_out = copy_journals(directory, aside, JOURNAL, durable=True)
+        sync_path(aside)
         os.rename(aside, target)
+        sync_path(os.path.dirname(target))
+        result.damaged.extend(f"{where}/{item}" for item in left_out)
         return result._replace(cards=result.cards + 1)
-    if _read(directory) != _read(target):
+    here = read_card(target)
+    if here is None or here.about != state.about:
         result.conflicts.append(where)
         return result
-    journals = os.path.join(directory, "journal")
-    for name in sorted(os.listdir(journals)) if os.path.isdir(journals) else ():
-        place = os.path.join(target, "journal", name)
-        if name.endswith(".rlj") and not os.path.exists(place):
+    for name, path in _card_journals(directory):
+        place = os.path.join(target, JOURNAL, name)
+        if not os.path.lexists(place):
+            check_directory(os.path.dirname(place))
             os.makedirs(os.path.dirname(place), exist_ok=True)
-            copy_aside(os.path.join(journals, name), place)
-            os.utime(target)
+            copy_aside(path, place)
+            touch(target)
     return result
 
 
-def _read(directory: str) -> bytes | None:
-    try:
-        with open(os.path.join(directory, "card.json"), "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        return None
+def _card_journals(directory: str) -> list[tuple[str, str]]:
+    """(name, path) of the journals of a card's version."""
+    place = os.path.join(directory, JOURNAL)
+    names = sorted(os.listdir(place)) if is_directory(place) else []
+    return [(name, os.path.join(place, name)) for name in names if name.endswith(SUFFIX)]

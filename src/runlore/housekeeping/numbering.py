@@ -9,13 +9,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from runlore.errors import DamagedFile
 from runlore.model import ATTRIBUTE
-from runlore.names import encode_path
+from runlore.names import is_uid
+from runlore.notices import say_once
 from runlore.store import numbers
 from runlore.store.annotate import ORIGINAL_NUMBER
 from runlore.store.directory import in_files
+from runlore.store.listing import check_path
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from runlore.index.records import RunRecord
@@ -59,24 +63,42 @@ def repair_numbers(session: Session) -> list[Renumbered]:
     runs = _runs(session)
     current = {run.uid: run.number for run in runs}
     for run in runs:
-        owner = _owner(session, run)
-        if owner == run.uid:
+        try:
+            number = _repair(session, run, current)
+        except (DamagedFile, OSError) as error:  # it keeps what it has, and costs the others nothing
+            say_once(f"the run {run.uid} has no number of its own: {error}")
             continue
-        if owner is None and run.number is not None and _claim(session, run, run.number):
-            continue
-        if run.number is not None and owner is not None and current.get(owner, run.number) != run.number:
-            numbers.transfer(_directory(session, run.experiment), run.number, run.uid)
-            continue
-        number = session.store.claim_number(run.experiment, run.uid)
-        facts: list[tuple[str, str, Any]] = [(ATTRIBUTE, "number", number)]
-        if run.number is not None:
-            facts.append((ATTRIBUTE, ORIGINAL_NUMBER, run.number))
-        current[run.uid] = number
-        session.open_run(run).annotate(facts, after_ns=run.updated_ns)
-        changed.append(Renumbered(run.uid, run.experiment, run.number, number))
+        if number is not None:
+            current[run.uid] = number
+            changed.append(Renumbered(run.uid, run.experiment, run.number, number))
     if changed:
         session.refresh()
     return changed
+
+
+def _repair(session: Session, run: RunRecord, current: Mapping[str, int | None]) -> int | None:
+    """Give a run a number of its own; another one than it has is returned.
+
+    Raises:
+        DamagedFile: something is in the way of claims of the experiment.
+        OSError: the store cannot be written to.
+    """
+    owner = _owner(session, run)
+    if owner == run.uid:
+        return None
+    if run.number is not None:
+        if owner is None and _claim(session, run, run.number):
+            return None
+        if owner is not None and current.get(owner, run.number if is_uid(owner) else None) != run.number:
+            # it has another number by now, or the claim says nothing
+            numbers.transfer(_directory(session, run.experiment), run.number, run.uid)
+            return None
+    number = session.store.claim_number(run.experiment, run.uid)
+    facts: list[tuple[str, str, Any]] = [(ATTRIBUTE, "number", number)]
+    if run.number is not None:
+        facts.append((ATTRIBUTE, ORIGINAL_NUMBER, run.number))
+    session.open_run(run).annotate(facts, after_ns=run.updated_ns)
+    return number
 
 
 def _runs(session: Session) -> list[RunRecord]:
@@ -86,13 +108,25 @@ def _runs(session: Session) -> list[RunRecord]:
 
 
 def _directory(session: Session, experiment: str) -> str:
-    return os.path.join(in_files(session.store, "mending numbers").root, "numbers", encode_path(experiment))
+    """Where the claims of the experiment are.
+
+    Raises:
+        DamagedFile: a link, or a file, is in the place of a directory.
+    """
+    root = in_files(session.store, "mending numbers").root
+    place = numbers.place_of(root, experiment)
+    check_path(root, place)
+    return os.path.join(root, place)
 
 
 def _owner(session: Session, run: RunRecord) -> str | None:
+    """Who holds the number that the run has; None: nobody, "": that cannot be read."""
     if run.number is None:
         return None
-    return numbers.owner(_directory(session, run.experiment), run.number)
+    try:
+        return numbers.owner(_directory(session, run.experiment), run.number)
+    except (DamagedFile, OSError):
+        return ""
 
 
 def _claim(session: Session, run: RunRecord, number: int) -> bool:

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.errors import InvalidArgument
-from runlore.housekeeping.garbage import referred
+from runlore.housekeeping.references import referred
 from runlore.query.globs import literal_glob
 from runlore.reader.run_view import RunView
 from runlore.store.annotate import REMOVED

@@ -193,7 +193,14 @@ class Index(ABC):
         Raises:
             RunNotFound: there is none, or several could be meant.
         """
-        found = self.find(reference, facts=facts)
+        return self.settled(reference, self.find(reference, facts=facts))
+
+    def settled(self, reference: RunReference, found: Sequence[RunRecord]) -> RunRecord:
+        """Which of the runs that `find` gave a reference means.
+
+        Raises:
+            RunNotFound: as for `one`.
+        """
         if not found:
             raise RunNotFound(
                 f"no run {reference.text!r} in the store {self.location!r}; `runlore ls` lists experiments, "

@@ -34,6 +34,7 @@ from runlore.query.fields import ATTRIBUTES, Kind, kind_of
 from runlore.query.ordering import tie_breakers
 from runlore.query.params import equals_param, holds_param, param_text
 from runlore.query.regex import compile_pattern, like_parts, like_to_regex
+from runlore.stored_text import to_stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -207,11 +208,11 @@ def _matches(node: Condition, text: str) -> bool:
     if isinstance(node, Contains):
         return node.text in text
     if isinstance(node, Matches):
-        return compile_pattern(node.pattern).search(text) is not None
+        return compile_pattern(node.pattern).search(to_stored(text)) is not None
     if not isinstance(node, Like):
         raise TypeError(f"{node!r} is no condition on text")
     if node.ignore_case and not node.pattern.isascii():
-        return compile_pattern(like_to_regex(node.pattern)).search(text) is not None
+        return compile_pattern(like_to_regex(to_stored(node.pattern))).search(to_stored(text)) is not None
     return is_like(node.pattern, text, ignore_case=node.ignore_case)
 
 

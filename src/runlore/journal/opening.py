@@ -6,7 +6,9 @@ from runlore.journal import liveness
 from runlore.journal.writer import JournalWriter
 
 
-def open_journal(directory: str, run_uid: str, mode: str = "auto", *, fsync: bool = False) -> JournalWriter:
+def open_journal(
+    directory: str, run_uid: str, mode: str = "auto", *, fsync: bool = False, create: bool = True
+) -> JournalWriter:
     """A new journal in the directory, written in the way that its file system allows.
 
     Args:
@@ -14,6 +16,7 @@ def open_journal(directory: str, run_uid: str, mode: str = "auto", *, fsync: boo
         run_uid: the run that it belongs to.
         mode: `mmap`, `write`, or `auto` to let the file system decide.
         fsync: make every call wait until the disk has it (implies `write`).
+        create: make the file now; else with the first record, whose loss is counted if that fails.
 
     Raises:
         OSError: the file cannot be created.
@@ -28,8 +31,17 @@ def open_journal(directory: str, run_uid: str, mode: str = "auto", *, fsync: boo
         >>> read(journal.path).points.value
         array([0.5])
     """
-    if fsync or mode == "write" or (mode == "auto" and not liveness.can_map(directory)):
+    if fsync or mode == "write" or (mode == "auto" and not _can_map(directory, create=create)):
         from runlore.journal.written import WrittenJournal
 
-        return WrittenJournal(directory, run_uid, fsync=fsync)
-    return JournalWriter(directory, run_uid)
+        return WrittenJournal(directory, run_uid, fsync=fsync, create=create)
+    return JournalWriter(directory, run_uid, create=create)
+
+
+def _can_map(directory: str, *, create: bool) -> bool:
+    try:
+        return liveness.can_map(directory)
+    except OSError:
+        if create:
+            raise
+        return False  # there is no such directory here; the first record says so

@@ -7,15 +7,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, WrongType
+from runlore.media._libraries import is_tensor
+from runlore.media._torch import tensor_to_array
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-
-def library_of(value: object) -> str:
-    """Name of the top-level package that defines the value's type: tells a tensor without importing torch."""
-    return type(value).__module__.partition(".")[0]
 
 
 def type_name(value: object) -> str:
@@ -26,11 +23,6 @@ def type_name(value: object) -> str:
         'builtins.float'
     """
     return f"{type(value).__module__}.{type(value).__qualname__}"
-
-
-def is_tensor(value: object) -> bool:
-    """Whether this is a torch tensor. Imports nothing."""
-    return library_of(value) == "torch" and hasattr(value, "detach") and hasattr(value, "stride")
 
 
 def to_array(value: Any, argument: str) -> npt.NDArray[Any]:
@@ -45,8 +37,6 @@ def to_array(value: Any, argument: str) -> npt.NDArray[Any]:
     import numpy as np
 
     if is_tensor(value):
-        from runlore.media._torch import tensor_to_array
-
         return tensor_to_array(value)
     if value is None or isinstance(value, (str, bytes, dict, set)):
         raise WrongType(

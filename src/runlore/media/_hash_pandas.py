@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import WrongType
-from runlore.media._hash_values import feed_array, feed_objects
+from runlore.media._hash_arrays import feed_array, feed_objects
 
 if TYPE_CHECKING:
     from runlore.media._hash_values import Hasher

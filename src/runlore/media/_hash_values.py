@@ -9,19 +9,15 @@ import hashlib
 import math
 import os
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runlore.errors import InvalidArgument, WrongType
-from runlore.media._arrays import is_tensor, library_of, type_name
+from runlore.media._arrays import type_name
+from runlore.media._hash_arrays import feed_array
 from runlore.media._hash_files import directory_digest, file_digest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import numpy.typing as npt
+from runlore.media._libraries import is_tensor, library_of
 
 MAX_DEPTH = 100
-_CHUNK_BYTES = 8 << 20
 _NOT_DATA = frozenset({"DESCR", "filename", "data_filename", "target_filename", "data_module"})
 """Entries of a scikit-learn Bunch that describe the data and differ from machine to machine."""
 
@@ -180,42 +176,3 @@ def _feed_any_array(hasher: Hasher, value: Any) -> None:
     if isinstance(value, np.generic):
         hasher.blob("scalar")
     feed_array(hasher, np.asarray(value))
-
-
-def feed_array(hasher: Hasher, array: npt.NDArray[Any]) -> None:
-    """Type, shape and values in C order, little-endian, in chunks: neither memory order nor byte order matters."""
-    dtype = array.dtype
-    if dtype.names is not None:
-        hasher.text("struct", f"{dtype.names} {array.shape}")
-        for name in dtype.names:
-            feed_array(hasher, array[name])
-    elif dtype.hasobject or dtype.kind == "T":
-        hasher.text("objects", f"{array.shape}")
-        feed_objects(hasher, array.ravel().tolist())
-    else:
-        little = dtype.newbyteorder("<")
-        hasher.text("array", f"{little.str} {array.shape}")
-        for chunk in _chunks(array):
-            hasher.raw(chunk.astype(little, order="C", copy=False).tobytes())
-
-
-def _chunks(array: npt.NDArray[Any]) -> Iterable[npt.NDArray[Any]]:
-    """Pieces along the first axis, none much larger than `_CHUNK_BYTES`."""
-    if array.ndim == 0 or array.nbytes <= _CHUNK_BYTES:
-        yield array
-        return
-    rows = max(1, _CHUNK_BYTES // max(1, array.nbytes // len(array)))
-    for start in range(0, len(array), rows):
-        yield array[start : start + rows]
-
-
-def feed_objects(hasher: Hasher, items: list[Any]) -> None:
-    """Elements one by one; texts and missing values, the usual case, without recursion."""
-    hasher.blob("items", len(items).to_bytes(8, "little"))
-    for item in items:
-        if type(item) is str:
-            hasher.text("str", item)
-        elif item is None:
-            hasher.blob("None")
-        else:
-            hasher.value(item)

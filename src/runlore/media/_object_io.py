@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, UnsafeLoad, WrongType
 from runlore.media import _lightgbm, _pickle, _scipy, _skops, _torch, _xgboost
-from runlore.media._arrays import is_tensor, library_of, type_name
+from runlore.media._arrays import type_name
 from runlore.media._content import Spool, read_member
+from runlore.media._libraries import is_tensor, library_of
 from runlore.media._npy import dump_npy, is_plain, load_npy
 from runlore.media._object_pandas import PANDAS, pandas_node
 from runlore.media._object_scalars import SCALARS, scalar_node
@@ -176,7 +177,12 @@ class ObjectReader:
     what = "the object"
 
     def __init__(
-        self, archive: zipfile.ZipFile, *, allow_pickle: bool, trusted: tuple[str, ...], max_bytes: int | None
+        self,
+        archive: zipfile.ZipFile,
+        *,
+        allow_pickle: bool,
+        trusted: tuple[str, ...] | bool | str,
+        max_bytes: int | None,
     ) -> None:
         self.archive = archive
         self.allow_pickle = allow_pickle

@@ -9,7 +9,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, WrongType
-from runlore.media._arrays import library_of
+from runlore.media._libraries import library_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

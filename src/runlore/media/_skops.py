@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from runlore.errors import InvalidArgument, MissingDependency, UnsafeLoad, WrongType
+from runlore.errors import InvalidArgument, MissingDependency, RunloreError, UnsafeLoad, WrongType
 from runlore.media._content import Content, Spool, open_archive, read_content, read_member
 from runlore.media._npy import MAGIC, check_npy
+from runlore.media.harmless import unknown_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,43 +59,69 @@ def dump(estimator: Any, out: Spool) -> None:
     try:
         _module("storing a scikit-learn model").dump(estimator, out, compression=zipfile.ZIP_DEFLATED)
     except (TypeError, ValueError, AttributeError, NotImplementedError, RecursionError) as error:
-        raise WrongType(
-            f"the model {type(estimator).__name__} cannot be stored without pickle: {str(error)[:300]}. "
-            "If a pickle is what you want, pass allow_pickle=True"
-        ) from error
+        raise _no_form(estimator, error) from error
 
 
-def untrusted_types(content: Content) -> list[str]:
-    """Names of the types in a stored estimator that a reader has to trust by name; scikit-learn's trees are one."""
-    raw = read_content(content, "the model")
-    return sorted(_module("storing a scikit-learn model").get_untrusted_types(data=raw))
-
-
-def load(content: Content, *, trusted: Iterable[str] = (), max_bytes: int | None = None) -> Any:
-    """Read an estimator, if skops and the caller trust every type in it.
+def untrusted_types(content: Content, estimator: Any) -> list[str]:
+    """Names of the types in an estimator that was just written which a reader has to trust by name.
 
     Raises:
-        UnsafeLoad: it has types that neither skops nor `trusted` names; the message lists them.
+        WrongType: what was written cannot be read again.
+    """
+    try:
+        with open_archive(content, "the model") as archive:
+            return _untrusted(read_content(content, "the model"), archive)[1]
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError, ImportError) as error:
+        raise _no_form(estimator, error) from error
+
+
+def _no_form(estimator: Any, error: Exception) -> WrongType:
+    return WrongType(
+        f"the model {type(estimator).__name__} cannot be stored without pickle: {str(error)[:300]}. "
+        "If a pickle is what you want, pass allow_pickle=True"
+    )
+
+
+def _untrusted(raw: bytes, archive: zipfile.ZipFile) -> tuple[list[str], list[str]]:
+    """The types that skops does not trust, and those of them that are not known to be harmless either."""
+    found = set(_module("reading a scikit-learn model").get_untrusted_types(data=raw))
+    schema = json.loads(read_member(archive, "schema.json", "the model"))
+    return sorted(found), unknown_types(found, schema)
+
+
+def load(content: Content, *, trusted: Iterable[str] | bool = (), max_bytes: int | None = None) -> Any:
+    """Read an estimator, if every type in it is known to be harmless, or trusted by the caller.
+
+    Args:
+        content: the stored bytes or their path.
+        trusted: names of further types; True: all that the file names, which may run code.
+        max_bytes: how large it may be once expanded.
+
+    Raises:
+        UnsafeLoad: it has other types; the message lists them.
         InvalidArgument: damaged, too large once expanded, or no skops file.
         MissingDependency: skops, or a library that the model is made of, is not installed.
     """
     io = _module("loading a scikit-learn model")
     _check(content, max_bytes)
     raw = read_content(content, "the model")
-    allowed = list(trusted)
     try:
-        unknown = sorted(set(io.get_untrusted_types(data=raw)) - set(allowed))
-        if unknown:
-            raise UnsafeLoad(
-                f"the model is made of types that are not known to be safe to load: {unknown}. Nothing was loaded. "
-                f"If you trust them, pass trusted={unknown}"
-            )
-        return io.loads(raw, trusted=allowed)
+        with open_archive(content, "the model", max_bytes=max_bytes) as archive:
+            found, unknown = _untrusted(raw, archive)
+        if trusted is not True:
+            named = [trusted] if isinstance(trusted, str) else list(trusted or ())
+            unknown = sorted(set(unknown) - set(named))
+            if unknown:
+                raise UnsafeLoad(
+                    f"the model is made of types that are not known to be safe to load: {unknown}. Nothing was loaded. "
+                    f"If you trust them, pass trusted={unknown}, or trusted=True for all that it names"
+                )
+        return io.loads(raw, trusted=found)
+    except RunloreError:
+        raise
     except ImportError as error:
         raise MissingDependency(error.name or "a library", "models", "loading this model") from error
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError, OSError) as error:
-        if isinstance(error, UnsafeLoad):
-            raise
         raise InvalidArgument(
             f"the model is not a readable skops file: {type(error).__name__}: {str(error)[:300]}"
         ) from error

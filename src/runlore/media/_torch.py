@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, MissingDependency, WrongType
-from runlore.media._arrays import is_tensor
 from runlore.media._content import MEMORY_LIMIT_BYTES, Content, Spool
+from runlore.media._libraries import is_tensor
 
 if TYPE_CHECKING:
     import numpy.typing as npt

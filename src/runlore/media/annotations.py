@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, WrongType
 from runlore.media import _pillow
-from runlore.media._arrays import is_tensor, to_array
+from runlore.media._arrays import to_array
+from runlore.media._libraries import is_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

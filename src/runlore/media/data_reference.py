@@ -11,9 +11,9 @@ import os
 from typing import Any
 
 from runlore.errors import ArtifactNotFound
-from runlore.media._arrays import is_tensor, library_of
 from runlore.media._hash_files import directory_digest, file_digest
 from runlore.media._hash_values import Hasher
+from runlore.media._libraries import is_tensor, library_of
 from runlore.names import check_key
 
 _MAX_PATH_LENGTH = 4096

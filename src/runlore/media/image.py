@@ -7,8 +7,9 @@ from typing import Any
 
 from runlore.errors import InvalidArgument, WrongType
 from runlore.media import _pillow
-from runlore.media._arrays import is_tensor, masked_values, to_array, type_name
+from runlore.media._arrays import masked_values, to_array, type_name
 from runlore.media._content import Content, fs_path
+from runlore.media._libraries import is_tensor
 from runlore.media._pixels import MAX_PIXELS, to_image
 from runlore.media.annotations import check_boxes, check_masks
 from runlore.media.encoded import IMAGE, Encoded

@@ -8,8 +8,8 @@
 | LightGBM Booster or scikit-learn wrapper | `text` | the same class |
 | anything else | `pickle`, only with `format="pickle"` or `allow_pickle=True` | the object |
 
-Types in a skops file that skops does not know to be safe, scikit-learn's decision trees among them, must be named with
-`trusted=` when it is loaded; the metadata lists them as `untrusted_types`.
+Types in a skops file that are not known to be harmless (`runlore.media.harmless`) must be named with `trusted=` when it
+is loaded; that is said when the model is encoded, and the metadata lists them as `untrusted_types`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from runlore.media.encoded import MODEL, Encoded
 from runlore.media.onnx import MEDIA_TYPE as ONNX_MEDIA_TYPE
 from runlore.media.onnx import encode_onnx
 from runlore.media.signature import check_signature, encode_example, infer_schema
+from runlore.notices import say_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -129,7 +130,7 @@ def _dump(model: Any, format: str, suffix: str) -> tuple[Spool, dict[str, Any]]:
         elif format == SKOPS:
             _skops.dump(model, out)
             out.close()
-            extra = {"untrusted_types": _skops.untrusted_types(out.data if out.data is not None else str(out.path))}
+            extra = _audited(model, out)
         elif format == SAFETENSORS and (_torch.is_module(model) or _torch.is_state(model)):
             state = _torch.module_state(model) if _torch.is_module(model) else dict(model)
             extra = {"tensors": len(state), "values": sum(int(tensor.numel()) for tensor in state.values())}
@@ -145,6 +146,17 @@ def _dump(model: Any, format: str, suffix: str) -> tuple[Spool, dict[str, Any]]:
                 f"model is a {type(model).__name__}, which the format {format!r} cannot hold; leave out format="
             )
     return out, extra
+
+
+def _audited(model: Any, out: Spool) -> dict[str, Any]:
+    """Which types whoever loads the model has to trust; said, where there are any."""
+    unknown = _skops.untrusted_types(out.data if out.data is not None else str(out.path), model)
+    if unknown:
+        say_once(
+            f"the model {type(model).__name__} is stored; it has types that are not known to be harmless. To load it, "
+            f"trust them: load(trusted={unknown}), or load(trusted=True) for all that the file names"
+        )
+    return {"untrusted_types": unknown}
 
 
 def _origin(model: Any) -> dict[str, Any]:
@@ -192,7 +204,7 @@ def decode_model(
     metadata: Mapping[str, Any],
     *,
     allow_pickle: bool = False,
-    trusted: Iterable[str] = (),
+    trusted: Iterable[str] | bool = (),
     module: Any = None,
     max_bytes: int | None = None,
 ) -> Any:
@@ -205,7 +217,8 @@ def decode_model(
         media_type: as it was stored.
         metadata: as it was stored.
         allow_pickle: unpickle a model that was stored as a pickle. Only for models whose origin you trust.
-        trusted: names of types in a skops file that you trust, beyond those that skops does.
+        trusted: names of types in a skops file that you trust, beyond those that are known to be harmless (see
+            `runlore.media.harmless`). True: all that the file names, which may run code, as a pickle does.
         module: a `torch.nn.Module` to load the weights into; it is returned.
         max_bytes: how large a skops file may be once expanded. Default: the larger of 1 GiB and 100 times its size.
 

@@ -66,14 +66,15 @@ def encode_object(obj: Any, allow_pickle: bool = False) -> Encoded:
 
 
 def decode_object(
-    content: Content, allow_pickle: bool = False, *, trusted: Iterable[str] = (), max_bytes: int | None = None
+    content: Content, allow_pickle: bool = False, *, trusted: Iterable[str] | bool = (), max_bytes: int | None = None
 ) -> Any:
     """The value that `encode_object` stored.
 
     Args:
         content: the stored bytes or their path.
         allow_pickle: unpickle parts that were pickled. Only for files whose origin you trust.
-        trusted: names of types in scikit-learn models that you trust, beyond those that skops does.
+        trusted: names of types in scikit-learn models that you trust, beyond those that are known to be harmless;
+            True: all of them, which may run code.
         max_bytes: how large it may be once expanded. Default: the larger of 1 GiB and 100 times the content.
 
     Raises:
@@ -90,7 +91,12 @@ def decode_object(
             raise InvalidArgument("the archive is not a stored object: its skeleton does not say so")
         if document["version"] > VERSION:
             raise UnsupportedFormat(f"the object has format version {document['version']}; upgrade Runlore to read it")
-        reader = ObjectReader(archive, allow_pickle=allow_pickle, trusted=tuple(trusted), max_bytes=max_bytes)
+        reader = ObjectReader(
+            archive,
+            allow_pickle=allow_pickle,
+            trusted=trusted if isinstance(trusted, (bool, str)) else tuple(trusted),
+            max_bytes=max_bytes,
+        )
         try:
             return reader.value(document["value"])
         except RunloreError:

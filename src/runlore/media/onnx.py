@@ -6,7 +6,8 @@ from typing import Any
 
 from runlore.errors import InvalidArgument
 from runlore.media import _onnxruntime, _skl2onnx, _skops
-from runlore.media._arrays import library_of, to_array, type_name
+from runlore.media._arrays import to_array, type_name
+from runlore.media._libraries import library_of
 from runlore.media.encoded import MODEL, Encoded
 
 MEDIA_TYPE = "application/onnx"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, WrongType
-from runlore.media._arrays import is_tensor, json_number, library_of, to_array
+from runlore.media._arrays import json_number, to_array
 from runlore.media._content import dump_json
+from runlore.media._libraries import is_tensor, library_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

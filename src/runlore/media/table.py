@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, RunloreError, WrongType
 from runlore.failures import is_environmental
-from runlore.media._arrays import is_tensor, library_of, masked_values, to_array, type_name
+from runlore.media._arrays import masked_values, to_array, type_name
 from runlore.media._content import Content, Spool, content_size, expansion_limit
+from runlore.media._libraries import is_tensor, library_of
 from runlore.media.encoded import TABLE, Encoded
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ from runlore.query.expression import (
     Tags,
     Value,
 )
-from runlore.query.fields import Kind, apply_function, attribute, check_text, field, kind_of
+from runlore.query.fields import Kind, UnknownField, apply_function, attribute, check_text, field, kind_of
 from runlore.query.values import Clock, literal, to_number
 
 if TYPE_CHECKING:
@@ -66,11 +66,12 @@ _ESCAPES = {"\\": "\\", "'": "'", '"': '"', "n": "\n", "r": "\r", "t": "\t"}
 class Refused(Exception):
     """Why and where; the parser adds the query and makes it the error that users see."""
 
-    def __init__(self, reason: str, column: int, expected: str = "") -> None:
+    def __init__(self, reason: str, column: int, expected: str = "", word: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.column = column
         self.expected = expected
+        self.word = word
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ def guard(action: Callable[[], _T], column: int) -> _T:
     """Do it; what is refused is refused at this column."""
     try:
         return action()
+    except UnknownField as error:
+        raise Refused(str(error), column, word=error.word) from error
     except InvalidArgument as error:
         raise Refused(str(error), column) from error
 

@@ -12,6 +12,18 @@ from runlore.names import MAX_NAME_LENGTH
 from runlore.query.expression import Aggregate, Attribute, Field, Metric, MetricAt, Param, Tag, Tags
 
 
+class UnknownField(InvalidArgument):
+    """A word that names no field.
+
+    Attributes:
+        word: as it was written.
+    """
+
+    def __init__(self, message: str, word: str) -> None:
+        super().__init__(message)
+        self.word = word
+
+
 class Kind(Enum):
     """What the values of a field are: decides how literals are read and which operators apply."""
 
@@ -99,7 +111,7 @@ def attribute(name: str) -> Attribute:
     """The attribute of this name or alias, in any case; blanks count as underscores.
 
     Raises:
-        InvalidArgument: there is none; the message names the nearest.
+        UnknownField: there is none; the message names the nearest.
 
     Example:
         >>> attribute("Start Time")
@@ -107,23 +119,23 @@ def attribute(name: str) -> Attribute:
         >>> attribute("statsu")
         Traceback (most recent call last):
         ...
-        runlore.errors.InvalidArgument: there is no attribute 'statsu'; did you mean 'status'?
+        runlore.query.fields.UnknownField: there is no attribute 'statsu'; did you mean 'status'?
     """
     canonical = _NAMES.get(name.strip().lower().replace(" ", "_"))
     if canonical is not None:
         return Attribute(canonical)
     close = difflib.get_close_matches(name[:100].lower(), [*_NAMES, "tags"], n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"attributes are {', '.join(ATTRIBUTES)}"
-    if "." in name and not close:
-        hint = f"keys stand after metrics., params. or tags., attributes are {', '.join(ATTRIBUTES)}"
-    raise InvalidArgument(f"there is no attribute {_short(name)}; {hint}")
+    known = f"keys stand after metrics., params. or tags., attributes are {', '.join(ATTRIBUTES)}"
+    hint = f"did you mean {close[0]!r}?" if close else known
+    raise UnknownField(f"there is no attribute {_short(name)}; {hint}", name)
 
 
 def field(prefix: str, key: str) -> Field:
     """The field that `prefix.key` names.
 
     Raises:
-        InvalidArgument: no such prefix or attribute, or an impossible key.
+        UnknownField: no such prefix or attribute.
+        InvalidArgument: an impossible key.
     """
     sort = PREFIXES.get(prefix.lower())
     if sort is None:
@@ -131,7 +143,7 @@ def field(prefix: str, key: str) -> Field:
         hint = (
             f"did you mean {close[0] + '.' + key[:60]!r}?" if close else "write metrics., params. or tags. before a key"
         )
-        raise InvalidArgument(f"nothing is called {_short(prefix)}; {hint}")
+        raise UnknownField(f"nothing is called {_short(prefix)}; {hint}", f"{prefix}.{key}")
     if sort == "attribute":
         return attribute(key)
     if not key:

@@ -23,7 +23,8 @@ MAX_EXPERIMENTS = 1_000
 MAX_GLOBS = 100
 """Globs in one list."""
 
-_SPECIAL = frozenset("*?[")
+SPECIAL = frozenset("*?[")
+"""What makes a name a glob."""
 
 
 def split_experiments(experiment: str | Sequence[str]) -> tuple[list[str], list[str]]:
@@ -46,8 +47,8 @@ def split_experiments(experiment: str | Sequence[str]) -> tuple[list[str], list[
         check_text(name)
         if len(name) > MAX_NAME_LENGTH:
             raise InvalidArgument(f"experiment={name[:40]!r}…: {len(name):,} characters; at most {MAX_NAME_LENGTH:,}")
-    names = sorted({name for name in given if not _SPECIAL & set(name)})
-    globs = sorted({name for name in given if _SPECIAL & set(name)})
+    names = sorted({name for name in given if not SPECIAL & set(name)})
+    globs = sorted({name for name in given if SPECIAL & set(name)})
     if len(globs) > MAX_GLOBS:
         raise InvalidArgument(f"experiment: {len(globs)} globs; at most {MAX_GLOBS} are possible")
     return names, globs
@@ -86,12 +87,12 @@ def literal_glob(name: str) -> str:
         >>> literal_glob("a*b")
         'a[*]b'
     """
-    return "".join(f"[{character}]" if character in _SPECIAL else character for character in name)
+    return "".join(f"[{character}]" if character in SPECIAL else character for character in name)
 
 
 def literal_prefix(glob: str) -> str:
     """What every match of a glob begins with, up to and with its last `/`."""
-    special = min(index for index, character in enumerate(glob) if character in _SPECIAL)
+    special = min(index for index, character in enumerate(glob) if character in SPECIAL)
     return glob[: glob.rfind("/", 0, special) + 1]
 
 

@@ -62,7 +62,9 @@ def read(text: str, start: str, argument: str) -> Expression | tuple[OrderKey, .
         refused = _explain(error, text)
     except Refused as error:
         refused = error
-    raise QuerySyntaxError(refused.reason, query=text, column=refused.column, expected=refused.expected)
+    raise QuerySyntaxError(
+        refused.reason, query=text, column=refused.column, expected=refused.expected, word=refused.word
+    )
 
 
 @functools.lru_cache(maxsize=1)

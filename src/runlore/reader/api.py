@@ -83,6 +83,9 @@ def runs(
         limit: at most so many.
         store: as for `runlore.start`.
 
+    Warns:
+        NothingMatches: no run is found, or the order is in vain, for a name that no run of the store has.
+
     Example:
         >>> import runlore
         >>> with runlore.start("vision/cifar10") as run:
@@ -90,10 +93,13 @@ def runs(
         >>> len(runlore.runs("metrics.loss < 0.1", experiment="vision/*"))
         1
     """
+    from runlore.reader.asking import ask
     from runlore.reader.tables import run_frame
 
-    page = Session(store).refresh().page(query, order_by, limit, experiment=experiment, facts=True, last=True)
-    return run_frame(page.runs)
+    question = ask(Session(store).refresh(), query, order_by, experiment=experiment)
+    found = run_frame(question.pages(limit))
+    question.warn(found=len(found) > 0)
+    return found
 
 
 def get_run(uid: str, *, store: StoreLike | None = None) -> RunView:

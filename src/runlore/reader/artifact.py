@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from runlore.errors import ArtifactNotFound, InvalidName
+from runlore.errors import ArtifactNotFound
 from runlore.reader.facts import as_step
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
     from runlore.index.records import ArtifactRecord
@@ -128,20 +128,27 @@ class Artifact:
     def download(self, directory: str | os.PathLike[str] = ".", *, overwrite: bool = False) -> str:
         """Copy the contents into a directory, under the artifact's name, and return the path of the copy.
 
+        A name that cannot be one of a file becomes one in the way that `runlore.reader.saving` describes: the copy is
+        always within the directory.
+
         Raises:
-            InvalidName: the name would leave the directory.
-            FileExistsError: the file exists and `overwrite` is false.
+            FileExistsError: something is there, and `overwrite` is false.
+            InvalidName: a link in the directory leads out of it.
             ArtifactNotFound, DamagedFile: as for `read_bytes`. Nothing was copied.
         """
+        from runlore.reader.saving import file_path
+
+        return self.save_as(directory, file_path(self.name), overwrite=overwrite)
+
+    def save_as(self, directory: str | os.PathLike[str], path: str, *, overwrite: bool = False) -> str:
+        """Copy the contents to a path below a directory, as `runlore.reader.saving.file_paths` gives it.
+
+        Raises:
+            FileExistsError, InvalidName, ArtifactNotFound, DamagedFile: as `download`.
+        """
+        from runlore.reader.saving import save
         from runlore.store.contents import copy_content
 
-        root = os.path.realpath(os.fspath(directory))
-        target = os.path.realpath(os.path.join(root, *self.name.split("/")))
-        if os.path.commonpath([root, target]) != root or target == root:
-            raise InvalidName(f"artifact name {self.name!r} would leave the directory {root!r}")
-        if os.path.exists(target) and not overwrite:
-            raise FileExistsError(f"{target!r} exists; pass overwrite=True to replace it")
-        os.makedirs(os.path.dirname(target), exist_ok=True)
         with self._named():
-            copy_content(self._store, self._digest(), target)
-        return target
+            digest = self._digest()
+            return save(lambda target: copy_content(self._store, digest, target), directory, path, overwrite=overwrite)

@@ -22,24 +22,13 @@ import numpy as np
 from runlore.reader.facts import EXACT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
 NOT_A_TIME = -(1 << 63)
 """NaT, as int64."""
-
-
-def frame(named: Mapping[str, Any], rows: int) -> pd.DataFrame:
-    """A DataFrame of columns that this module made. Its names may be any text, also one that is no valid Unicode."""
-    import pandas as pd
-
-    try:
-        return pd.DataFrame(named, index=pd.RangeIndex(rows), copy=False)
-    except UnicodeEncodeError:
-        numbered = pd.DataFrame(dict(enumerate(named.values())), index=pd.RangeIndex(rows), copy=False)
-        return numbered.set_axis(pd.Index(list(named), dtype=object), axis=1)
 
 
 def text(values: Sequence[str | None]) -> Any:
@@ -50,8 +39,8 @@ def text(values: Sequence[str | None]) -> Any:
         try:
             return pd.array(values, dtype="str")
         except UnicodeEncodeError:
-            return pd.Index(objects(values), dtype=object)  # of an array pandas would try to make text once more
-    return objects(values)
+            return of_objects(objects(values))
+    return of_objects(objects(values))
 
 
 def coded(names: Sequence[str | None], codes: NDArray[Any]) -> Any:
@@ -61,12 +50,21 @@ def coded(names: Sequence[str | None], codes: NDArray[Any]) -> Any:
         names: the names.
         codes: of each cell, which of them it is.
     """
+    import pandas as pd
+
     found = text(names)
-    return found[codes] if isinstance(found, np.ndarray) else found.take(codes)
+    return of_objects(found.to_numpy()[codes]) if isinstance(found, pd.Series) else found.take(codes)
+
+
+def of_objects(cells: NDArray[Any]) -> pd.Series[Any]:
+    """A column that stays one of objects: pandas 3 would look into it, and make text of it if it can."""
+    import pandas as pd
+
+    return pd.Series(cells, dtype=object)
 
 
 def objects(values: Sequence[Any]) -> NDArray[Any]:
-    """A column of anything. Lists and arrays in it stay what they are."""
+    """Cells of any kind as an array. Lists and arrays among them stay what they are."""
     column = np.empty(len(values), dtype=object)
     if not any(isinstance(value, (list, tuple, np.ndarray)) for value in values):
         column[:] = values
@@ -84,6 +82,39 @@ def integers(values: Sequence[int | None]) -> Any:
         return np.array(values, dtype=np.int64)
     missing = np.array([value is None for value in values], dtype=bool)
     return pd.arrays.IntegerArray(np.array([value or 0 for value in values], dtype=np.int64), missing)
+
+
+def table(data: Mapping[str, Any], rows: int) -> pd.DataFrame:
+    """The columns as a table. Texts that are no valid Unicode, in cells and in names, stay what they are.
+
+    pandas would make its own type for text of them, which cannot hold such.
+
+    Args:
+        data: columns as the functions here give them, by name.
+        rows: how many there are.
+    """
+    import pandas as pd
+
+    index = pd.RangeIndex(rows)
+    cells = [
+        pd.Series(column, dtype=object, index=index)
+        if isinstance(column, np.ndarray) and column.dtype == object
+        else column
+        for column in data.values()
+    ]
+    frame = pd.DataFrame(dict(enumerate(cells)), index=index, copy=False)
+    frame.columns = labels(data)
+    return frame
+
+
+def labels(names: Iterable[str], name: str | None = None) -> pd.Index[Any]:
+    """Names of columns or rows as an index, also those that are no valid Unicode."""
+    import pandas as pd
+
+    try:
+        return pd.Index(list(names), name=name)
+    except UnicodeEncodeError:
+        return pd.Index(list(names), dtype=object, name=name)
 
 
 def times(ns: Sequence[int] | NDArray[np.int64]) -> pd.DatetimeIndex:
@@ -121,11 +152,16 @@ def values(cells: Sequence[Any]) -> Any:
         return numbers(cells)
     if kinds == {bool}:
         return np.array(cells, dtype=bool) if complete else _flags(cells)
-    if kinds == {int} and all(value is None or -(1 << 63) <= value < 1 << 63 for value in cells):
+    if kinds == {int} and _are_within(cells, -(1 << 63), (1 << 63) - 1, complete=complete):
         return integers(cells)
     if kinds == {int, float} and all(value is None or type(value) is float or abs(value) <= EXACT for value in cells):
         return numbers(cells)
-    return objects(cells)
+    return of_objects(objects(cells))
+
+
+def _are_within(cells: Sequence[int | None], low: int, high: int, *, complete: bool) -> bool:
+    known: Any = cells if complete else [cell for cell in cells if cell is not None]
+    return bool(low <= min(known) and max(known) <= high)
 
 
 def _flags(cells: Sequence[bool | None]) -> Any:

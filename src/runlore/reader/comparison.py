@@ -46,6 +46,8 @@ def compare(
     """
     import pandas as pd
 
+    from runlore.reader import columns
+
     views = _views(list(runs), store)
     if len(views) < 2:
         raise InvalidArgument(f"runs={list(runs)!r}: at least two runs are needed for a comparison")
@@ -55,13 +57,12 @@ def compare(
         values = [side.get(field) for side in sides]
         if everything or any(not _same(values[0], value) for value in values[1:]):
             rows[field] = values
-    index = pd.MultiIndex.from_tuples(list(rows), names=["section", "key"]) if rows else pd.MultiIndex(
-        levels=[[], []], codes=[[], []], names=["section", "key"]
-    )  # fmt: skip
+    sections, keys = zip(*rows, strict=True) if rows else ((), ())
+    index = pd.MultiIndex.from_arrays([columns.labels(sections, "section"), columns.labels(keys, "key")])
     titles = [f"{view.experiment}#{view.number}" for view in views]
     if len(set(titles)) < len(titles):
         titles = [view.uid for view in views]
-    return pd.DataFrame(list(rows.values()), index=index, columns=titles, dtype=object)
+    return pd.DataFrame(list(rows.values()), index=index, columns=columns.labels(titles), dtype=object)
 
 
 def _views(runs: list[str | RunView], store: StoreLike | None) -> list[RunView]:
@@ -74,13 +75,13 @@ def _views(runs: list[str | RunView], store: StoreLike | None) -> list[RunView]:
 
 
 def _digests(views: list[RunView]) -> list[dict[str, str]]:
-    """Of each run, the latest contents of each artifact. Runs of one session are asked for at once."""
+    """Of each run, the latest contents of each artifact. Those of one session are asked for at once."""
     by_session: dict[int, list[RunView]] = {}
     for view in views:
         by_session.setdefault(id(view._session), []).append(view)  # noqa: SLF001 - one of the reader's own
     found: dict[tuple[int, str], dict[str, str]] = {}
     for key, mine in by_session.items():
-        records = mine[0]._session.refresh().index.artifacts([view.uid for view in mine])  # noqa: SLF001 - as above
+        records = mine[0]._session.index.artifacts([view.uid for view in mine])  # noqa: SLF001 - as above
         for uid, artifacts in records.items():
             found[key, uid] = {item.name: (item.digest or "")[:12] for item in artifacts}
     return [found.get((id(view._session), view.uid), {}) for view in views]  # noqa: SLF001 - as above

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from runlore import model
 from runlore.errors import InvalidArgument, NotFound, RunNotFound
 from runlore.index.reference import RunReference
+from runlore.query.expression import Attribute, In, Or, OrderKey
 from runlore.query.globs import literal_glob
 from runlore.reader.facts import similar
 from runlore.reader.filters import Filter, choices, time_bound_ns
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
     from runlore.index.records import RunRecord
     from runlore.reader.session import Session
 
-_OLDEST_FIRST = "number, started"
-_PAGE_RUNS = 1_000
-"""Runs that are asked for at once, where all of them are walked through."""
+_OLDEST_FIRST = (OrderKey(Attribute("number")), OrderKey(Attribute("started")))
 _MOST_NAMED = 1_000
 """Runs that a query names one by one."""
 
@@ -83,15 +82,13 @@ class Experiment:
 
     def _runs(self, chosen: Any = None) -> Sequence[RunRecord]:
         """Its runs that a selector names, oldest first, without those in the trash."""
-        from runlore.query.expression import Attribute, In, Or
-
         session = self._session.refresh()
         mine = literal_glob(self.path)
         wanted = choices(chosen)
         if wanted is None:
             return session.page(None, _OLDEST_FIRST, experiment=mine, last=True).runs
         numbers, references = _selected(wanted, self.path)
-        uids = {record.uid for record in session.index.each(references, facts=False)}
+        uids = {record.uid for record in session.index.each(references, facts=False)} if references else set()
         parts = [In(Attribute("number"), tuple(sorted(numbers)))] if numbers else []
         parts += [In(Attribute("uid"), tuple(sorted(uids)))] if uids else []
         query = Or(tuple(parts)) if len(wanted) <= _MOST_NAMED else None
@@ -181,12 +178,18 @@ class Experiment:
 
         Raises:
             QuerySyntaxError: the query cannot be understood; the message points at the column.
+
+        Warns:
+            NothingMatches: no run is found, or the order is in vain, for a name that no run of the store has.
         """
+        from runlore.reader.asking import ask
         from runlore.reader.tables import run_frame
 
         mine = literal_glob(self.path)
-        page = self._session.refresh().page(query, order_by, limit, experiment=mine, facts=True, last=True)
-        return run_frame(page.runs)
+        question = ask(self._session.refresh(), query, order_by, experiment=mine)
+        found = run_frame(question.pages(limit))
+        question.warn(found=len(found) > 0)
+        return found
 
     def metric(self, key: str, runs: Any = None) -> pd.DataFrame:
         """The points of a metric, of several runs: columns run, step, value, time, in time order.
@@ -222,18 +225,19 @@ class Experiment:
             reference = numbered(self.path, operator.index(run))
         except TypeError as error:
             raise InvalidArgument(f"run={run!r} must be a number or a uid") from error
-        if not session.index.find(reference, facts=False):
+        found = session.index.find(reference)
+        if not found:
             numbers = [record.number for record in self._runs() if record.number is not None]
             known = f"it has {len(numbers)}, the latest is {numbers[-1]}" if numbers else "it has none"
             raise RunNotFound(f"experiment {self.path!r} has no run {run!r}; {known}")
-        return RunView(session, session.find(reference))
+        return RunView(session, session.index.settled(reference, found))
 
     def __iter__(self) -> Iterator[RunView]:
         """The runs, oldest first."""
         session = self._session.refresh()
         mine = literal_glob(self.path)
-        for page in session.index.pages(None, _OLDEST_FIRST, _PAGE_RUNS, experiment=mine, facts=True):
-            for record in page.runs:
+        for runs in session.all_pages(None, _OLDEST_FIRST, experiment=mine):
+            for record in runs:
                 yield RunView(session, record)
 
 

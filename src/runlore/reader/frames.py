@@ -276,12 +276,10 @@ def _frame(parts: Sequence[tuple[RunRecord, _Records]], names: _Names) -> pd.Dat
     }
     for name, column in records.extra.items():
         data[f"{name}_" if name in COLUMNS else name] = columns.values(column.tolist())
-    return columns.frame(data, len(records))
+    return columns.table(data, len(records))
 
 
 def _empty() -> pd.DataFrame:
-    import pandas as pd
-
     kinds: dict[str, Any] = {"run": columns.integers([]), "step": columns.numbers([]), "value": columns.numbers([])}
     data = {name: kinds[name] if name in kinds else columns.text([]) for name in COLUMNS}
-    return pd.DataFrame({**data, "time": columns.times([])}, index=pd.RangeIndex(0))
+    return columns.table({**data, "time": columns.times([])}, 0)

@@ -129,14 +129,14 @@ class RunView(EditMethods):
 
     @property
     def statuses(self) -> list[tuple[int, str, str | None]]:
-        """History of statuses: (time in ns, status, message)."""
+        """History of statuses: (time in ns, status, message). A process that joins the run changes none."""
         history: list[tuple[int, str, str | None]] = []
         for time, kind, key, value in self._said_of_it().statuses:
             if kind == model.STOP:
                 history.append((time, value["status"], value.get("message")))
             elif kind == model.STATUS:
                 history.append((time, key, value))
-            else:
+            elif kind == model.START or key == "resume":
                 history.append((time, model.RUNNING, None if kind == model.START else key))
         return history
 
@@ -230,10 +230,11 @@ class RunView(EditMethods):
 
     def children(self) -> list[RunView]:
         """Runs that were started under this one, oldest first, without those in the trash."""
-        from runlore.query.expression import Attribute, Compare
+        from runlore.query.expression import Attribute, Compare, OrderKey
 
         mine = Compare(Attribute("parent"), "=", self.uid)
-        found = self._session.refresh().page(mine, "started", facts=True, last=True)
+        order = OrderKey(Attribute("started"))
+        found = self._session.refresh().page(mine, order, facts=True, last=True)
         return [RunView(self._session, record) for record in found.runs]
 
     # -- artifacts ----------------------------------------------------------------------------------------------

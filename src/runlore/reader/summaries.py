@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runlore import model
 from runlore.errors import InvalidArgument
+from runlore.query.expression import Attribute, OrderKey
 from runlore.query.globs import literal_glob
 from runlore.reader import columns
 from runlore.reader.facts import facts_of, is_system, similar
@@ -30,14 +31,13 @@ def of_runs(
     session: Session, experiment: str, group_by: str | Sequence[str] | None, value: str, confidence: float
 ) -> pd.DataFrame:
     """Statistics of one value of each run, by metric and group; see `Experiment.summary`."""
-    import pandas as pd
-
     if value not in VALUES:
         raise InvalidArgument(f"value={value!r} must be one of {', '.join(VALUES)}")
     if not 0 < confidence < 1:
         raise InvalidArgument(f"confidence={confidence!r} must be between 0 and 1, for example 0.95")
     fields = [group_by] if isinstance(group_by, str) else list(group_by or ())
-    runs = session.page(None, "number, started", experiment=literal_glob(experiment), facts=True, last=True).runs
+    order = OrderKey(Attribute("number"))
+    runs = session.page(None, order, experiment=literal_glob(experiment), facts=True, last=True).runs
     for field in fields:
         _check_field(field, runs)
     groups = _groups(runs, fields)
@@ -57,7 +57,7 @@ def of_runs(
     chosen = {field: columns.values([row[field] for row in rows]) for field in fields}
     counts = {"count": columns.integers([row["count"] for row in rows])}
     rest = {name: columns.numbers([row[name] for row in rows]) for name in _STATISTICS[1:]}
-    return pd.DataFrame({**texts, **chosen, **counts, **rest})
+    return columns.table({**texts, **chosen, **counts, **rest}, len(rows))
 
 
 def _check_field(field: Any, runs: Sequence[RunRecord]) -> None:
@@ -128,13 +128,23 @@ def of_points(data: pd.DataFrame, runs: Sequence[RunRecord]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    values = pd.to_numeric(data["value"], errors="coerce")
-    rows = [
-        {"event": model.METRIC, "key": key, **values[group.index].describe().to_dict()}
-        for key, group in data.groupby("key", sort=True)
-        if not is_system(str(key))
+    places: dict[str, int] = {}  # by number: pandas cannot group by every text that is a key
+    groups = pd.to_numeric(data["value"], errors="coerce").groupby(
+        [places.setdefault(key, len(places)) for key in data["key"].tolist()]
+    )
+    rows: list[dict[str, Any]] = [
+        {"event": model.METRIC, "key": key, **_described(groups.get_group(places[key]))}
+        for key in sorted(places)
+        if not is_system(key)
     ]
     spans = pd.Series([run.active_ns / 1e9 for run in runs if run.ended_ns is not None], dtype="float64")
-    rows.append({"event": _DURATION[0], "key": _DURATION[1], **spans.describe().to_dict()})
-    names = ["event", "key", "count", "mean", "std", "min", "25%", "50%", "75%", "max"]
-    return pd.DataFrame(rows, columns=names).astype({"count": "int64"})
+    rows.append({"event": _DURATION[0], "key": _DURATION[1], **_described(spans)})
+    found: dict[str, Any] = {name: columns.text([row[name] for row in rows]) for name in ("event", "key")}
+    found["count"] = columns.integers([int(row["count"]) for row in rows])
+    for name in ("mean", "std", "min", "25%", "50%", "75%", "max"):
+        found[name] = columns.numbers([row[name] for row in rows])
+    return columns.table(found, len(rows))
+
+
+def _described(values: pd.Series[Any]) -> dict[str, float]:
+    return {str(name): float(number) for name, number in values.describe().items()}

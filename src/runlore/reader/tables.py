@@ -10,11 +10,18 @@ from runlore.reader import columns
 from runlore.reader.facts import facts_of, is_system
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import TypeAlias, TypeVar
 
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from runlore.index.records import RunRecord
+
+    Cells = TypeVar("Cells")
+    Pieces: TypeAlias = dict[str, list[tuple[int, Cells]]]
+    """Of each key, its cells in some of the pages, each with the row in which they begin."""
 
 _attributes = attrgetter(
     "experiment", "number", "uid", "name", "status", "started_ns", "ended_ns", "active_ns", "user", "host", "group",
@@ -22,7 +29,7 @@ _attributes = attrgetter(
 )  # fmt: skip
 
 
-def run_frame(runs: Sequence[RunRecord], *, system: bool = False) -> pd.DataFrame:
+def run_frame(pages: Iterable[Sequence[RunRecord]], *, system: bool = False) -> pd.DataFrame:
     """One row a run, in the order given. Hardware metrics (`system/…`) are left out unless `system` is true.
 
     Columns: the attributes (`run` is the number; `started` and `ended` are times in UTC, `duration` is how long it was
@@ -30,27 +37,54 @@ def run_frame(runs: Sequence[RunRecord], *, system: bool = False) -> pd.DataFram
     are those of `runlore.reader.columns`.
 
     Args:
-        runs: with their facts.
+        pages: runs with their facts; what is not needed of a page is let go of before the next one.
         system: whether hardware metrics are wanted.
     """
-    found = attribute_columns(runs)
-    facts = [facts_of(run) for run in runs]
-    for key, cells in pivoted([known.params for known in facts], None):
-        found[f"params.{key}"] = columns.values(cells)
-    for key, cells in pivoted([known.metrics for known in facts], math.nan):
-        if system or not is_system(key):
-            found[f"metrics.{key}"] = columns.numbers(cells)
-    for key, cells in pivoted([known.tags for known in facts], None):
-        found[f"tags.{key}"] = columns.text(cells)
-    return columns.frame(found, len(runs))
+    import numpy as np
+
+    rows: list[tuple[Any, ...]] = []
+    params: Pieces[Sequence[Any]] = {}
+    metrics: Pieces[NDArray[np.float64]] = {}
+    tags: Pieces[Sequence[Any]] = {}
+    for runs in pages:
+        start = len(rows)
+        rows += map(_attributes, runs)
+        facts = [facts_of(run) for run in runs]
+        for key, cells in pivoted([known.params for known in facts], None):
+            params.setdefault(key, []).append((start, cells))
+        for key, cells in pivoted([known.metrics for known in facts], math.nan):
+            if system or not is_system(key):
+                metrics.setdefault(key, []).append((start, columns.numbers(cells)))
+        for key, cells in pivoted([known.tags for known in facts], None):
+            tags.setdefault(key, []).append((start, cells))
+    found = attribute_columns(rows)
+    for key, pieces in sorted(params.items()):
+        found[f"params.{key}"] = columns.values(_whole(pieces, len(rows)))
+    for key, arrays in sorted(metrics.items()):
+        column = found[f"metrics.{key}"] = np.full(len(rows), np.nan)
+        for start, array in arrays:
+            column[start : start + len(array)] = array
+    for key, pieces in sorted(tags.items()):
+        found[f"tags.{key}"] = columns.text(_whole(pieces, len(rows)))
+    return columns.table(found, len(rows))
 
 
-def attribute_columns(runs: Sequence[RunRecord]) -> dict[str, Any]:
-    """The columns that every run has."""
+def _whole(pieces: list[tuple[int, Sequence[Any]]], length: int) -> Sequence[Any]:
+    """A column from its cells of each page that has any."""
+    if len(pieces) == 1 and len(pieces[0][1]) == length:
+        return pieces[0][1]
+    column: list[Any] = [None] * length
+    for start, cells in pieces:
+        column[start : start + len(cells)] = cells
+    return column
+
+
+def attribute_columns(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """The columns that every run has, from the attributes of each."""
     (
         experiment, number, uid, name, status, started, ended, active, user, host, group, parent, description, points,
         lost,
-    ) = zip(*map(_attributes, runs), strict=True) if runs else [()] * 15  # fmt: skip
+    ) = zip(*rows, strict=True) if rows else [()] * 15  # fmt: skip
     return {
         "experiment": columns.text(experiment),
         "run": columns.integers(number),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from runlore.errors import InvalidName
 from runlore.index.lineage import Node, direction
-from runlore.index.opening import open_index
 from runlore.index.records import CardFilter
 from runlore.names import is_uid
+from runlore.opening import open_index
 from runlore.registry.card import Card
 from runlore.registry.finding import run_uid
 from runlore.store import open_store

@@ -156,8 +156,16 @@ class Card:
     def download(self, directory: str | os.PathLike[str] = ".", *, overwrite: bool = False) -> list[str]:
         """Copy all contents into a directory, under their names; returns the paths of the copies.
 
+        Names that cannot be files become some as `runlore.reader.saving` describes. What cannot be copied does not
+        keep the rest from being copied; the first such error is raised at the end.
+
         Raises:
             ArtifactNotFound: the contents of one are gone.
             FileExistsError: a file exists and `overwrite` is false. Nothing was copied over it.
         """
-        return [item.download(directory, overwrite=overwrite) for item in self.artifacts()]
+        from runlore.reader.saving import save_all
+
+        saved = save_all(self.artifacts(), directory, overwrite=overwrite)
+        for error in saved.failed.values():
+            raise error
+        return list(saved.paths.values())

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import CardNotFound, InvalidArgument, InvalidName, WrongType
-from runlore.index.opening import open_index
 from runlore.index.records import CardFilter
 from runlore.index.reference import MIN_UID_PREFIX, RunReference
 from runlore.names import is_uid
+from runlore.opening import open_index
 from runlore.registry.card import Card
 from runlore.store import open_store
 from runlore.store.cards import CardName

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from runlore.capture import Captures
-from runlore.errors import RunEnded
+from runlore.errors import NotLocal, RunEnded
 from runlore.journal.format import JOURNAL
 
 if TYPE_CHECKING:
@@ -25,12 +25,17 @@ def begin(run: Run, settings: Mapping[str, Any], *, joined: bool) -> Captures:
         settings: from `runlore.capture.resolve`.
         joined: the process joined a run that another one started. It records its console; code and environment are
             the starting process's, and so is the hardware unless this is another machine.
+
+    The console is recorded where the run lies in a directory, to which another process can write when this one is dead.
     """
     if joined:
         settings = dict(settings) | dict.fromkeys(_ONCE_A_RUN, False)
         if run._run.start().get("host") == os.uname().nodename:  # noqa: SLF001 - the run itself
             settings["hardware"] = False
-    captures = Captures(RunSink(run), settings, exclude=(run.store.location,))
+    sink = RunSink(run)
+    if not sink.journal_directory:
+        settings = dict(settings) | {"console": False}
+    captures = Captures(sink, settings, exclude=(run.store.location,))
     captures.start()
     return captures
 
@@ -41,7 +46,10 @@ class RunSink:
     def __init__(self, run: Run) -> None:
         self._run = run
         self.uid = run.uid
-        self.journal_directory = os.path.join(run.path, JOURNAL)
+        try:
+            self.journal_directory = os.path.join(run.path, JOURNAL)
+        except NotLocal:
+            self.journal_directory = ""
 
     def event(
         self, kind: str, key: str, value: object, *, step: float | None = None, time_ns: int | None = None,

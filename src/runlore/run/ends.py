@@ -117,6 +117,12 @@ class _NoticedExit(SystemExit):
 _getframe: Callable[[], FrameType] | None = getattr(sys, "_getframe", None)
 
 
+def notice_exit(code: Any) -> None:
+    """The program is about to end with this code: for a launcher, which sees every `SystemExit` of its script."""
+    global _exit_code  # noqa: PLW0603 - read when the process ends
+    _exit_code = code
+
+
 def _on_sys_exit(status: Any = None, /) -> None:
     global _exit_code  # noqa: PLW0603 - read when the process ends
     _exit_code = status

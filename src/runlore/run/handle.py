@@ -19,7 +19,7 @@ from runlore.run.losses import Keeping
 from runlore.run.media import MediaMethods
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from types import TracebackType
 
@@ -54,7 +54,7 @@ class Run(ArtifactMethods, MediaMethods):
 
     def __init__(
         self, store: Store, run: RecordedRun, recorder: Recorder, number: int | None, experiment: str,
-        name: str | None, *, owner: bool,
+        name: str | None, *, owner: bool, start: Callable[..., Run],
     ) -> None:  # fmt: skip
         self.uid = run.uid
         self._run = run
@@ -65,15 +65,43 @@ class Run(ArtifactMethods, MediaMethods):
         self.params: dict[str, Any] = {}
         self._journal = recorder
         self._owner = owner
+        self._start = start
         self._pid = os.getpid()
         self._terminal: str | None = None
         self._ended = False
         self._status = model.RUNNING
         self._extra: dict[str, Any] = {}
         self._captures: Any = None
+        """The journal of the process that this handle was copied from, if it was."""
         if type(self).log_metric is Run.log_metric:
             # One Python call a point: the bound method of the recorder is the method of the run.
             self.__dict__["log_metric"] = recorder.scalar
+
+    def __copy__(self) -> Run:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Run:
+        return self
+
+    def __reduce__(self) -> tuple[Any, tuple[type[Run], dict[str, Any]]]:
+        """As what names the run: in another process this becomes a handle that joins it; see `runlore.run.copies`."""
+        from runlore.run.copies import restore
+
+        about = {
+            "store": self.store, "uid": self.uid, "number": self.number or None, "experiment": self.experiment,
+            "run": self._run, "name": self.name, "params": self.params, "columns": self._extra,
+            "status": self._status, "ended": self._ended, "start": self._start,
+        }  # fmt: skip
+        return restore, (type(self), about)
+
+    def _adopt(self, about: Mapping[str, Any], *, over: bool) -> None:
+        """Be what `__reduce__` told of: a handle in another process, or at a later time."""
+        self.params, self._status = dict(about["params"]), about["status"]
+        if about["columns"]:
+            self.log_extra(**about["columns"])
+        if over:
+            self._ended = True
+            self._journal.close()
 
     def __repr__(self) -> str:
         return f"<Run {self.experiment}#{self.number} {self.status} uid={self.uid}>"
@@ -358,9 +386,9 @@ class Run(ArtifactMethods, MediaMethods):
             experiment: by default the one of this run.
             options: as for `runlore.start`.
         """
-        from runlore.run.starting import start
-
-        return start(experiment or self.experiment, name, parent=self.uid, store=self.store, join=False, **options)
+        return self._start(
+            experiment or self.experiment, name, parent=self.uid, store=self.store, join=False, **options
+        )
 
     # -- the end ------------------------------------------------------------------------------------------------
 

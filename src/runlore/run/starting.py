@@ -110,14 +110,14 @@ def _open(
     if begun is None and new:
         raise AlreadyExists(f"experiment {experiment!r} has a run with the uid {uid!r}; to go on with it, resume it")
     if begun is not None:
-        run = Run(place, begun.run, begun.recorder, begun.number, experiment, about["name"], owner=True)
+        run = Run(place, begun.run, begun.recorder, begun.number, experiment, about["name"], owner=True, start=start)
     else:
         joined = place.open_run(uid, experiment=experiment)
         recorder = joined.record()
         if columns:
             recorder.columns(columns)
         recorder.event(model.RESUME, "join", _process())
-        run = Run(place, joined, recorder, None, experiment, about["name"], owner=False)
+        run = Run(place, joined, recorder, None, experiment, about["name"], owner=False, start=start)
     run._extra = dict(columns)  # noqa: SLF001 - what `log_extra` adds to
     return run
 
@@ -162,7 +162,7 @@ def _reopen(place: Store, uid: str) -> Run:
     recorder = run.record()
     recorder.event(model.RESUME, "resume", _process())
     experiment = about.get("experiment") or run.experiment
-    return Run(place, run, recorder, about.get("number"), experiment, about.get("name"), owner=True)
+    return Run(place, run, recorder, about.get("number"), experiment, about.get("name"), owner=True, start=start)
 
 
 def active_run() -> Run:

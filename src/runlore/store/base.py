@@ -89,11 +89,13 @@ class RecordedRun(ABC):
         """What its start event says: experiment, number, name … Empty where that was not written yet, or is lost."""
 
     @abstractmethod
-    def record(self, *, first: bool = False) -> Recorder:
+    def record(self, *, first: bool = False, lazily: bool = False) -> Recorder:
         """A new writer of the run, beside those that it has. Readers learn of it by themselves.
 
         Args:
             first: the caller made the run just now, so that readers will look at it in any case.
+            lazily: make it with the first record, so that one through which nothing is recorded leaves no trace. What
+                goes wrong then is counted as lost.
 
         Raises:
             ReadOnlyStore: the store cannot be written to.

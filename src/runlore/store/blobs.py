@@ -11,7 +11,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from runlore.errors import InvalidArgument
+from runlore.files import open_binary
 from runlore.model import new_uid
+from runlore.store.listing import check_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -103,7 +105,8 @@ def _put(root: str, pieces: Iterable[bytes]) -> tuple[str, int]:
                     view = view[file.write(view) :]
         name = digest.hexdigest()
         place = path_of(root, name)
-        if not _renew(place):
+        if not _renew(place, size):
+            _check_folders(root, name)
             os.makedirs(os.path.dirname(place), exist_ok=True)
             os.rename(temporary, place)
     finally:
@@ -118,12 +121,36 @@ def _make_root(root: str) -> None:
         os.mkdir(root)
 
 
-def _renew(place: str) -> bool:
-    """Make contents that are there already as young as new ones, which housekeeping leaves alone; whether they are."""
+def _renew(place: str, size: int) -> bool:
+    """Make contents that are there already as young as new ones, which housekeeping leaves alone; whether they are.
+
+    What is there and cannot be them, a link or a file of another size, is replaced.
+    """
     try:
-        os.utime(place)
+        found = os.lstat(place)
+        if not stat.S_ISREG(found.st_mode) or found.st_size != size:
+            return False
+        os.utime(place, follow_symlinks=False)
     except FileNotFoundError:
         return False
     except PermissionError:
         return os.path.exists(place)  # somebody else's file in a shared store: it stays as old as it is
     return True
+
+
+def open_blob(root: str, digest: str) -> BinaryIO:
+    """Contents by their SHA-256, open for reading. No link is followed, nothing is waited for.
+
+    Raises:
+        InvalidArgument: it is no such digest.
+        FileNotFoundError: they are not there.
+        DamagedFile: something else is in their place.
+    """
+    place = path_of(root, digest)
+    _check_folders(root, digest)
+    return open_binary(place)
+
+
+def _check_folders(root: str, digest: str) -> None:
+    """Raise `DamagedFile` where a link would lead out of the store."""
+    check_path(os.path.dirname(root), f"{os.path.basename(root)}/{digest[:2]}")

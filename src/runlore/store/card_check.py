@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.errors import InvalidArgument, RunloreError
+from runlore.files import kind_of
 from runlore.names import encode
 from runlore.store import cards as files
+from runlore.store.listing import survey_cards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +39,7 @@ def find_problems(place: DirectoryStore) -> Iterator[Problem]:
 
     A claim without a card is named too: a registration that is under way, or that died.
     """
-    for directory in _versions(files.cards_root(place)):
+    for directory in survey_cards(files.cards_root(place)).directories:
         where = os.path.relpath(directory, place.root)
         try:
             state = files.read_card(directory)
@@ -49,7 +52,7 @@ def find_problems(place: DirectoryStore) -> Iterator[Problem]:
         yield from (Problem(where, item) for item in state.damage)
         if state.about:
             yield from _misplaced(place, directory, where, state.about)
-        for item in state.about.get("artifacts", ()):
+        for item in state.about.get("artifacts") or ():
             problem = _content_problem(place.blob_path, item.get("digest"), item.get("size"))
             if problem:
                 yield Problem(where, f"the contents of {item['name']!r} {problem}", contents=True)
@@ -67,31 +70,24 @@ def _content_problem(blob_path: object, digest: object, size: object) -> str | N
     if not isinstance(digest, str) or not callable(blob_path):
         return None
     try:
-        found = os.stat(blob_path(digest)).st_size
+        status = os.lstat(blob_path(digest))
     except InvalidArgument:
         return f"have no SHA-256: {digest!r}"
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return f"(sha256 {digest}) are missing"
+    if not stat.S_ISREG(status.st_mode):
+        return f"(sha256 {digest}) are missing: {kind_of(status.st_mode)} is in their place"
+    found = status.st_size
     return None if found == size else f"(sha256 {digest}) have {found:,} bytes instead of {size}"
 
 
 def referenced_digests(place: DirectoryStore) -> set[str]:
     """SHA-256 of all contents that cards refer to, deleted cards included. Read from the cards themselves."""
-    states = (files.read_card(directory) for directory in _versions(files.cards_root(place)))
+    states = (files.read_card(directory) for directory in survey_cards(files.cards_root(place)).directories)
     return {
         str(item["digest"])
         for state in states
         if state is not None
-        for item in state.about.get("artifacts", ())
+        for item in state.about.get("artifacts") or ()
         if item.get("digest")
     }
-
-
-def _versions(root: str) -> Iterator[str]:
-    """Every version's directory under cards/."""
-    level = [root] if os.path.isdir(root) else []
-    for _ in range(4):
-        level = [
-            entry.path for path in level for entry in sorted(os.scandir(path), key=lambda e: e.name) if entry.is_dir()
-        ]
-    yield from level

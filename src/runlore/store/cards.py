@@ -19,13 +19,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from runlore.config import journal_mode
-from runlore.errors import AlreadyExists, InvalidArgument, InvalidName, NotStored, ReadOnlyStore
+from runlore.errors import (
+    AlreadyExists,
+    DamagedFile,
+    InvalidArgument,
+    InvalidName,
+    NotStored,
+    ReadOnlyStore,
+    UnsupportedFormat,
+)  # fmt: skip
+from runlore.files import is_directory, refuse_others
 from runlore.journal import format as fmt
 from runlore.journal import open_journal
 from runlore.journal.format import JOURNAL
 from runlore.journal.values import to_bytes
+from runlore.json_files import read_json
 from runlore.model import new_uid
 from runlore.names import check_key, check_path_name, encode
+from runlore.store.card_about import FORMAT, check_about
+from runlore.store.listing import check_directory, directory_problem, problem_of
 from runlore.versions import Version
 
 if TYPE_CHECKING:
@@ -34,7 +46,6 @@ if TYPE_CHECKING:
     from runlore.journal.decode import Event
     from runlore.store import DirectoryStore
 
-FORMAT = 1
 CARD_FILE = "card.json"
 
 ALIAS = "alias"
@@ -93,7 +104,12 @@ def cards_root(store: DirectoryStore) -> str:
 
 
 def versions_taken(directory: str) -> list[Version]:
-    """Every version of a name that was ever claimed, also by registrations that died and by deleted cards."""
+    """Every version of a name that was ever claimed, also by registrations that died and by deleted cards.
+
+    Raises:
+        DamagedFile: no directory is in its place, but something else.
+    """
+    check_directory(directory)
     try:
         names = os.listdir(directory)
     except FileNotFoundError:
@@ -193,12 +209,14 @@ def append(directory: str, uid: str, facts: Iterable[tuple[str, str, Any]], *, a
         WrongType, InvalidArgument: a value cannot be stored.
         NotStored: the disk did not take them.
         ReadOnlyStore: the store cannot be written to.
+        DamagedFile: a link, or a file, is in the place of the journals' directory.
     """
     facts = list(facts)
     for kind, key, value in facts:
         check_key(key, kind)
         to_bytes(value, f"{kind} {key!r}")
     journals = os.path.join(directory, JOURNAL)
+    check_directory(journals)
     time = max(time_ns(), after_ns + 1)
     try:
         os.makedirs(journals, exist_ok=True)
@@ -222,40 +240,24 @@ def append(directory: str, uid: str, facts: Iterable[tuple[str, str, Any]], *, a
 def read_card(directory: str) -> CardState | None:
     """All that a version's directory says; None where no registration was completed.
 
-    A card.json that is damaged, or that may not be read, is damage: it does not hide the other cards from readers.
-
-    Raises:
-        UnsupportedFormat: a newer version of Runlore wrote it.
+    What is damaged, or may not be read, is damage: it does not hide the other cards from readers.
     """
+    problem = ""
+    about: dict[str, Any] = {}
+    path = os.path.join(directory, CARD_FILE)
     try:
-        with open(os.path.join(directory, CARD_FILE), encoding="utf-8", errors="replace") as file:
-            text = file.read()
+        about = read_json(path)
+        check_about(about)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         return CardState({}, [], False, [f"{CARD_FILE} cannot be read: {error.strerror or error}"])
-    events, settled, damage = _read_journals(os.path.join(directory, JOURNAL))
-    try:
-        about = json.loads(text)
-        check_about(about)
+    except DamagedFile as error:
+        about, problem = {}, f"{CARD_FILE} {problem_of(error, path)}"
     except (ValueError, KeyError, TypeError) as error:
-        return CardState({}, events, settled, [f"{CARD_FILE} is damaged: {error}", *damage])
-    return CardState(about, events, settled, damage)
-
-
-def check_about(about: Any) -> None:
-    """Raise `ValueError`, `KeyError` or `TypeError` where something is no content of a card.json."""
-    for field in ("uid", "kind", "space", "name", "version"):
-        if not isinstance(about[field], str):
-            raise TypeError(f"{field} is {about[field]!r}")
-    Version.parse(about["version"])
-    if not isinstance(about["format"], int) or about["format"] > FORMAT:
-        raise ValueError(f"format {about['format']!r} is not known to this Runlore; upgrade it")
-    if not isinstance(about["created_ns"], int):
-        raise TypeError(f"created_ns is {about['created_ns']!r}")
-    for item in about.get("artifacts", ()):
-        if not isinstance(item["name"], str):
-            raise TypeError(f"an artifact is named {item['name']!r}")
+        about, problem = {}, f"{CARD_FILE} is damaged: {error}"
+    events, settled, damage = _read_journals(os.path.join(directory, JOURNAL))
+    return CardState(about, events, settled, [problem, *damage] if problem else damage)
 
 
 def _read_journals(directory: str) -> tuple[list[Event], bool, list[str]]:
@@ -265,16 +267,28 @@ def _read_journals(directory: str) -> tuple[list[Event], bool, list[str]]:
     found: list[tuple[int, str, int, Event]] = []
     damage: list[str] = []
     settled = True
-    names = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
+    problem = directory_problem(directory)
+    if problem is not None:
+        damage.append(f"{JOURNAL}/ {problem}")
+    names = sorted(os.listdir(directory)) if is_directory(directory) else []
     for name in names:
         if not name.endswith(fmt.SUFFIX):
             continue
         path = os.path.join(directory, name)
-        chunk = read(path)
-        if chunk.state != CLOSED:
-            alive, _ = liveness.is_alive(path, chunk.context.header)
-            settled = settled and not alive
-            chunk = chunk if alive else read(path)  # a writer that is dead now wrote all that it ever will
+        try:
+            refuse_others(path)
+            chunk = read(path)
+            if chunk.state != CLOSED:
+                alive, _ = liveness.is_alive(path, chunk.context.header)
+                settled = settled and not alive
+                chunk = chunk if alive else read(path)  # a writer that is dead now wrote all that it ever will
+        except (DamagedFile, UnsupportedFormat) as error:
+            damage.append(str(error))
+            continue
+        except OSError as error:
+            damage.append(f"{name} cannot be read: {error.strerror or error}")
+            settled = False
+            continue
         damage.extend(f"{name}: {item.reason}, at {item.offset:,}" for item in chunk.damage)
         found.extend((event.time_ns, name, event.sequence, event) for event in chunk.events)
     found.sort(key=lambda item: item[:3])

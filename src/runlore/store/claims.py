@@ -16,13 +16,19 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import DamagedFile
+from runlore.files import is_directory
+from runlore.json_files import read_json
 from runlore.model import new_uid
 from runlore.names import encode
+from runlore.notices import say_once
+from runlore.store.listing import check_path, directory_problem, is_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
+"""The last one where no directory is in the claim's place, but something else."""
+_MOST_BYTES = 1 << 20
 _CLAIMS = "claims"
 _ABOUT = "about"
 _PENDING_NS = 60 * 1_000_000_000
@@ -58,10 +64,14 @@ def claimed(root: str, namespace: str, name: str) -> dict[str, Any] | None:
 def claims(root: str, namespace: str) -> list[dict[str, Any]]:
     """All claims of a namespace, each with its `name`, sorted by it.
 
-    Raises:
-        DamagedFile: a claim cannot be read.
+    One that cannot be read is left out, which is said on stderr; `runlore doctor` puts it right.
     """
-    found = [claimed_at(root, where) for where in _claims_of(root, encode(namespace))]
+    found = []
+    for where in _claims_of(root, encode(namespace)):
+        try:
+            found.append(claimed_at(root, where))
+        except DamagedFile as error:  # noqa: PERF203 - one must not hide the others
+            say_once(str(error))
     return sorted((about for about in found if about is not None), key=lambda about: str(about["name"]))
 
 
@@ -85,6 +95,13 @@ def every_claim(root: str) -> list[str]:
     return [where for namespace in namespaces for where in _claims_of(root, namespace)]
 
 
+def strange_namespaces(root: str) -> list[tuple[str, str]]:
+    """(path relative to the store, problem) of what is in the place of a namespace's directory and is none."""
+    places = [_CLAIMS, *(f"{_CLAIMS}/{name}" for name in sorted(_names(os.path.join(root, _CLAIMS))))]
+    found = [(place, directory_problem(os.path.join(root, place))) for place in places]
+    return [(place, problem) for place, problem in found if problem is not None]
+
+
 def path_of(root: str, where: str) -> str:
     """The directory of the claim at a place."""
     return os.path.join(root, _CLAIMS, *where.split("/"))
@@ -98,11 +115,11 @@ def claimed_at(root: str, where: str) -> dict[str, Any] | None:
     """
     path = os.path.join(path_of(root, where), _ABOUT)
     try:
-        with open(path, encoding="utf-8") as file:
-            about = json.load(file)
+        check_path(root, f"{_CLAIMS}/{where}")
+        about = read_json(path, _MOST_BYTES)
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (DamagedFile, OSError) as error:
         raise _damaged(path, str(error)) from error
     name = about.get("name") if isinstance(about, dict) else None
     if not isinstance(name, str) or encode(name) != where.rpartition("/")[2]:
@@ -111,8 +128,13 @@ def claimed_at(root: str, where: str) -> dict[str, Any] | None:
 
 
 def claim_at(root: str, where: str, about: Mapping[str, Any]) -> bool:
-    """Claim a place with what was said of it, its name included. Returns whether it was free."""
+    """Claim a place with what was said of it, its name included. Returns whether it was free.
+
+    Raises:
+        DamagedFile: a link, or a file, is in the place of the namespace's directory.
+    """
     target = path_of(root, where)
+    check_path(root, f"{_CLAIMS}/{os.path.dirname(where)}")
     temporary = os.path.join(os.path.dirname(target), f".{new_uid()}")
     os.makedirs(temporary)
     with open(os.path.join(temporary, _ABOUT), "w", encoding="utf-8") as file:
@@ -162,7 +184,8 @@ def _claims_of(root: str, namespace: str) -> list[str]:
 
 
 def _names(directory: str) -> list[str]:
-    return os.listdir(directory) if os.path.isdir(directory) else []
+    """What is in a directory, as far as it has a name that is text; nothing where there is none, or a link to one."""
+    return [name for name in os.listdir(directory) if is_text(name)] if is_directory(directory) else []
 
 
 def _remove(directory: str) -> None:

@@ -14,12 +14,15 @@ from contextlib import contextmanager
 from time import monotonic, sleep, time
 from typing import TYPE_CHECKING
 
-from runlore.errors import NotStored
+from runlore.errors import DamagedFile, NotStored
+from runlore.files import is_directory
 from runlore.journal import format as fmt
 from runlore.journal.format import JOURNAL
 from runlore.model import new_uid
 from runlore.names import check_path_name, encode_path, is_uid
+from runlore.store import numbers
 from runlore.store.folders import make_folders, remove_if_empty, remove_tree
+from runlore.store.listing import check_path
 from runlore.store.seal_lock import exclusive
 
 if TYPE_CHECKING:
@@ -48,6 +51,7 @@ def delete_experiment(store: DirectoryStore, experiment: str) -> int:
     Raises:
         InvalidName: it cannot be the name of an experiment.
         NotStored: other deletions took too long. Nothing was removed.
+        DamagedFile: a link, or a file, is in the place of a directory. Nothing was removed.
         OSError: the store cannot be written to.
 
     Example:
@@ -61,12 +65,15 @@ def delete_experiment(store: DirectoryStore, experiment: str) -> int:
     """
     path = encode_path(check_path_name(experiment, "experiment"))
     runs = os.path.join(store.runs_root, path)
-    claims = os.path.join(store.root, "numbers", path)
+    place = numbers.place_of(store.root, experiment)
+    claims = os.path.join(store.root, place)
     removed = os.path.join(store.root, DELETED_RUNS)
+    for where in (f"runs/{path}", place, DELETED_RUNS):
+        check_path(store.root, where)
     with _taking_turns(store, experiment):
         moved = _move_away(runs, claims, removed)
         for number in _numbers(claims):
-            if not _is_held(os.path.join(claims, number), runs):
+            if not _is_held(claims, number, runs):
                 os.unlink(os.path.join(claims, number))
         for directory in (runs, claims):
             remove_if_empty(directory)
@@ -78,7 +85,7 @@ def delete_experiment(store: DirectoryStore, experiment: str) -> int:
 
 def _move_away(runs: str, claims: str, removed: str) -> int:
     """Move the runs away, each with the claim of its number. Returns how many."""
-    claim_of = {_owner(claim): claim for claim in (os.path.join(claims, number) for number in _numbers(claims))}
+    claim_of = {_owner(claims, number): os.path.join(claims, number) for number in _numbers(claims)}
     moved = 0
     for uid in sorted(name for name in _names(runs) if is_uid(name)):
         run = os.path.join(runs, uid)
@@ -94,8 +101,9 @@ def _numbers(claims: str) -> list[str]:
 
 
 def _names(directory: str) -> list[str]:
+    """What is in a directory; nothing where there is none. No link is followed."""
     try:
-        return os.listdir(directory)
+        return os.listdir(directory) if is_directory(directory) else []
     except FileNotFoundError:
         return []
 
@@ -116,7 +124,7 @@ def _move(run: str, removed: str) -> bool:
         try:
             os.rename(run, os.path.join(removed, f"{os.path.basename(run)}-{new_uid()}"))
         except FileNotFoundError:  # noqa: PERF203 - a second attempt is the point of the loop
-            if not os.path.isdir(run):
+            if not is_directory(run):
                 return False
             make_folders(removed)  # another deletion was done, and took the empty directory away
         else:
@@ -139,13 +147,15 @@ def _taking_turns(store: DirectoryStore, experiment: str) -> Iterator[None]:
         sleep(0.01)
 
 
-def _is_held(claim: str, runs: str) -> bool:
+def _is_held(claims: str, number: str, runs: str) -> bool:
     """Whether a run that exists holds the number. A run's directory is made before its number is claimed."""
-    uid = _owner(claim)
-    return not uid or os.path.isdir(os.path.join(runs, uid))
+    uid = _owner(claims, number)
+    return not uid or is_directory(os.path.join(runs, uid))
 
 
-def _owner(claim: str) -> str:
-    """The uid in a claim; empty while its process is about to write it."""
-    with open(claim, encoding="ascii") as file:
-        return file.read(32)
+def _owner(claims: str, number: str) -> str | None:
+    """The uid in a claim; None while its process is about to write it, and where it cannot be read: it stays then."""
+    try:
+        return numbers.owner(claims, number)
+    except DamagedFile:
+        return None

@@ -26,12 +26,13 @@ from runlore.errors import (
     ReadOnlyStore,
     RunNotFound,
     StoreNotFound,
-    UnsupportedFormat,
 )
+from runlore.files import is_directory, is_regular
 from runlore.journal.format import JOURNAL
 from runlore.names import encode, encode_path, is_uid
-from runlore.store import blobs, numbers
+from runlore.store import blobs, format_file, numbers
 from runlore.store.base import Store
+from runlore.store.listing import check_directory, check_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
     from runlore.store.content import RunPoints, StoredEvent
     from runlore.store.directory_run import DirectoryRun
     from runlore.versions import Version
-
-FORMAT = "1"
-_FORMAT_CONTENT = f"{FORMAT}\n".encode("ascii")
 
 
 @overload
@@ -76,7 +74,7 @@ def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: b
             "directory, and take it to where it is wanted: copy it, or use `runlore export` or `runlore merge`"
         )
     opened = DirectoryStore(address)
-    if opened.has_format():
+    if format_file.is_current(opened.root):
         return opened
     if not opened.exists():
         if not create:
@@ -85,7 +83,7 @@ def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: b
                 "or name another store with RUNLORE_STORE or --store"
             )
         opened.create()
-    opened.check_format()
+    format_file.check(opened.root)
     return opened
 
 
@@ -133,8 +131,10 @@ class DirectoryStore(Store):
     # -- the store itself ---------------------------------------------------------------------------------------
 
     def exists(self) -> bool:
-        """Whether something that looks like a store is there."""
-        return os.path.isfile(os.path.join(self.root, "format"))
+        """Whether something that looks like a store is there, even if it lost its file `format`."""
+        return is_regular(os.path.join(self.root, "format")) or (
+            is_directory(self.runs_root) and is_directory(os.path.join(self.root, "numbers"))
+        )
 
     def create(self) -> None:
         """Make the store; harmless if another process does the same.
@@ -145,8 +145,8 @@ class DirectoryStore(Store):
         """
         try:
             os.makedirs(self.runs_root, exist_ok=True)
-            _write_once(os.path.join(self.root, ".gitignore"), "*\n")
-            _write_once(os.path.join(self.root, "format"), _FORMAT_CONTENT.decode("ascii"))
+            format_file.write_once(os.path.join(self.root, ".gitignore"), "*\n")
+            format_file.write(self.root)
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise ReadOnlyStore(
@@ -158,29 +158,6 @@ class DirectoryStore(Store):
                     f"store={self.root!r} cannot be a store: a file is in the way ({error.filename!r})"
                 ) from error
             raise
-
-    def has_format(self) -> bool:
-        """Whether a store of this version's layout is there. Opens one file, and says nothing of what is wrong."""
-        try:
-            descriptor = os.open(f"{self.root}/format", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            return os.read(descriptor, 64) == _FORMAT_CONTENT
-        except OSError:
-            return False
-        finally:
-            os.close(descriptor)
-
-    def check_format(self) -> None:
-        """Raise `UnsupportedFormat` if a newer version of Runlore made this store."""
-        with open(os.path.join(self.root, "format"), encoding="ascii", errors="replace") as file:
-            version = file.read(64).strip()
-        if version != FORMAT:
-            raise UnsupportedFormat(
-                f"the store {self.root!r} has layout version {version!r}; this Runlore knows {FORMAT}. "
-                "Nothing was changed. Upgrade Runlore to open it"
-            )
 
     @property
     def runs_root(self) -> str:
@@ -208,8 +185,10 @@ class DirectoryStore(Store):
 
         Raises:
             ReadOnlyStore: the store cannot be written to.
+            DamagedFile: a link, or a file, is in the place of a directory.
         """
         directory = self.run_directory(experiment, uid)
+        check_path(self.root, f"runs/{encode_path(experiment)}")
         try:
             while True:
                 try:
@@ -262,7 +241,7 @@ class DirectoryStore(Store):
         if experiment is None:
             return DirectoryRun(self, uid, self.find_run(uid))
         directory = self.run_directory(experiment, uid) if is_uid(uid) else ""
-        if not os.path.isdir(directory):
+        if not is_directory(directory):
             raise RunNotFound(f"experiment {experiment!r} has no run with the uid {uid!r} in the store {self.root!r}")
         return DirectoryRun(self, uid, directory)
 
@@ -291,7 +270,7 @@ class DirectoryStore(Store):
     def _directories(self, uids: Sequence[str], experiment: str | None) -> list[tuple[str, str]]:
         """(uid, directory) of the runs that are there, in order: where they should be, or else anywhere."""
         known = {uid: self.run_directory(experiment, uid) for uid in uids if is_uid(uid)} if experiment else {}
-        found = {uid: directory for uid, directory in known.items() if os.path.isdir(directory)}
+        found = {uid: directory for uid, directory in known.items() if is_directory(directory)}
         missing = {uid for uid in uids if is_uid(uid) and uid not in found}
         if missing:
             from runlore.store.listing import run_directories
@@ -314,15 +293,25 @@ class DirectoryStore(Store):
         os.utime(os.path.dirname(directory), ns=(now, now))
 
     def journal_directory(self, run_directory: str) -> str:
-        """The directory of a run's live journals; made if a sealed run has none."""
+        """The directory of a run's live journals; made if a sealed run has none.
+
+        Raises:
+            DamagedFile: a link, or a file, is in its place.
+        """
         path = os.path.join(run_directory, JOURNAL)
-        if not os.path.isdir(path):
-            os.makedirs(path, exist_ok=True)
+        check_directory(path)
+        os.makedirs(path, exist_ok=True)
         return path
 
     def claim_number(self, experiment: str, uid: str) -> int:
-        """The next number of the experiment, for this run alone. See `runlore.store.numbers`."""
-        return numbers.claim(f"{self.root}/numbers/{encode_path(experiment)}", uid)
+        """The next number of the experiment, for this run alone. See `runlore.store.numbers`.
+
+        Raises:
+            DamagedFile: a link, or a file, is in the place of a directory.
+        """
+        place = numbers.place_of(self.root, experiment)
+        check_path(self.root, place)
+        return numbers.claim(f"{self.root}/{place}", uid)
 
     # -- claims -------------------------------------------------------------------------------------------------
 
@@ -357,28 +346,17 @@ class DirectoryStore(Store):
         return blobs.put_file(self.blobs_root, os.fspath(path))
 
     def open_content(self, digest: str) -> BinaryIO:  # noqa: D102
-        from runlore.files import open_binary
-
         try:
-            return open_binary(self.blob_path(digest))
+            return blobs.open_blob(self.blobs_root, digest)
         except (FileNotFoundError, InvalidArgument) as error:
             raise _missing(digest) from error
 
     def has_content(self, digest: str) -> bool:  # noqa: D102
-        from runlore.files import is_regular
-
         return blobs.is_digest(digest) and is_regular(self.blob_path(digest))
 
     def content_path(self, digest: str) -> str:  # noqa: D102
-        from runlore.files import is_regular, refuse_others
-
-        if not blobs.is_digest(digest):
-            raise _missing(digest)
-        path = self.blob_path(digest)
-        if not is_regular(path):
-            refuse_others(path)
-            raise _missing(digest)
-        return path
+        self.open_content(digest).close()
+        return self.blob_path(digest)
 
     def blob_path(self, digest: str) -> str:
         """Where contents with this SHA-256 are, or would be."""
@@ -394,7 +372,9 @@ class DirectoryStore(Store):
     def claim_version(self, card: CardName, choose: Callable[[Sequence[Version]], Version]) -> Version:  # noqa: D102
         from runlore.store import cards
 
-        return cards.claim(self._card_directory(card), choose)
+        directory = self._card_directory(card)
+        check_path(self.root, os.path.relpath(directory, self.root))
+        return cards.claim(directory, choose)
 
     def complete_card(self, card: CardName, version: Version, about: Mapping[str, Any]) -> None:  # noqa: D102
         from runlore.store import cards
@@ -406,7 +386,9 @@ class DirectoryStore(Store):
     ) -> int:
         from runlore.store import cards
 
-        return cards.append(self.card_directory(card, version), uid, facts, after_ns=after_ns)
+        directory = self.card_directory(card, version)
+        check_path(self.root, os.path.relpath(directory, self.root))
+        return cards.append(directory, uid, facts, after_ns=after_ns)
 
     def card_directory(self, card: CardName, version: str) -> str:
         """The directory of one version of a card."""
@@ -421,12 +403,3 @@ def _missing(digest: str) -> ArtifactNotFound:
         f"contents with the SHA-256 {digest!r} are not in the store. Either they were removed by a retention rule (the "
         "run's `removed` events say so), or `runlore doctor` lists the damage"
     )
-
-
-def _write_once(path: str, text: str) -> None:
-    if os.path.exists(path):
-        return
-    temporary = f"{path}.{os.getpid()}.tmp"
-    with open(temporary, "w", encoding="ascii") as file:
-        file.write(text)
-    os.replace(temporary, path)

@@ -69,10 +69,11 @@ class DirectoryRun(RecordedRun):
 
         return unquote(os.path.relpath(os.path.dirname(self._directory), self._store.runs_root))
 
-    def record(self, *, first: bool = False) -> JournalWriter:  # noqa: D102
-        journals = f"{self._directory}/{JOURNAL}" if first else self._store.journal_directory(self._directory)
+    def record(self, *, first: bool = False, lazily: bool = False) -> JournalWriter:  # noqa: D102
         try:
-            recorder = open_journal(journals, self.uid, journal_mode(), fsync=fsync())
+            in_place = first or lazily
+            journals = f"{self._directory}/{JOURNAL}" if in_place else self._store.journal_directory(self._directory)
+            recorder = open_journal(journals, self.uid, journal_mode(), fsync=fsync(), create=not lazily)
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise ReadOnlyStore(
@@ -80,7 +81,7 @@ class DirectoryRun(RecordedRun):
                     f"({error.strerror})"
                 ) from error
             raise
-        if not first:
+        if not in_place:
             try:
                 self._store.touch_run(self._directory)
             except OSError:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MOST_NS = (1 << 63) - 1
+_CARD_LEVELS = 4
+"""Kind, space, name, version."""
 
 
 class Stranger(NamedTuple):
@@ -64,7 +66,7 @@ def list_entries(path: str) -> Entries:
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue  # removed meanwhile
-            if not _is_text(entry.name):
+            if not is_text(entry.name):
                 found.strangers[_printable(entry.name)] = "has a name that is no text; rename it"
             elif stat.S_ISDIR(status.st_mode):
                 found.directories[entry.name] = _time(status)
@@ -90,7 +92,7 @@ def directory_problem(path: str) -> str | None:
     """What is wrong with what is at the path, where it is no directory, in words; None where it is, or nothing is."""
     try:
         mode = os.lstat(path).st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return None if stat.S_ISDIR(mode) else f"is {kind_of(mode)} where a directory should be"
 
@@ -103,6 +105,18 @@ def check_directory(path: str) -> None:
             f"{path!r} {problem}; no link within a store is followed. Put the directory there. A whole store may be "
             "somewhere else, and a link lead to it"
         )
+
+
+def check_path(root: str, path: str) -> None:
+    """As `check_directory`, for each directory of a path below the root."""
+    parts = path.split("/")
+    for count in range(1, len(parts) + 1):
+        check_directory(os.path.join(root, *parts[:count]))
+
+
+def problem_of(error: DamagedFile, path: str) -> str:
+    """What is wrong with a file, in words that follow its name, without what there is to do about it."""
+    return str(error).partition(". ")[0].removeprefix(f"{path!r} ")
 
 
 class Survey(NamedTuple):
@@ -128,7 +142,29 @@ def survey_runs(runs_root: str) -> Survey:
     for path, entries in _walk(runs_root, found.strangers):
         names = [name for name in entries.directories if is_uid(name)] if path else []
         found.directories.extend(os.path.join(runs_root, path, name) for name in sorted(names))
-        found.strangers.extend(Stranger(_where(path, name), problem) for name, problem in entries.strangers.items())
+        found.strangers.extend(
+            Stranger(_where("runs", path, name), problem) for name, problem in entries.strangers.items()
+        )
+    return found
+
+
+def survey_cards(cards_root: str) -> Survey:
+    """All that lies below the store's cards/ directory: versions are four levels below."""
+    found = Survey([], [])
+    problem = directory_problem(cards_root)
+    if problem is not None:
+        found.strangers.append(Stranger("cards", problem))
+        return found
+    level = [""]
+    for _ in range(_CARD_LEVELS):
+        below = []
+        for path in level:
+            entries = _entries_or_stranger(cards_root, "cards", path, found.strangers)
+            if entries is not None:
+                below += [f"{path}/{name}" if path else name for name in sorted(entries.directories)]
+                found.strangers.extend(Stranger(_where("cards", path, n), p) for n, p in entries.strangers.items())
+        level = below
+    found.directories.extend(os.path.join(cards_root, path) for path in level)
     return found
 
 
@@ -166,16 +202,23 @@ def _walk(runs_root: str, unread: list[Stranger]) -> Iterator[tuple[str, Entries
     pending = [""]
     while pending:
         path = pending.pop()
-        try:
-            entries = list_entries(os.path.join(runs_root, path))
-        except (FileNotFoundError, NotADirectoryError):
-            continue  # removed meanwhile
-        except OSError as error:
-            unread.append(Stranger(_where(path, ""), unreadable(error)))
+        entries = _entries_or_stranger(runs_root, "runs", path, unread)
+        if entries is None:
             continue
         yield path, entries
         folders = sorted(name for name in entries.directories if not (path and is_uid(name)))
         pending.extend(os.path.join(path, name) for name in reversed(folders))
+
+
+def _entries_or_stranger(root: str, room: str, path: str, strangers: list[Stranger]) -> Entries | None:
+    """What is there; None where it was removed meanwhile, or cannot be read, which is added to the strangers."""
+    try:
+        return list_entries(os.path.join(root, path))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        strangers.append(Stranger(_where(room, path, ""), unreadable(error)))
+        return None
 
 
 def unreadable(error: OSError) -> str:
@@ -183,15 +226,16 @@ def unreadable(error: OSError) -> str:
     return f"cannot be read: {error.strerror or error}"
 
 
-def _where(path: str, name: str) -> str:
-    return "/".join(part for part in ("runs", path, name) if part)
+def _where(room: str, path: str, name: str) -> str:
+    return "/".join(part for part in (room, path, name) if part)
 
 
 def _time(status: os.stat_result) -> int:
     return status.st_mtime_ns if -_MOST_NS <= status.st_mtime_ns <= _MOST_NS else 0
 
 
-def _is_text(name: str) -> bool:
+def is_text(name: str) -> bool:
+    """Whether the name of a file is text, and no other bytes."""
     return name.isascii() or _printable(name) == name
 
 

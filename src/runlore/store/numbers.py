@@ -8,9 +8,34 @@ look-ups for a million runs, and no file that two processes would have to agree 
 from __future__ import annotations
 
 import os
+from time import time
 
+from runlore.errors import DamagedFile
+from runlore.files import is_directory, read_bytes
+from runlore.model import new_uid
+from runlore.names import encode_path, is_uid
+
+_MOST_BYTES = 4096
+_BEGINNING_S = 60.0
 _seen: dict[str, int] = {}
 """The number that this process claimed last in each directory."""
+
+
+def place_of(root: str, experiment: str) -> str:
+    """The directory of an experiment's claims, relative to the store's.
+
+    A component that is a number, below another one, would be in the place of a claim of the experiment above: it is
+    escaped, but where a store has it unescaped already.
+
+    Example:
+        >>> place_of(".runlore", "iris/fold 1"), place_of(".runlore", "iris/1")
+        ('numbers/iris/fold%201', 'numbers/iris/%31')
+    """
+    usual = encode_path(experiment)
+    first, *others = usual.split("/")
+    if not any(part.isdigit() for part in others) or is_directory(f"{root}/numbers/{usual}"):
+        return f"numbers/{usual}"
+    return "/".join(["numbers", first, *(f"%{ord(p[0]):02X}{p[1:]}" if p.isdigit() else p for p in others)])
 
 
 def claim(directory: str, uid: str) -> int:
@@ -52,8 +77,13 @@ def claim_one(directory: str, number: int, uid: str) -> bool:
 
 
 def transfer(directory: str, number: int, uid: str) -> None:
-    """Give a claim to another run, because the one that held it has another number by now."""
+    """Give a claim to another run, because the one that held it has another number by now, or nobody did.
+
+    Whatever is in the claim's place is replaced, but for a directory, which is moved aside.
+    """
     path = os.path.join(directory, str(number))
+    if is_directory(path):
+        os.rename(path, f"{path}.damaged-{new_uid()}")
     temporary = f"{path}.{os.getpid()}.tmp"
     with open(temporary, "w", encoding="ascii") as file:
         file.write(uid)
@@ -83,10 +113,30 @@ def _first_free(directory: str, known: int = 0) -> int:
     return high
 
 
-def owner(directory: str, number: int) -> str | None:
-    """The uid of the run that holds the number, or None."""
+def owner(directory: str, number: int | str) -> str | None:
+    """The uid of the run that holds the number; None where nobody does, or is about to.
+
+    Raises:
+        DamagedFile: the claim says no uid, not even after a minute, or is no file. No link is followed, nothing waits.
+        OSError: it cannot be read.
+    """
+    path = os.path.join(directory, str(number))
     try:
-        with open(os.path.join(directory, str(number)), encoding="ascii") as file:
-            return file.read(32) or None
-    except FileNotFoundError:
+        content = read_bytes(path, _MOST_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    uid = content[:32].decode("ascii", "replace")
+    if not is_uid(uid) and not (not uid and _is_young(path)):
+        raise DamagedFile(
+            f"the claim {path!r} holds {uid!r}, which is no uid. No run has lost anything by that; "
+            "`runlore doctor --repair` puts it right"
+        )
+    return uid or None
+
+
+def _is_young(path: str) -> bool:
+    """Whether a process may just be writing into the claim that it made."""
+    try:
+        return time() - os.lstat(path).st_mtime < _BEGINNING_S
+    except FileNotFoundError:
+        return True

@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
+from runlore.files import open_regular, read_bytes
 from runlore.journal import liveness
+from runlore.json_files import parse_json
 from runlore.model import new_uid
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 NAME = "seal.lock"
+_MOST_BYTES = 4096
 _ABANDONED_NS = 6 * 3600 * 1_000_000_000
 """A lock of another host on a network mount, this old, belongs to nobody."""
 
@@ -55,6 +58,7 @@ def sealing(directory: str) -> AbstractContextManager[Lock | None]:
     """Hold the lock of a run's directory; None: somebody else does.
 
     Raises:
+        DamagedFile: something that is no file is in the lock's place.
         OSError: the directory cannot be written to.
     """
     return exclusive(directory, NAME)
@@ -69,6 +73,7 @@ def exclusive(directory: str, name: str) -> Iterator[Lock | None]:
         name: of the file.
 
     Raises:
+        DamagedFile: something that is no file is in the lock's place.
         OSError: the directory cannot be written to.
     """
     path = os.path.join(os.path.realpath(directory), name)
@@ -91,7 +96,7 @@ def exclusive(directory: str, name: str) -> Iterator[Lock | None]:
 
 def _record_lock(path: str) -> Lock | None:
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = open_regular(path, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_at(descriptor, path):
@@ -104,7 +109,7 @@ def _record_lock(path: str) -> Lock | None:
 
 def _is_at(descriptor: int, path: str) -> bool:
     try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
     except FileNotFoundError:
         return False
 
@@ -159,20 +164,24 @@ def _is_abandoned(path: str, content: str) -> bool:
         age_ns = time_ns() - os.stat(path).st_mtime_ns
     except FileNotFoundError:
         return True
+    owner = _owner(content)
+    if owner.get("host") == os.uname().nodename and isinstance(owner.get("pid"), int):
+        same = owner.get("boot") == liveness.boot_id()
+        return not (same and liveness.process_started(owner["pid"]) == owner.get("pid_started"))
+    return age_ns > _ABANDONED_NS  # of another host; or its owner is about to write, or died before it could
+
+
+def _owner(content: str) -> dict[str, Any]:
+    """Who wrote the lock; empty where it does not say."""
     try:
-        owner: dict[str, Any] = json.loads(content)
+        owner = parse_json(content)
     except ValueError:
-        return age_ns > _ABANDONED_NS  # its owner is about to write, or died before it could
-    if owner["host"] == os.uname().nodename:
-        return bool(
-            owner["boot"] != liveness.boot_id() or liveness.process_started(owner["pid"]) != owner["pid_started"]
-        )
-    return age_ns > _ABANDONED_NS
+        return {}
+    return owner if isinstance(owner, dict) else {}
 
 
 def _content(path: str) -> str | None:
     try:
-        with open(path, encoding="ascii") as file:
-            return file.read()
+        return read_bytes(path, _MOST_BYTES).decode("ascii", "replace")
     except FileNotFoundError:
         return None

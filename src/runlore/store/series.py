@@ -255,7 +255,7 @@ def summarise_points(points: Points, keys: Mapping[int, str]) -> SeriesColumns:
     ends = np.concatenate((starts[1:], [len(key)]))
     missing = np.isnan(value)
     with np.errstate(over="ignore", invalid="ignore"):
-        sums = np.add.reduceat(np.where(missing, 0.0, value), starts)
+        sums = np.add.reduceat(np.where(missing, 0.0, value), starts) + 0.0  # a sum begins with 0, not with -0
     low, low_at = _extreme(np.fmin, value, starts, ends)
     high, high_at = _extreme(np.fmax, value, starts, ends)
     counts, last = ends - starts, ends - 1

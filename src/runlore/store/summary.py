@@ -132,7 +132,7 @@ def _point(event: Event) -> MetricSummary:
     value = float(event.value)
     bad = math.isnan(value)
     return MetricSummary(
-        1, int(not bad), 0.0 if bad else value, value, event.step, value, event.step,
+        1, int(not bad), 0.0 if bad else value + 0.0, value, event.step, value, event.step,
         value, event.step, event.time_ns, value, event.step, event.time_ns,
     )  # fmt: skip
 

@@ -187,7 +187,7 @@ class MemoryRun(RecordedRun):
     def start(self) -> dict[str, Any]:  # noqa: D102
         return next((dict(event.value) for event in self.events([START])), {})
 
-    def record(self, *, first: bool = False) -> MemoryRecorder:  # noqa: ARG002, D102 - all are found
+    def record(self, *, first: bool = False, lazily: bool = False) -> MemoryRecorder:  # noqa: ARG002, D102 - all are found
         self._check()
         with self.lock:
             return MemoryRecorder(self)

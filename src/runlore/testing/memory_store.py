@@ -14,7 +14,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runlore.errors import AlreadyExists, ArtifactNotFound, RunNotFound
-from runlore.index.opening import IndexedStore
+from runlore.index.store import IndexedStore
 from runlore.names import check_key
 from runlore.testing.memory_run import MemoryRun
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sqlite3
 import tempfile
 from types import SimpleNamespace
 
 import pytest
 
+from runlore.catalog.database._psycopg import PostgresDatabase
 from runlore.catalog.database.sqlite import SqliteDatabase
 from runlore.catalog.database.tables import ARTIFACTS, FACTS, METRICS, OPEN, PARAMS, RUNS, TAGS
 from runlore.catalog.packing import pack
@@ -55,6 +57,27 @@ def _summary(run):
     return summary
 
 
+def _run_row(run, index, run_id):
+    started = run.get("started_ns", index * SECOND)
+    ended = run.get("ended_ns")
+    updated = run.get("updated_ns", index * SECOND)
+    return {
+        **dict.fromkeys(RUNS.names),
+        **dict.fromkeys(("points", "lost", "archived", "deleted", "mtime_ns"), 0),
+        "experiment": "e",
+        "number": index,
+        "status": "succeeded",
+        "started_ns": started,
+        "updated_ns": updated,
+        "active_ns": (updated if ended is None else ended) - started,
+        "path": str(index),
+        "state": "ended",
+        **{name: value for name, value in run.items() if name in RUNS.names},
+        "id": run_id,
+        "uid": run_uid(index),
+    }
+
+
 class Filled:
     """A database, and the runs in it as they were given."""
 
@@ -66,44 +89,33 @@ class Filled:
 
     def __call__(self, runs):
         """Fill it anew; run i has the uid `uid(i)`."""
+        self.runs = {}
         with self.database.writing() as connection:
             for table in (METRICS, PARAMS, TAGS, ARTIFACTS, FACTS, RUNS):
                 connection.run(f"DELETE FROM {table.name}")
-            self.runs = {}
-            for index, run in enumerate(runs):
-                self.insert(connection, run, index)
+            self._insert(connection, [(run, index, index + 1) for index, run in enumerate(runs)])
         return self
 
     def insert(self, connection, run, index, run_id=None):
         """Add a run, as the catalog would."""
-        uid = run_uid(index)
-        run_id = len(self.runs) + 1 if run_id is None else run_id
-        row = {
-            **dict.fromkeys(RUNS.names),
-            **dict.fromkeys(("points", "lost", "archived", "deleted", "mtime_ns"), 0),
-            "experiment": "e",
-            "number": index,
-            "status": "succeeded",
-            "started_ns": index * SECOND,
-            "updated_ns": index * SECOND,
-            "path": str(index),
-            "state": "ended",
-            **{name: value for name, value in run.items() if name in RUNS.names},
-            "id": run_id,
-            "uid": uid,
-        }
-        end = row["updated_ns"] if row["ended_ns"] is None else row["ended_ns"]
-        row["active_ns"] = end - row["started_ns"]
-        summary = _summary(run)
-        values = (to_stored(value) if isinstance(value, str) else value for value in map(row.__getitem__, RUNS.names))
-        connection.insert(RUNS, [tuple(values)])
-        connection.insert(FACTS, [(run_id, *pack(summary, {}))])
-        if row["state"] != OPEN:
-            connection.insert(PARAMS, [(run_id, *row) for row in param_rows(summary)])
-            connection.insert(TAGS, [(run_id, *row) for row in tag_rows(summary)])
-            connection.insert(METRICS, [(run_id, *row) for row in metric_rows(summary.series)])
-        self.runs[uid] = (index, run_id, run)
-        return uid
+        self._insert(connection, [(run, index, len(self.runs) + 1 if run_id is None else run_id)])
+        return run_uid(index)
+
+    def _insert(self, connection, runs):
+        new = {table.name: [] for table in (RUNS, FACTS, PARAMS, TAGS, METRICS)}
+        for run, index, run_id in runs:
+            row, summary = _run_row(run, index, run_id), _summary(run)
+            values = (row[name] for name in RUNS.names)
+            new["runs"].append(tuple(to_stored(value) if isinstance(value, str) else value for value in values))
+            new["facts"].append((run_id, *pack(summary, {})))
+            if row["state"] != OPEN:
+                new["params"] += [(run_id, *found) for found in param_rows(summary)]
+                new["tags"] += [(run_id, *found) for found in tag_rows(summary)]
+                new["metrics"] += [(run_id, *found) for found in metric_rows(summary.series)]
+            self.runs[row["uid"]] = (index, run_id, run)
+        for table in (RUNS, FACTS, PARAMS, TAGS, METRICS):
+            if new[table.name]:
+                connection.insert(table, new[table.name])
 
     def change(self, connection, uid, **changes):
         """Something of a run changed."""
@@ -122,30 +134,32 @@ class Filled:
 
 
 @pytest.fixture(scope="session")
-def new_database():
-    """`new_database()`: an empty catalog, of the kind that the tests are run with."""
+def sqlite_catalog():
+    """`sqlite_catalog(list of run mappings)`: a catalog in SQLite with these runs; see `Filled`."""
     with tempfile.TemporaryDirectory() as folder:
-        made = []
-
-        def make():
-            made.append(SqliteDatabase(f"{folder}/{len(made)}.sqlite"))
-            return made[-1]
-
-        yield make
-        for database in made:
-            database.close()
+        database = SqliteDatabase(f"{folder}/catalog.sqlite")
+        yield Filled(database)
+        database.close()
 
 
 @pytest.fixture(scope="session")
-def make_catalog(new_database):
-    """`make_catalog(list of run mappings)`: a catalog with these runs; see `Filled`."""
-    return Filled(new_database())
+def postgresql_catalog(postgres_address):
+    """The same in PostgreSQL."""
+    database = PostgresDatabase(postgres_address, f"search_{os.getpid()}")
+    yield Filled(database)
+    database.close()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def make_catalog(request):
+    """The same in each of them."""
+    return request.getfixturevalue(f"{request.param}_catalog")
 
 
 @pytest.fixture
-def query_plan(make_catalog):
+def query_plan(sqlite_catalog):
     """`query_plan(statement)`: how SQLite finds the rows, step by step."""
-    raw = sqlite3.connect(make_catalog.database.address)
+    raw = sqlite3.connect(sqlite_catalog.database.address)
     yield lambda statement: [
         row[3]
         for row in raw.execute(

@@ -77,11 +77,11 @@ def test_the_page_is_the_beginning_of_the_sorted_list(make_catalog, runs, query,
     ],
 )
 @pytest.mark.parametrize("experiment", [None, "e"])
-def test_where_much_matches_an_index_is_walked(make_catalog, query_plan, query, order_by, index, experiment):
+def test_where_much_matches_an_index_is_walked(sqlite_catalog, query_plan, query, order_by, index, experiment):
     runs = [
         {"metrics": {"a": [(0, i)], "b": [(0, 1.0)]}, "params": {"a": i}, "tags": {"a": f"{i:02}"}} for i in range(40)
     ]
-    catalog = make_catalog(runs)
+    catalog = sqlite_catalog(runs)
     numbers = [0, 1, 2] if order_by in ("metrics.a", "params.a") else [39, 38, 37]
     assert front(catalog, query, order_by, experiment=experiment) == [catalog.uid(number) for number in numbers]
     with catalog.database.reading() as connection:

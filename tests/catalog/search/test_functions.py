@@ -133,8 +133,8 @@ def test_the_largest_queries_fit(make_catalog, negate):
         ("uid = 'x'", None, "USING INDEX runs_uid"),
     ],
 )
-def test_the_catalog_is_read_by_its_indexes(make_catalog, query_plan, query, order_by, index):
-    catalog = make_catalog([{}])
+def test_the_catalog_is_read_by_its_indexes(sqlite_catalog, query_plan, query, order_by, index):
+    catalog = sqlite_catalog([{}])
     with catalog.database.reading() as connection:
         chosen = make_selection(
             connection, query, order_by, 100, None, experiment=None, include_deleted=False, clock=None

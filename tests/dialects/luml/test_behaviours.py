@@ -789,3 +789,50 @@ def test_25_a_filter_cannot_escape(tracker, text):
         tracker.list_experiments(text)
     assert tracker.list_experiments("name = \"x' or 'a' = 'a\"") == []
     assert len(tracker.list_experiments()) == 1
+
+
+# -- what users of LUML's own tests would meet -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tags", [["zeta", "alpha"], ["b", "a", "c"], ["alpha", "zeta"]])
+def test_tags_and_params_keep_their_order(tmp_path, tags):
+    tracker = ExperimentTracker(f"sqlite://{tmp_path}/ordered")
+    first = tracker.start_experiment(tags=["old", "zeta"])
+    for key in ("z", "a", "m"):
+        tracker.log_static(key, 1)
+    tracker.log_static("z", 2)
+    tracker.update_experiment(first, tags=tags)
+    second = tracker.start_experiment(tags=tags)
+    for experiment_id in (first, second):
+        assert tracker.get_experiment(experiment_id)["metadata"]["tags"] == tags
+    assert [item["tags"] for item in tracker.list_experiments()] == [tags, tags]
+    assert list(tracker.get_experiment(first)["static_params"].items()) == [("z", 2), ("a", 1), ("m", 1)]
+    tracker.end_experiment(first)
+    tracker.end_experiment(second)
+
+
+def test_annotations_say_when_they_were_made(tmp_path):
+    tracker = ExperimentTracker(f"sqlite://{tmp_path}/annotated")
+    tracker.start_experiment("x")
+    tracker.log_eval_sample("1", "d", {"q": 1})
+    tracker.log_span("t", "s", "work", 1, 2, events=[{"name": "e", "time_ns": 5, "attributes": {}}])
+    made = [
+        tracker.log_eval_annotation("d", "1", "good", "feedback", "bool", True, "ann"),
+        tracker.log_span_annotation("t", "s", "good", "feedback", "bool", True, "ann"),
+    ]
+    from runlore.dialects.luml import _records as records
+
+    kept = records.facts(tracker._view("x"), records.ANNOTATION)
+    for note, fact in zip(made, kept, strict=True):
+        assert note["created_at"][:23] == records.time_text(fact["time_ns"])[:23]
+    tracker.end_experiment()
+
+
+@pytest.mark.parametrize("wrong", ["model.luml", b"x", None, 3])
+def test_a_model_that_is_no_reference_is_refused(tmp_path, wrong):
+    tracker = ExperimentTracker(f"sqlite://{tmp_path}/models")
+    tracker.start_experiment("x")
+    for call in (tracker.log_model, tracker.link_to_model):
+        with pytest.raises(TypeError, match=r"model_reference=.*ModelReference\(path\)"):
+            call(wrong)
+    tracker.end_experiment()

@@ -76,7 +76,9 @@ def test_what_fails_costs_one_sample_or_one_score(tracker):
             raise KeyError("two")
         return object() if inputs["x"] == 3 else inputs["x"]
 
-    found = evaluate(ITEMS, picky, [exact, broken], "d", tracker)
+    with pytest.warns(RuntimeWarning, match="the scorer 'broken' failed") as said:
+        found = evaluate(ITEMS, picky, [exact, broken], "d", tracker)
+    assert len(said) == 1  # once, not for every sample
     assert found.results[2].model_response is None
     assert found.results[2].scores == {"error": "'two'"}
     assert found.results[0].scores == {"exact": True, "__error__broken": "no opinion"}
@@ -143,3 +145,41 @@ def test_annotations_of_samples_and_spans(tracker):
     with pytest.raises(ValueError, match="not found"):
         tracker.log_eval_annotation("d", "missing", "n", "feedback", "bool", True, "u")
     assert [note["key"] for note in records.facts(view(), records.ANNOTATION)] == ["good", "answer"]
+
+
+def test_scorers_that_fail_or_share_a_score_are_said(tracker):
+    tracker.start_experiment()
+    with pytest.warns(RuntimeWarning, match="the scorer 'broken' failed for sample '0': ValueError: no opinion"):
+        evaluate(ITEMS[:1], lambda inputs: 1, [broken], "d", tracker)
+
+    @unsupervised_scorer
+    def size(inputs, output):
+        return -1
+
+    with pytest.warns(RuntimeWarning, match="several scorers give 'size': the last one counts, 'size'") as said:
+        found = evaluate(ITEMS, lambda inputs: 1, [sizes, size], "d", tracker)
+    assert len(said) == 1  # once, not for every sample
+    assert found.aggregated_scores["size_max"] == -1
+    tracker.end_experiment()
+
+
+def test_the_database_of_a_snapshot_has_the_times_of_events(tracker, tmp_path):
+    import io
+    import json
+    import sqlite3
+    import tarfile
+    import zipfile
+
+    tracker.start_experiment("x")
+    tracker.log_span("t", "s", "work", 1, 2, events=[{"name": "e", "time_ns": 5, "attributes": {"a": 1}}])
+    tracker.export(tmp_path / "x.tar")
+    tracker.end_experiment()
+    with tarfile.open(tmp_path / "x.tar") as archive:
+        name = next(name for name in archive.getnames() if name.endswith("exp.db.zip"))
+        packed = archive.extractfile(name).read()
+    with zipfile.ZipFile(io.BytesIO(packed)) as inner:
+        inner.extract("exp.db", tmp_path)
+    database = sqlite3.connect(tmp_path / "exp.db")
+    [[events]] = database.execute("SELECT events FROM spans").fetchall()
+    database.close()
+    assert json.loads(events) == [{"name": "e", "timestamp": 5, "attributes": {"a": 1}}]

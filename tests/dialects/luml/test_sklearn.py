@@ -14,7 +14,6 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from runlore.dialects.luml.integrations.sklearn import load_sklearn, save_sklearn
 from runlore.dialects.luml.modelref import ModelReference
-from runlore.errors import UnsafeLoad
 
 X = np.random.default_rng(0).random((30, 2))
 Y = X[:, 0] > 0.5
@@ -52,10 +51,9 @@ def test_columns_of_a_frame_are_the_inputs():
     assert Path(reference.path).name.startswith("sklearn_model_")
 
 
-def test_trees_have_to_be_trusted_by_name():
+def test_trees_load_without_being_named():
     reference = save_sklearn(RandomForestClassifier(3, random_state=0).fit(X, Y), X, path="forest.luml")
-    with pytest.raises(UnsafeLoad, match=r"sklearn\.tree\._tree\.Tree"):
-        load_sklearn(reference)
+    assert (load_sklearn(reference).predict(X) == Y).mean() > 0.9
     assert (load_sklearn(reference, trusted=["sklearn.tree._tree.Tree"]).predict(X) == Y).mean() > 0.9
 
 
@@ -94,3 +92,22 @@ def test_references_say_what_is_there_and_what_is_not():
     Path("broken.luml").write_bytes(b"x" * 2000)
     assert not ModelReference("broken.luml").validate()
     assert not ModelReference("none.luml").validate()
+
+
+def test_the_models_of_the_document_load_without_naming_their_types(tmp_path):
+    from sklearn.ensemble import GradientBoostingClassifier
+    from sklearn.neighbors import KNeighborsClassifier
+
+    X, y = [[0.0], [1.0], [2.0], [3.0]] * 5, [0, 0, 1, 1] * 5
+    for model in (RandomForestClassifier(5), GradientBoostingClassifier(n_estimators=5), KNeighborsClassifier(3)):
+        reference = save_sklearn(model.fit(X, y), X, path=tmp_path / "model.luml")
+        assert load_sklearn(reference).predict([[0.0], [3.0]]).tolist() == [0, 1]
+
+
+def test_the_environment_is_what_readers_of_the_file_expect(tmp_path):
+    from sklearn.linear_model import LinearRegression
+
+    reference = save_sklearn(LinearRegression().fit([[0.0], [1.0]], [0, 1]), [[0.5]], path=tmp_path / "line.luml")
+    [environment] = json.loads(reference.extract_file("env.json")).values()
+    assert set(environment) == {"python_version", "build_dependencies", "dependencies"}
+    assert environment["build_dependencies"] == []

@@ -10,6 +10,7 @@ import threading
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 import runlore
@@ -47,6 +48,10 @@ def test_notrack_stores_nothing(store):
         assert exp.status() == "PENDING"
     assert exp.use().data(run="*") is None
     assert exp.summary().empty
+    assert exp.stats.metrics().empty
+    assert exp.watch(LogisticRegression()).fit([[0.0], [1.0]], [0, 1]).predict([[3.0]]).tolist() == [1]
+    assert exp.task(lambda: 7)() == 7
+    assert exp.as_monitor("m").snapshot([1, 2])["info"]["len"] == 2
     assert exp.restore_artifacts("x") == []
     assert exp.restore_artifact("x") is None
     assert exp.restore_data("k") is None
@@ -192,7 +197,7 @@ def test_native_runs_read_here():
     assert exp.data(event="artifact")["name"].tolist() == ["note.txt", "data.bin"]
     assert exp.status() == "STOPPED"
     assert not exp.data(event="capture").empty
-    assert "acc" in exp.summary().loc["metric"].index
+    assert "acc" in exp.summary()["key"].tolist()
     with exp:
         exp.log_metric("acc", 1)
     assert exp.current_run() == 2

@@ -94,7 +94,9 @@ def test_w05_summary_of_nothing_and_of_one_key():
         exp.log_metric("b", 2)
     assert exp.summary(key="b")["key"].tolist() == ["b", "latency"]
     assert exp.summary(key="nope")["key"].tolist() == ["latency"]
-    assert exp.summary(perf_stats=True)["key"].tolist() == ["a", "b", "latency", "group_latency", "utilization"]
+    assert exp.summary(perf_stats=True)["key"].tolist() == [
+        "a", "b", "latency", "group_latency", "throughput", "utilization",
+    ]  # fmt: skip
 
 
 def test_w06_equal_times_keep_their_order():
@@ -302,7 +304,7 @@ def test_recreate_begins_anew():
 
 def test_refused_artifacts_and_extras_leave_nothing_behind(store):
     with experiment() as exp:
-        for refused in ({"step": "x"}, {"key": 7}, {"fold": object()}):
+        for refused in ({"step": "x"}, {"key": ""}, {"fold": object()}, {"run": 2}):
             with pytest.raises((ValueError, TypeError)):
                 exp.log_artifact([1], "x", **refused)
         with pytest.raises(TypeError, match="extra"):

@@ -53,10 +53,14 @@ def places(store: DirectoryStore) -> Iterator[str]:
     yield last
 
 
+def identity(store: DirectoryStore) -> str:
+    """16 hexadecimal digits that stand for the place where the store is."""
+    return hashlib.sha256(os.path.realpath(store.root).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
 def _place_in(directory: str, store: DirectoryStore) -> str:
-    identity = hashlib.sha256(os.path.realpath(store.root).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     name = encode(os.path.basename(os.path.dirname(store.root)) or "store")
-    return os.path.join(directory, "catalogs", f"{name}-{identity}.sqlite")
+    return os.path.join(directory, "catalogs", f"{name}-{identity(store)}.sqlite")
 
 
 def _obstacle(path: str) -> str | None:

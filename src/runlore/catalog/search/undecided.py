@@ -41,7 +41,7 @@ class Decider:
         self._connection = connection
         self._selection = selection
         self._records = RecordsReader(facts=selection.asks_facts)
-        self.columns = f"{self._records.columns}, series" if selection.asks_facts else self._records.columns
+        self.columns = f"{self._records.columns}, facts.series" if selection.asks_facts else self._records.columns
         self.joined = self._records.joined
 
     def found(self, rows: Iterable[Row], width: int) -> Iterator[tuple[Row, Subject]]:

@@ -28,3 +28,14 @@ MODULES = {
     "luml.modelref": f"{_HERE}.modelref",
 }
 """Modules of LUML, and what stands for them."""
+
+_SKLEARN_ALONE = "luml.integrations.sklearn keeps estimators; log_attachment() keeps the file of any other model"
+
+ABSENT = {
+    **dict.fromkeys(
+        (f"luml.integrations.{name}" for name in ("catboost", "langgraph", "lightgbm", "xgboost")), _SKLEARN_ALONE
+    ),
+    "luml.experiments.evaluation.scorers.llm": "write a scorer as a class with score(): luml.experiments.evaluation",
+    "luml.api": "there is no platform to talk to: luml.experiments.tracker records into a store of your own",
+}
+"""Modules that LUML has and the dialect has not, and what to use instead."""

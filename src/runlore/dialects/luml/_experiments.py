@@ -14,11 +14,10 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from runlore import model
+from runlore.dialects._native import has_run, holds_claim, number_of, open_session, open_store, step_of
 from runlore.errors import AlreadyExists, InvalidArgument, InvalidName, RunNotFound, WrongType
-from runlore.journal.values import number_of, step_of
 from runlore.names import check_key, check_path_name, is_uid
 from runlore.run import resume, start
-from runlore.store import claims, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,9 +111,7 @@ class Experiments:
 
     def session(self) -> Session:
         """The store for reading, up to date."""
-        from runlore.reader.session import Session
-
-        return Session(self.store).refresh()
+        return open_session(self.store)
 
     def find(self, experiment_id: object) -> RunView | None:
         """The run of this id, or None: there is none, or it was deleted."""
@@ -123,7 +120,7 @@ class Experiments:
 
         wanted = check_id(experiment_id)
         session = self.session()
-        about = claims.claimed(self.store.root, _NAMESPACE, wanted)
+        about = self.store.claimed(_NAMESPACE, wanted)
         for uid in (about and about.get("uid"), wanted):
             if uid and is_uid(uid):
                 try:
@@ -143,7 +140,7 @@ class Experiments:
         view = self.find(experiment_id)
         if view is None:
             raise InvalidArgument(
-                f"Experiment {experiment_id!r} not found in the store {self.store.root!r}; see list_experiments()"
+                f"Experiment {experiment_id!r} not found in the store {self.store.location!r}; see list_experiments()"
             )
         return view
 
@@ -169,7 +166,7 @@ class Experiments:
                 uid=uid,
             )  # fmt: skip
         except BaseException:
-            claims.release(self.store.root, _NAMESPACE, wanted, about)
+            self.store.release(_NAMESPACE, wanted, about)
             raise
         self._keep(wanted, Handle(run, counts=True))
         return wanted
@@ -180,32 +177,15 @@ class Experiments:
         Raises:
             AlreadyExists: it is taken.
         """
-        root = self.store.root
-        if is_uid(wanted) and self._exists(wanted):
+        if is_uid(wanted) and has_run(self.store, wanted):
             raise _taken(wanted)
-        while not claims.claim(root, _NAMESPACE, wanted, about):
-            known = claims.claimed(root, _NAMESPACE, wanted)
+        while not self.store.claim(_NAMESPACE, wanted, about):
+            known = self.store.claimed(_NAMESPACE, wanted)
             if known is None:
                 continue
-            if self._holds(known):
+            if holds_claim(self.store, known):
                 raise _taken(wanted)
-            claims.release(root, _NAMESPACE, wanted, known)  # its process died, or the run was deleted
-
-    def _exists(self, uid: str) -> bool:
-        try:
-            self.store.find_run(uid)
-        except RunNotFound:
-            return False
-        return True
-
-    def _holds(self, known: Mapping[str, Any]) -> bool:
-        """Whether a claim's run is there and not in the trash, or may just be being created."""
-        from runlore.reader import RunView
-
-        if not self._exists(known["uid"]):
-            return claims.is_pending(known)
-        session = self.session()
-        return not RunView(session, session.find(known["uid"])).deleted
+            self.store.release(_NAMESPACE, wanted, known)  # its process died, or the run was deleted
 
     def resume(self, experiment_id: str) -> str:
         """Open an experiment again that ended or died."""
@@ -270,9 +250,9 @@ class Experiments:
         if handle is not None:
             handle.run.finish(model.STOPPED)
         view.delete()
-        about = claims.claimed(self.store.root, _NAMESPACE, experiment_id)
+        about = self.store.claimed(_NAMESPACE, experiment_id)
         if about is not None:
-            claims.release(self.store.root, _NAMESPACE, experiment_id, about)
+            self.store.release(_NAMESPACE, experiment_id, about)
 
 
 def _taken(experiment_id: str) -> AlreadyExists:

@@ -8,9 +8,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from runlore import model
+from runlore.dialects._native import is_number
 from runlore.dialects.luml._experiments import ID_TAG
 from runlore.reader.facts import facts_of
-from runlore.store.summary import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -61,8 +61,8 @@ def _summaries(session: Session, runs: Sequence[RunRecord]) -> list[dict[str, An
     tags = {run.uid: dict(facts_of(run).tags) for run in runs}
     several = [uid for uid, mine in tags.items() if len(mine.keys() - {ID_TAG}) > 1]
     for uid, events in session.store.events(several, [model.TAG]) if several else ():
-        set_ns = {event.key: event.time_ns for event in events}
-        tags[uid] = dict(sorted(tags[uid].items(), key=lambda tag: (set_ns.get(tag[0], 0), tag[0])))
+        place = {event.key: number for number, event in enumerate(events)}
+        tags[uid] = dict(sorted(tags[uid].items(), key=lambda tag: (place.get(tag[0], -1), tag[0])))
     return [_summary(run, tags[run.uid]) for run in runs]
 
 
@@ -84,7 +84,7 @@ def experiment(session: Session, view: RunView) -> dict[str, Any]:
     return {
         "experiment_id": about["id"],
         "metadata": {key: about[key] for key in ("name", "created_at", "status", "group", "tags")},
-        "static_params": view.params,
+        "static_params": params(view),
         "dynamic_metrics": {
             key: [{"value": point["value"], "step": point["step"]} for point in points]
             for key, points in series(view).items()
@@ -93,6 +93,12 @@ def experiment(session: Session, view: RunView) -> dict[str, Any]:
             name: {"file_path": name, "created_at": time_text(item.time_ns)} for name, item in attachments(view).items()
         },
     }
+
+
+def params(view: RunView) -> dict[str, Any]:
+    """The params, in the order in which they were logged first."""
+    logged = dict.fromkeys(event.key for event in view.events(model.PARAM) if event.key in view.params)
+    return {key: view.params[key] for key in {**logged, **view.params}}
 
 
 def series(view: RunView, key: str | None = None) -> dict[str, list[dict[str, Any]]]:

@@ -114,7 +114,7 @@ def _write_attachments(view: RunView, path: str, index: str) -> None:
 def _fill(connection: sqlite3.Connection, view: RunView) -> None:
     connection.executescript(_TABLES)
     connection.execute(f"PRAGMA user_version = {_VERSION}")
-    _insert(connection, "static_params", [_static(key, value) for key, value in view.params.items()])
+    _insert(connection, "static_params", [_static(key, value) for key, value in records.params(view).items()])
     points = [
         (key, point["value"], point["step"], point["logged_at"])
         for key, series in records.series(view).items()
@@ -161,9 +161,14 @@ def _span(span: dict[str, Any]) -> tuple[Any, ...]:
         records.SPAN_KINDS.index(kind) if kind in records.SPAN_KINDS else kind,
         records.span_type(span.get("attributes") or {}), span["start_ns"], span["end_ns"],
         records.SPAN_STATUSES.index(status) if status in records.SPAN_STATUSES else 0, span.get("status_message"),
-        records.json_text(span.get("attributes")), records.json_text(span.get("events")),
+        records.json_text(span.get("attributes")), records.json_text([_event(one) for one in span.get("events") or ()]),
         records.json_text(span.get("links")), span.get("trace_flags", 0), records.time_text(span["start_ns"]),
     )  # fmt: skip
+
+
+def _event(event: dict[str, Any]) -> dict[str, Any]:
+    """An event of a span, whose time LUML calls `timestamp`."""
+    return {("timestamp" if name == "time_ns" else name): value for name, value in event.items()}
 
 
 def _eval(sample: dict[str, Any]) -> tuple[Any, ...]:

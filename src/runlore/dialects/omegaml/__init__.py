@@ -10,15 +10,15 @@ Example:
     ...     exp.log_artifact({"classes": 3}, "about")
     >>> exp.restore_artifacts()
     [{'classes': 3}]
-    >>> exp.summary().loc["metric"].index.tolist()
+    >>> exp.summary()["key"].tolist()
     ['accuracy', 'latency']
 """
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 from runlore._version import __version__
+from runlore.dialects._absent import AbsentAttribute, absent_names
+from runlore.dialects.omegaml import defaults
 from runlore.dialects.omegaml.objects import Metadata
 from runlore.dialects.omegaml.provider import NoTrackTracker, TrackingProvider
 from runlore.dialects.omegaml.runtime import TRACKING_PROVIDERS, ExperimentContext, Runtime
@@ -37,15 +37,45 @@ __all__ = [
     "runtime",
 ]
 
+_HERE = "runlore.dialects.omegaml"
+
 MODULES = {
-    "omegaml": "runlore.dialects.omegaml",
-    "omegaml.backends.tracking": "runlore.dialects.omegaml.tracking",
-    "omegaml.backends.monitoring": "runlore.dialects.omegaml.drift",
+    "omegaml": _HERE,
+    "omegaml.defaults": f"{_HERE}.defaults",
+    "omegaml.backends.experiment": f"{_HERE}.tracking",
+    "omegaml.backends.tracking": f"{_HERE}.tracking",
+    "omegaml.backends.tracking.base": f"{_HERE}.tracking",
+    "omegaml.backends.tracking.experiment": f"{_HERE}.tracking",
+    "omegaml.backends.tracking.profiling": f"{_HERE}.tracking",
+    "omegaml.backends.tracking.simple": f"{_HERE}.tracking",
+    "omegaml.backends.tracking.statistics": f"{_HERE}.tracking",
+    "omegaml.backends.tracking.tflow": f"{_HERE}.tracking",
+    "omegaml.backends.monitoring": f"{_HERE}.monitoring",
+    "omegaml.backends.monitoring.base": f"{_HERE}.monitoring",
+    "omegaml.backends.monitoring.datadrift": f"{_HERE}.monitoring",
+    "omegaml.backends.monitoring.modeldrift": f"{_HERE}.monitoring",
+    "omegaml.backends.monitoring.stats": f"{_HERE}.monitoring",
 }
 """Modules of omega-ml, and what stands for them."""
 
 runtime = Runtime()
 """What `om.runtime` is in omega-ml."""
 
-defaults = SimpleNamespace(OMEGA_TRACKING_PROVIDERS=TRACKING_PROVIDERS)
-"""Settings: `om.defaults.OMEGA_TRACKING_PROVIDERS["mine"] = MyTracker` adds a provider."""
+_STORES = "runs keep objects: exp.log_artifact(obj, name); exp.restore_artifacts(name) gives them back"
+
+_NO_SERVER = "there is no server to connect to: exp = om.runtime.experiment(name, store=path) chooses the store"
+
+__getattr__ = absent_names(
+    "om",
+    {
+        "models": _STORES + ", and exp.watch(model) records its calls",
+        "datasets": _STORES,
+        "scripts": _STORES,
+        "jobs": "@exp.task records the calls of a function, from whatever schedules it",
+        "logger": "exp.log_event(event, key, value), or the console of the run: capture={'console': True}",
+        "streams": "exp.log_data(key, obj) keeps data with a run",
+        "setup": _NO_SERVER,
+        "Omega": _NO_SERVER,
+    },
+    AbsentAttribute,
+)  # fmt: skip

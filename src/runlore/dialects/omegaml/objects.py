@@ -7,41 +7,19 @@ every reader finds it; what the event is called here (`data`, `related` …) and
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runlore.errors import ArtifactNotFound, InvalidArgument
+from runlore.dialects import _loading, _native
+from runlore.errors import ArtifactNotFound, InvalidArgument, UnsafeLoad
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from runlore.media.encoded import Encoded
-    from runlore.store import DirectoryStore
+    from runlore.media import Encoded
 
-TRUSTED_TYPES = frozenset(
-    {
-        "numpy.dtype",
-        "scipy.interpolate._bsplines.BSpline",
-        "scipy.sparse._csr.csr_matrix",
-        "sklearn._loss.loss.HalfTweedieLossIdentity",
-        "sklearn.calibration._CalibratedClassifier",
-        "sklearn.calibration._SigmoidCalibration",
-        "sklearn.cluster._bisect_k_means._BisectingTree",
-        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-        "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
-        "sklearn.gaussian_process.kernels.ConstantKernel",
-        "sklearn.gaussian_process.kernels.Product",
-        "sklearn.gaussian_process.kernels.RBF",
-        "sklearn.metrics._dist_metrics.EuclideanDistance64",
-        "sklearn.neighbors._ball_tree.BallTree",
-        "sklearn.neighbors._kd_tree.KDTree",
-        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
-        "sklearn.tree._tree.Tree",
-    }
-)
-"""Types inside scikit-learn's models that skops asks about and that hold numbers only: trees, losses, kernels. They are
-restored without asking; others need `trusted=[...]`, pickles `allow_pickle=True`."""
+_DIGEST = re.compile(r"[0-9a-f]{64}").fullmatch
 
 ORIGIN = "omegaml"
 """Where an artifact's metadata says what it is called here."""
@@ -86,7 +64,7 @@ def cell(value: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {**own, **value, **own}
 
 
-def restore(value: Mapping[str, Any], store: DirectoryStore, *, trusted: Iterable[str], allow_pickle: bool) -> Any:
+def restore(value: Mapping[str, Any], store: Any, *, trusted: Iterable[str], allow_pickle: bool) -> Any:
     """The object of an artifact's cell; the bytes of what is no object but a file.
 
     Raises:
@@ -94,27 +72,26 @@ def restore(value: Mapping[str, Any], store: DirectoryStore, *, trusted: Iterabl
         UnsafeLoad: a pickle, or types that are not trusted.
         InvalidArgument: the value is no cell of an artifact.
     """
-    from runlore.media import decode
-    from runlore.media.encoded import KINDS, MODEL, OBJECT
+    from runlore.media.encoded import KINDS, MODEL
     from runlore.media.model import is_model_type
 
     digest, kind = value.get("digest"), value.get("kind")
-    if not isinstance(digest, str) or not isinstance(kind, str):
+    if not isinstance(digest, str) or not _DIGEST(digest) or not isinstance(kind, str):
         raise InvalidArgument(f"value={value!r} is not the value of an artifact, as data() shows it")
-    path, media_type = store.blob_path(digest), value.get("media_type") or ""
-    is_file = kind not in KINDS or (kind == MODEL and not is_model_type(media_type))
-    options: dict[str, Any] = {}
-    if kind in (MODEL, OBJECT):
-        options["trusted"] = sorted(TRUSTED_TYPES.union(trusted))
+    media_type, place = value.get("media_type") or "", _native.open_store(store)
     try:
-        if is_file:
-            with open(path, "rb") as file:
+        if kind not in KINDS or (kind == MODEL and not is_model_type(media_type)):
+            with place.open_content(digest) as file:
                 return file.read()
-        obj = decode(kind, media_type, value, path, allow_pickle=allow_pickle, **options)
+        path = place.content_path(digest)
+        obj = _loading.load(path, kind, media_type, value, trusted=trusted, allow_pickle=allow_pickle)
     except FileNotFoundError as error:
         raise ArtifactNotFound(
             f"the contents of artifact {value.get('name')!r} (sha256 {digest}) are missing from the store"
         ) from error
+    except UnsafeLoad as error:
+        error.args = (f"artifact {value.get('name')!r}: {error}",)
+        raise
     return Metadata(**obj) if value.get(ORIGIN, {}).get("format") == "metadata" else obj
 
 

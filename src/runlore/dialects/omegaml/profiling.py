@@ -124,3 +124,7 @@ class ProfilingTracker(SimpleTracker):
     def stop_runtime(self) -> None:
         """End it."""
         self.profiler.stop()
+
+    def log_profile(self, data: Mapping[str, Any]) -> None:
+        """Log a sample: a `profile` row a metric."""
+        self.profiler.log(data)

@@ -9,11 +9,13 @@ from runlore.errors import InvalidArgument
 from runlore.names import check_path_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     import pandas as pd
 
+    from runlore.dialects.omegaml.monitoring import DriftMonitorBase
+    from runlore.dialects.omegaml.statistics import ExperimentStatistics
     from runlore.run import Run
 
 
@@ -31,6 +33,7 @@ class TrackingProvider(ABC):
         if options:
             raise InvalidArgument(f"{min(options)}={options[min(options)]!r} is no option of {type(self).__name__}")
         self._experiment = check_path_name(experiment, "name")
+        self.tags: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._experiment!r}>"
@@ -105,13 +108,15 @@ class TrackingProvider(ABC):
         self.log_event("param", key, value, step=step, dt=dt, **extra)
 
     def log_data(
-        self, key: str, value: Any, step: float | None = None, dt: Any = None, event: str = "data", **extra: Any
+        self, key: str, value: Any, step: float | None = None, dt: Any = None, event: str | None = None, **extra: Any
     ) -> None:
-        """Log data as an object that `restore_data` gives back."""
-        self.log_artifact(value, key, step=step, dt=dt, event=event, key=key, **extra)
+        """Log data as an object that `restore_data` gives back; `allow_pickle=` as for `log_artifact`."""
+        self.log_artifact(value, key, step=step, dt=dt, event=event or "data", key=key, **extra)
 
     @abstractmethod
-    def log_system(self, key: str = "system", value: Any = None) -> None:
+    def log_system(
+        self, key: str | None = None, value: Any = None, step: float | None = None, dt: Any = None, **extra: Any
+    ) -> None:
         """Log platform, Python and packages."""
 
     @abstractmethod
@@ -122,12 +127,19 @@ class TrackingProvider(ABC):
     def data(self, experiment: str | None = None, run: Any = None, event: Any = None, **filters: Any) -> Any:
         """What was logged."""
 
-    @abstractmethod
+    @property
+    def stats(self) -> ExperimentStatistics:
+        """Statistics: metrics, latency, throughput, group_latency, utilization."""
+        from runlore.dialects.omegaml.statistics import ExperimentStatistics
+
+        return ExperimentStatistics(self)
+
     def summary(self, **filters: Any) -> pd.DataFrame:
-        """Statistics of metrics and latency."""
+        """Statistics of every metric, then of the latency of runs; see `ExperimentStatistics.summary`."""
+        return self.stats.summary(**filters)
 
     @abstractmethod
-    def restore_artifacts(self, key: Any = None, **filters: Any) -> list[Any]:
+    def restore_artifacts(self, *args: Any, **kwargs: Any) -> list[Any]:
         """Logged objects."""
 
     def restore_artifact(self, *args: Any, **kwargs: Any) -> Any:
@@ -164,6 +176,82 @@ class TrackingProvider(ABC):
         """The number of the run that was started or selected last, without starting one."""
         return None
 
+    # -- models ---------------------------------------------------------------------------------------------------
+
+    def track(
+        self, obj: Any, store: Any = None, label: str | None = None, monitor: bool = False,
+        monitor_kwargs: Mapping[str, Any] | None = None, **others: Any,
+    ) -> Any:  # fmt: skip
+        """Record calls of a model: see `watch`. Its runs are linked to it, as by `om.runtime.model(obj)`.
+
+        Args:
+            obj: the model, or its name.
+            store: refused: models are in runs here; see `log_artifact`.
+            label: of the link; `default` by default.
+            monitor: give a monitor of the model instead; see `as_monitor`.
+            monitor_kwargs: its arguments.
+            others: refused.
+        """
+        for name, value in {"store": store, **others}.items():
+            if value is not None:
+                raise InvalidArgument(f"{name}={value!r} is not supported; exp.log_artifact(model, name) keeps a model")
+        from runlore.dialects.omegaml.watching import link_tags, model_name
+
+        self.tags |= link_tags(model_name(obj), label or "default")
+        if monitor:
+            return self.as_monitor(obj, **{"provider": "model", **(monitor_kwargs or {})})
+        return obj if isinstance(obj, str) else self.watch(obj)
+
+    def watch(self, obj: Any) -> Any:
+        """The model, with calls of fit, predict, score … recorded; see `watching.Watched`."""
+        from runlore.dialects.omegaml.watching import Watched
+
+        return Watched(obj, self)
+
+    def task(self, function: Any = None, *, name: str | None = None) -> Any:
+        """Decorator: record every call of a function as `task_call`, then `task_success` or `task_failure`."""
+        from runlore.dialects.omegaml.watching import task
+
+        return task(self, function, name)
+
+    def as_monitor(
+        self, obj: Any = None, alerts: Any = None, schedule: Any = None, store: Any = None, provider: Any = None,
+        **options: Any,
+    ) -> DriftMonitorBase:  # fmt: skip
+        """A monitor for drift.
+
+        Args:
+            obj: a model, or the name of a model or data set.
+            alerts: rules for `capture`.
+            schedule: refused: call `capture` from your own schedule.
+            store: where data is that a snapshot names.
+            provider: `data`, `model`, or a class; by default `model` for a model and `data` for a name.
+            options: of the monitor.
+        """
+        if schedule is not None:
+            raise InvalidArgument(f"schedule={schedule!r}: nothing is scheduled here; call capture() when it is time")
+        from runlore.dialects.omegaml.monitoring import DataDriftMonitor, ModelDriftMonitor
+        from runlore.dialects.omegaml.watching import model_name
+
+        named = obj is None or isinstance(obj, str)
+        kinds: dict[Any, Any] = {
+            "data": DataDriftMonitor, "model": ModelDriftMonitor, "models": ModelDriftMonitor,
+            "default": DataDriftMonitor if named else ModelDriftMonitor,
+        }  # fmt: skip
+        monitor = provider if isinstance(provider, type) else kinds.get(provider or "default")
+        if monitor is None:
+            raise InvalidArgument(f"provider={provider!r} must be {', '.join(sorted(kinds))}, or a class of monitors")
+        found: DriftMonitorBase = monitor(
+            None if obj is None else model_name(obj), store=store, tracking=self, alerts=alerts, **options
+        )
+        return found
+
+    def tensorflow_callback(self, model: Any = None) -> Any:
+        """A Keras callback that logs into the run of this tracker; needs no TensorFlow by itself."""
+        from runlore.dialects.omegaml.keras import TensorflowCallback
+
+        return TensorflowCallback(self, model)
+
 
 class NoTrackTracker(TrackingProvider):
     """Provider `notrack`: every call is accepted and nothing is stored, nowhere."""
@@ -184,14 +272,7 @@ class NoTrackTracker(TrackingProvider):
         del run
         return "PENDING"
 
-    def summary(self, **filters: Any) -> pd.DataFrame:
-        """An empty summary."""
-        from runlore.dialects.omegaml.statistics import describe
-
-        del filters
-        return describe([])
-
-    def restore_artifacts(self, key: Any = None, **filters: Any) -> list[Any]:
+    def restore_artifacts(self, *args: Any, **kwargs: Any) -> list[Any]:
         """Nothing."""
-        del key, filters
+        del args, kwargs
         return []

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from runlore import model
 from runlore.dialects.omegaml.columns import own_columns
 from runlore.dialects.omegaml.objects import ORIGIN, cell
-from runlore.errors import ExperimentNotFound, InvalidArgument, StoreNotFound, WrongType
+from runlore.errors import ExperimentNotFound, InvalidArgument, RunNotFound, StoreNotFound, WrongType
 from runlore.names import is_uid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
-    from runlore.reader import Experiment
+    from runlore.reader import Experiment, RunView
 
 COLUMNS = ("experiment", "run", "step", "event", "key", "value", "dt", "node", "userid")
 _ALIASES = {"parameter": model.PARAM}
@@ -38,6 +38,18 @@ def open_experiment(name: str, store: Any) -> Experiment | None:
     except (ExperimentNotFound, StoreNotFound):
         return None
     return found if found.numbers else None
+
+
+def view_of(name: str, number: int, store: Any) -> RunView:
+    """A run of an experiment.
+
+    Raises:
+        RunNotFound: there is none.
+    """
+    found = open_experiment(name, store)
+    if found is None:
+        raise RunNotFound(f"run={number!r}: experiment {name!r} has no such run")
+    return found.run(number)
 
 
 def select_runs(run: Any, numbers: Sequence[int]) -> list[int | str]:
@@ -81,8 +93,8 @@ def _number(run: Any, numbers: Sequence[int]) -> int:
 
 
 def read_frame(
-    experiment: Experiment, runs: Sequence[int | str], *, event: Any = None, key: Any = None, step: Any = None,
-    since: Any = None, end: Any = None, **extra: Any,
+    experiment: Experiment, runs: Sequence[int | str], event: Any, key: Any, step: Any, *, since: Any, end: Any,
+    extra: Mapping[str, Any],
 ) -> pd.DataFrame:  # fmt: skip
     """The records of these runs: the nine columns, then extras; sorted by time, with a RangeIndex.
 
@@ -90,6 +102,7 @@ def read_frame(
     `dt` is datetime64[ns] in naive UTC. Artifacts have the column `name`.
     """
     kinds, keys = _wanted(event), _wanted(key)
+    keys = None if keys is None else {key_text(key) for key in keys}
     kinds = None if kinds is None else {_ALIASES.get(kind, kind) for kind in kinds}
     plain = kinds is not None and kinds <= _NATIVE_KEYS
     frame = experiment.data(
@@ -105,6 +118,16 @@ def read_frame(
     for name, value in extra.items():
         keep &= _matches(frame, name, _wanted(value))
     return _finished(frame[keep])
+
+
+def key_text(key: Any) -> Any:
+    """A key as it is stored: keys may be numbers in omega-ml, and are text here.
+
+    Example:
+        >>> key_text(5), key_text("loss")
+        ('5', 'loss')
+    """
+    return str(key) if isinstance(key, (int, float)) and not isinstance(key, bool) else key
 
 
 def _wanted(value: Any) -> set[Any] | None:

@@ -8,13 +8,12 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from runlore import model
+from runlore.dialects import _native
 from runlore.dialects.omegaml import objects, reading
 from runlore.dialects.omegaml.provider import TrackingProvider
 from runlore.errors import InvalidArgument, RunNotFound
-from runlore.journal.values import step_of, to_json
 from runlore.names import check_key, check_path_name
 from runlore.run import resume, start
-from runlore.run.arguments import check_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,7 +40,7 @@ class RecordingTracker(TrackingProvider):
         autotrack: whether watched models log the X and Y that they are called with.
         store: as for `runlore.start`.
         capture: what runs record by themselves, as for `runlore.start`.
-        trusted: types in models that `restore_artifacts` may load beyond `objects.TRUSTED_TYPES`.
+        trusted: types in models that `restore_artifacts` may load, beyond those that hold numbers only.
         allow_pickle: pickle what has no other form, and unpickle what was pickled. Only for stores that you trust.
         tags: of every run that is started.
 
@@ -55,20 +54,21 @@ class RecordingTracker(TrackingProvider):
     ) -> None:  # fmt: skip
         super().__init__(experiment, **options)
         self.autotrack = autotrack
-        self.tags = dict(tags or {})
+        self.tags.update(tags or {})
         self._store = store
         self._capture = CAPTURE if capture is None else capture
-        self._trusted = tuple(trusted)
+        self._trusted = (trusted,) if isinstance(trusted, str) else tuple(trusted)
         self._allow_pickle = allow_pickle
         self._extra: dict[str, Any] = {}
         self._open: list[tuple[Run, str]] = []
+        self._late: Run | None = None
         self._number: int | None = None
         self._selected: int | None = None
 
     # -- runs -----------------------------------------------------------------------------------------------------
 
     def start(self, run: int | None = None, immediate: bool = True) -> int:
-        """Start a run, or go on with the one of this number. Its start event is visible to all at once.
+        """Start a run, or go on with the one of this number: it runs again. Its start event is visible to all at once.
 
         In a subprocess that has the variables of `env`, this joins the run that they name.
 
@@ -76,8 +76,12 @@ class RecordingTracker(TrackingProvider):
             InvalidArgument: a number that is neither a run's nor the next one.
         """
         del immediate  # it always is
+        self._close_late()
         if run is not None and self._is_recorded(run):
             self._select(run)
+            if self.status(run) == STOPPED:
+                view = reading.view_of(self._experiment, run, self._store)
+                self._open.append((resume(view.uid, store=self._store, capture=False), _OWN))
             self._writer()
             return run
         if run is not None and run != self._latest() + 1:
@@ -91,6 +95,14 @@ class RecordingTracker(TrackingProvider):
         self._selected, self._number = None, handle.number
         return handle.number
 
+    def experiment(self, name: str | None = None) -> RecordingTracker:
+        """The tracker itself, from now on of the experiment of this name if one is given: no run of it is current."""
+        if name is not None and name != self._experiment:
+            super().experiment(name)
+            self._close_late()
+            self._number = self._selected = None
+        return self
+
     def stop(
         self, flush: bool = True, kind: type[BaseException] | None = None, error: BaseException | None = None,
         trace: TracebackType | None = None,
@@ -100,6 +112,7 @@ class RecordingTracker(TrackingProvider):
         A subprocess that joined through `env` only ends what it records itself.
         """
         del flush
+        self._close_late()
         if self._selected is not None and self.status(self._selected) == STARTED:
             self._writer()
         self._selected = None
@@ -203,28 +216,31 @@ class RecordingTracker(TrackingProvider):
         self._number = self._selected = int(numbers[0])
 
     def _writer(self) -> Run:
-        """The native run to record into.
+        """The native run to record into: the selected one, the open one, or the current one, which may have ended.
 
         Raises:
             InvalidArgument: there is none.
         """
         if self._selected is not None and all(handle.number != self._selected for handle, _ in self._open):
-            self._open.append(self._reopened(self._selected))
-        if not self._open:
+            self._open.append((self._joined(self._selected), _JOINED))
+        if self._open:
+            return next((run for run, _ in reversed(self._open) if run.number == self._selected), self._open[-1][0])
+        if self._number is None:
             raise InvalidArgument("no active run, call .start() or .use()")
-        return next((run for run, _ in reversed(self._open) if run.number == self._selected), self._open[-1][0])
+        if self._late is None or self._late.ended:
+            self._late = self._joined(self._number)
+        return self._late
 
-    def _reopened(self, number: int) -> tuple[Run, str]:
-        found = reading.open_experiment(self._experiment, self._store)
-        if found is None:
-            raise RunNotFound(f"run={number!r}: experiment {self._experiment!r} has no such run")
-        view = found.run(number)
-        if view.ended_ns is None:
-            options: dict[str, Any] = {"store": self._store, "capture": False, "columns": self._columns()}
-            return start(self._experiment, join=view.uid, **options), _JOINED
-        handle = resume(view.uid, store=self._store, capture=False)
-        handle.log_extra(**self._columns())
-        return handle, _OWN
+    def _joined(self, number: int) -> Run:
+        """A handle that adds to a run, which stays as it is: running, or ended."""
+        uid = reading.view_of(self._experiment, number, self._store).uid
+        return start(self._experiment, join=uid, store=self._store, capture=False, columns=self._columns())
+
+    def _close_late(self) -> None:
+        """Let go of the run that rows were added to after its end."""
+        if self._late is not None:
+            self._late.finish()
+            self._late = None
 
     # -- logging --------------------------------------------------------------------------------------------------
 
@@ -237,7 +253,7 @@ class RecordingTracker(TrackingProvider):
             InvalidArgument: no run is active, an extra has a reserved name, or the event is one of the run itself.
             WrongType: the value cannot be stored. Nothing was logged.
         """
-        run = self._writer()
+        run, key = self._writer(), reading.key_text(key)
         if event in _NOT_LOGGED or event == model.ARTIFACT:
             raise InvalidArgument(f"event={event!r} cannot be logged; use start, stop, log_artifact, or another name")
         time = _time(dt)
@@ -256,32 +272,34 @@ class RecordingTracker(TrackingProvider):
 
     def log_artifact(
         self, obj: Any, name: str, step: float | None = None, dt: Any = None, event: str | None = None,
-        key: str | None = None, **extra: Any,
+        key: str | None = None, *, allow_pickle: bool | None = None, **extra: Any,
     ) -> None:  # fmt: skip
-        """Log an object of any kind that has a form without pickle: models, frames, arrays, builtins, paths.
+        """Log an object: a model, a frame, an array, a builtin, a path; with `allow_pickle`, anything that pickles.
+
+        `allow_pickle` is by default what the tracker was made with.
 
         Raises:
-            UnsafeLoad: only a pickle could hold it, and the tracker was made without `allow_pickle=True`.
+            UnsafeLoad: only a pickle could hold it, and none is allowed.
             InvalidName: the name would leave the run.
             InvalidArgument: no run is active, or an extra has a reserved name. Nothing was logged in any case.
         """
         from runlore.dialects.omegaml.watching import unwatched
 
-        run, time = self._writer(), _time(dt)
-        check_columns(extra)
-        to_json(extra, "extra columns")
-        step_of(step)
-        check_path_name(name, "name")
-        check_key(name if key is None else key, "key")
-        encoded, shown = objects.encode(unwatched(obj), allow_pickle=self._allow_pickle)
-        origin = {"event": event or model.ARTIFACT, "key": name if key is None else key, "format": shown}
+        run, time, name = self._writer(), _time(dt), check_path_name(reading.key_text(name), "name")
+        key = name if key is None else check_key(reading.key_text(key), "key")
+        allowed = self._allow_pickle if allow_pickle is None else allow_pickle
+        encoded, shown = objects.encode(unwatched(obj), allow_pickle=allowed)
+        origin = {"event": event or model.ARTIFACT, "key": key, "format": shown}
         run.log_encoded(encoded, name, step, time=time, metadata={objects.ORIGIN: origin}, columns=extra)
 
-    def log_system(self, key: str = "system", value: Any = None) -> None:
+    def log_system(
+        self, key: str | None = None, value: Any = None, step: float | None = None, dt: Any = None, **extra: Any
+    ) -> None:
         """Log platform, Python and packages, or another value, as a `system` event."""
         from runlore.capture.environment import system_snapshot
 
-        self._writer().log_event(model.SYSTEM, key, system_snapshot() if value is None else value)
+        about = system_snapshot() if value is None else value
+        self.log_event(model.SYSTEM, key or "system", about, step=step, dt=dt, **extra)
 
     def log_extra(self, remove: bool = False, **extra: Any) -> None:
         """Give every later row of this handle, also of later runs, further columns.
@@ -296,11 +314,11 @@ class RecordingTracker(TrackingProvider):
         if remove:
             kept = {name: value for name, value in self._extra.items() if extra and name not in extra}
         else:
-            check_columns(extra)
-            to_json(extra, "extra columns")
+            _native.check_columns(extra)
+            _native.to_json(extra, "extra columns")
             kept = {**self._extra, **extra}
         gone = dict.fromkeys(self._extra.keys() - kept.keys())
-        for run, _ in self._open:
+        for run in [*(run for run, _ in self._open), *filter(None, [self._late])]:
             run.log_extra(**gone, **kept)
         self._extra = kept
 

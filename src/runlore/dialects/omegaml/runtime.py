@@ -129,6 +129,15 @@ class Runtime:
             tracker.clear(force=True)
         return ExperimentContext(tracker, implied_run=implied_run)
 
+    def __getattr__(self, name: str) -> Any:
+        """What needs omega-ml's broker and workers."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise AttributeError(
+            f"om.runtime.{name} is not part of Runlore's dialect: there are no workers. Models and functions run in "
+            "this process: exp.watch(model) and @exp.task record their calls"
+        )
+
     def model(self, model: Any) -> ModelRuntime:
         """A model, by name or itself, for its experiments."""
         return ModelRuntime(self, model)
@@ -182,7 +191,17 @@ class ModelRuntime:
 
     def monitor(self, experiment: str | None = None, label: str | None = None, **options: Any) -> Any:
         """A monitor for drift of the model's data, in its experiment."""
-        return self.experiment(experiment, label).experiment.as_monitor(self._name, **options)  # type: ignore[attr-defined] # the default provider's
+        tracker: Any = self.experiment(experiment, label).experiment
+        return tracker.as_monitor(self._name, **{"provider": "model", **options})
+
+    def __getattr__(self, name: str) -> Any:
+        """What omega-ml has a worker do."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise AttributeError(
+            f"om.runtime.model({self._name!r}).{name} is not part of Runlore's dialect: no worker has the model. "
+            f"Call it in this process: exp.watch(model).{name}(…) records the call"
+        )
 
     def _labels(self, store: Any) -> list[str]:
         from runlore.dialects.omegaml.watching import LINK

@@ -9,6 +9,7 @@ from typing import Any
 from runlore.errors import InvalidArgument
 
 _RELATIVE = re.compile(r"([+-]?)(\d+(?:\.\d+)?)\s*([smhdwnMqy])").fullmatch
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}").fullmatch
 _SECONDS = {
     "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400, "n": 30 * 86_400, "M": 30 * 86_400, "q": 90 * 86_400,
     "y": 365 * 86_400,
@@ -58,19 +59,14 @@ def time_bound(value: Any, argument: str, now: datetime | None = None) -> Any:
 
 
 def _parsed(value: str, argument: str) -> Any:
-    """A date in words: as the native API reads it, else as pandas does."""
+    """A date in words, as pandas reads it; as `end`, a date without a time is its last moment."""
     import pandas as pd
 
-    from runlore.reader.filters import time_bound_ns
-
-    try:
-        bound_ns = time_bound_ns(value, "since" if argument == "since" else "until")
-    except InvalidArgument:
-        stamp = pd.to_datetime(value, errors="coerce")
-        if stamp is not pd.NaT:
-            return stamp
+    stamp = pd.to_datetime(value, errors="coerce")
+    if stamp is pd.NaT:
         raise InvalidArgument(
             f"{argument}={value!r} must be a datetime, a timedelta, a date such as '2026-11-01', or a span such as "
             "'2h' (units s, m, h, d, w, n, q, y)"
-        ) from None
-    return None if bound_ns is None else pd.Timestamp(bound_ns, unit="ns")
+        )
+    whole_day = argument == "end" and _DATE(value.strip())
+    return stamp + pd.Timedelta(days=1) - pd.Timedelta(1, "ns") if whole_day else stamp

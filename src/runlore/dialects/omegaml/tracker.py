@@ -6,18 +6,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runlore import model
+from runlore.dialects._absent import Absent
+from runlore.dialects._several import do_each
 from runlore.dialects.omegaml import objects, reading
 from runlore.dialects.omegaml.recording import RecordingTracker
-from runlore.dialects.omegaml.statistics import ExperimentStatistics
 from runlore.dialects.omegaml.times import time_bound
 from runlore.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import pandas as pd
-
-    from runlore.dialects.omegaml.drift import DataDriftMonitor
 
 
 class NotForced(InvalidArgument, AssertionError):
@@ -26,6 +25,8 @@ class NotForced(InvalidArgument, AssertionError):
 
 class SimpleTracker(RecordingTracker):
     """Provider `simple`, or `default`: one native run a run. Arguments are those of `RecordingTracker`."""
+
+    dataset = Absent("what it recorded are native runs: runlore.experiment(name), or exp.data()")
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -55,9 +56,8 @@ class SimpleTracker(RecordingTracker):
             InvalidArgument: a selector or bound that cannot be understood.
         """
         bounds = {"since": time_bound(since, "since"), "end": time_bound(end, "end")}
-        filters = {"event": event, "step": step, "key": key, **extra}
         read: Callable[[], pd.DataFrame | None] = partial(
-            self._frame, experiment or self._experiment, run, **filters, **bounds
+            self._frame, experiment or self._experiment, run, event, key, step, extra=extra, **bounds
         )
         if batchsize is not None and (not isinstance(batchsize, int) or batchsize < 1):
             raise InvalidArgument(f"batchsize={batchsize!r} must be a number of rows, 1 or more")
@@ -73,30 +73,24 @@ class SimpleTracker(RecordingTracker):
             return finish(frame)
         return (finish(frame.iloc[at : at + batchsize]) for at in range(0, len(frame), batchsize))
 
-    def _frame(self, experiment: str, run: Any, *, since: Any, end: Any, **filters: Any) -> pd.DataFrame | None:
+    def _frame(self, experiment: str, run: Any, *filters: Any, since: Any, **others: Any) -> pd.DataFrame | None:
         found = reading.open_experiment(experiment, self._store)
         if found is None:
             return None
-        if run is None and since is None and end is None:
+        if run is None and since is None and others["end"] is None:
             current = self._number if experiment == self._experiment else None
             run = current or found.numbers[-1]
         runs = found.numbers if run is None else reading.select_runs(run, found.numbers)
-        return reading.read_frame(found, runs, since=since, end=end, **filters)
-
-    @property
-    def stats(self) -> ExperimentStatistics:
-        """Statistics: metrics, latency, throughput, group_latency, utilization."""
-        return ExperimentStatistics(self)
-
-    def summary(self, **filters: Any) -> pd.DataFrame:
-        """Statistics of every metric, then of the latency of runs; see `ExperimentStatistics.summary`."""
-        return self.stats.summary(**filters)
+        return reading.read_frame(found, runs, *filters, since=since, **others)
 
     def restore_artifacts(
         self, key: Any = None, experiment: str | None = None, run: Any = None, since: Any = None, step: Any = None,
-        value: Any = None, event: Any = None, name: Any = None, **filters: Any,
+        value: Any = None, event: Any = None, name: Any = None, *, trusted: Iterable[str] = (),
+        allow_pickle: bool | None = None,
     ) -> list[Any]:  # fmt: skip
         """The logged objects that match, oldest first.
+
+        A `RuntimeWarning` names those that cannot be restored; the others are.
 
         Args:
             key: as for `data`.
@@ -107,29 +101,35 @@ class SimpleTracker(RecordingTracker):
             value: a cell of the `value` column, or several, instead of a query.
             event: `artifact` by default.
             name: of the artifact.
-            filters: as for `data`.
+            trusted: types in models that may be loaded, beside those that the tracker was made with.
+            allow_pickle: unpickle what was pickled; by default what the tracker was made with.
 
         Raises:
-            UnsafeLoad: a pickle, or types that are not trusted; see `SimpleTracker`.
+            UnsafeLoad: all of them are pickles, or have types that are not trusted; see `SimpleTracker`.
+            ArtifactNotFound: the contents of all of them are gone.
         """
-        from runlore.store import open_store
-
         if value is None:
             event = model.ARTIFACT if event is None else event
-            frame = self.data(experiment, run, event, step, key, since=since, name=name, **filters)
+            frame = self.data(experiment, run, event, step, key, since=since, name=name)
             cells = [] if frame is None else frame["value"].tolist()
             cells = [cell for cell in cells if isinstance(cell, dict) and cell.get("digest")]
         else:
             cells = [value] if isinstance(value, dict) else list(value)
-        place = open_store(self._store) if cells else None
-        options: dict[str, Any] = {"trusted": self._trusted, "allow_pickle": self._allow_pickle}
-        return [objects.restore(cell, place, **options) for cell in cells if place is not None]
+        names = [trusted] if isinstance(trusted, str) else trusted
+        restore = partial(
+            objects.restore, store=self._store, trusted=[*self._trusted, *names],
+            allow_pickle=self._allow_pickle if allow_pickle is None else allow_pickle,
+        )  # fmt: skip
+        return do_each(restore, cells, "restored", depth=2)
 
     def restore_data(
-        self, key: str, run: Any = None, event: Any = "data", since: Any = None, concat: bool = True, **filters: Any
+        self, key: Any, run: Any = None, event: Any = None, since: Any = None, concat: bool = True, **options: Any
     ) -> Any:
-        """What `log_data` logged: frames and series below one another, arrays and lists as one; or as a list."""
-        found = self.restore_artifacts(key=key, run=run, event=event, since=since, **filters)
+        """What `log_data` logged: frames and series below one another, arrays and lists as one; or as a list.
+
+        `options` are those of `restore_artifacts`, which also says what is raised.
+        """
+        found = self.restore_artifacts(key, run=run, event=event or "data", since=since, **options)
         return objects.concatenate(found) if concat else found
 
     def clear(self, force: bool = False) -> None:
@@ -146,40 +146,3 @@ class SimpleTracker(RecordingTracker):
         found = reading.open_experiment(self._experiment, self._store)
         if found is not None:
             found.delete()
-
-    # -- models ---------------------------------------------------------------------------------------------------
-
-    def track(self, obj: Any, store: Any = None, label: str = "default", monitor: bool = False, **_: Any) -> Any:
-        """Record calls of a model: see `watch`. Its runs are linked to it, as by `om.runtime.model(obj)`."""
-        del store
-        from runlore.dialects.omegaml.watching import link_tags, model_name
-
-        self.tags |= link_tags(model_name(obj), label)
-        if monitor:
-            return self.as_monitor(obj)
-        return obj if isinstance(obj, str) else self.watch(obj)
-
-    def watch(self, obj: Any) -> Any:
-        """The model, with calls of fit, predict, score … recorded; see `watching.Watched`."""
-        from runlore.dialects.omegaml.watching import Watched
-
-        return Watched(obj, self)
-
-    def task(self, function: Any = None, *, name: str | None = None) -> Any:
-        """Decorator: record every call of a function as `task_call`, then `task_success` or `task_failure`."""
-        from runlore.dialects.omegaml.watching import task
-
-        return task(self, function, name)
-
-    def as_monitor(self, obj: Any = None, **options: Any) -> DataDriftMonitor:
-        """A monitor for drift of the data that the model sees."""
-        from runlore.dialects.omegaml.drift import DataDriftMonitor
-        from runlore.dialects.omegaml.watching import model_name
-
-        return DataDriftMonitor(model_name(obj) if obj is not None else "data", tracking=self, **options)
-
-    def tensorflow_callback(self, model: Any = None) -> Any:
-        """A Keras callback that logs into the run of this tracker; needs no TensorFlow by itself."""
-        from runlore.dialects.omegaml.keras import TensorflowCallback
-
-        return TensorflowCallback(self, model)

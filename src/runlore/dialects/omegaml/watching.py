@@ -12,9 +12,9 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from runlore.dialects._native import to_json
 from runlore.dialects.omegaml.objects import ORIGIN, Metadata
 from runlore.errors import WrongType
-from runlore.journal.values import to_json
 from runlore.names import check_path_name
 
 if TYPE_CHECKING:

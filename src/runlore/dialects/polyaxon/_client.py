@@ -6,9 +6,9 @@ import os
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from runlore.store import DirectoryStore
+    from runlore.store.base import StoreLike
 
-    Store: TypeAlias = "str | os.PathLike[str] | DirectoryStore | None"
+    Store: TypeAlias = "StoreLike | None"
 
 
 class PolyaxonClient:

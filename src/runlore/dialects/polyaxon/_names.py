@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from runlore.dialects._native import to_json
 from runlore.errors import InvalidArgument, InvalidName, WrongType
 from runlore.names import check_key
 
@@ -100,6 +101,4 @@ def as_bytes(content: Any) -> bytes | None:
         return None
     if isinstance(content, str):
         return content.encode("utf-8")
-    from runlore.journal.values import to_json
-
     return to_json(content, "content").encode("utf-8")

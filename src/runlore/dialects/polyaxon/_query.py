@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from runlore.dialects._native import find_runs
 from runlore.dialects.polyaxon._client import store_of
 from runlore.dialects.polyaxon._names import BACKEND, BUILD, FRAMEWORK, KIND, split_project
 from runlore.errors import InvalidArgument, QuerySyntaxError, WrongType
@@ -147,17 +148,12 @@ def experiments(
         >>> [view.number for view in experiments("metrics.loss:<0.1, status:succeeded")]
         [1]
     """
-    from runlore.reader.run_view import RunView
-    from runlore.reader.session import Session
-
     wanted = [parse_query(query), IsNull(Tag(KIND))]
     if project is not None:
         wanted.append(Compare(Attribute("experiment"), "=", "/".join(filter(None, split_project(project)))))
     if group_id is not None:
         wanted.append(Compare(Attribute("group"), "=", str(group_id)))
-    session = Session(store_of(client)).refresh()
-    page = session.page(And(tuple(wanted)), parse_sort(sort), limit, facts=True, last=True)
-    return [RunView(session, record) for record in page.runs]
+    return find_runs(store_of(client), And(tuple(wanted)), parse_sort(sort), limit)
 
 
 class _Parser:

@@ -6,9 +6,9 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from runlore import config
+from runlore.dialects._native import flatten, record_now
 from runlore.dialects.polyaxon._names import BACKEND, BUILD, as_text, check_slug, words
 from runlore.errors import InvalidArgument, RunloreError
-from runlore.journal.values import flatten
 from runlore.model import DATA, TAG
 from runlore.names import check_key
 
@@ -123,19 +123,11 @@ class Records:
 
     def log_run_env(self) -> None:
         """Record the environment now: Python, packages, arguments, script, machine. `track_env` does it by itself."""
-        self._capture("environment")
+        record_now(self.run, "environment")
 
     def log_code_ref(self) -> None:
         """Record the state of the git repository now. `track_git` does it by itself. Outside of one: nothing."""
-        self._capture("git")
-
-    def _capture(self, name: str) -> None:
-        from runlore.capture import Captures
-        from runlore.run.capturing import RunSink
-
-        captures = Captures(RunSink(self.run), {name: True}, exclude=(self.run.store.location,))
-        captures.start()
-        captures.stop()
+        record_now(self.run, "git")
 
     # -- statuses -----------------------------------------------------------------------------------------------
 

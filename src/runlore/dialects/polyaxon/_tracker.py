@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from runlore import config
+from runlore.dialects._native import handle_of
 from runlore.dialects.polyaxon import _context as context
 from runlore.dialects.polyaxon._client import store_of
 from runlore.dialects.polyaxon._names import (
@@ -23,7 +24,7 @@ from runlore.dialects.polyaxon._names import (
 from runlore.dialects.polyaxon._records import Records
 from runlore.errors import AlreadyExists, InvalidArgument, NoActiveRun, NotFound, WrongType
 from runlore.names import encode, encode_path, is_uid
-from runlore.run import ends, resume, start
+from runlore.run import resume, start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -237,7 +238,7 @@ class Tracker(Records):
 
     def _again(self, uid: str) -> Run:
         """The handle that this process has of the run already, or one that resumes it."""
-        return ends.open_runs.get(uid) or resume(uid, store=self._store, capture=self._flags)
+        return handle_of(uid) or resume(uid, store=self._store, capture=self._flags)
 
     def get_outputs_path(self) -> str:
         """A directory for the program's own files, which exists when this returns.

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from runlore.errors import NotStored
+from runlore.files import open_binary, sync_path
 from runlore.model import new_uid
 from runlore.store.sealed.files import EVENTS, METRICS, generation_path
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from runlore.store.sealed.files import Sealed
 
 _TEMPORARY = "sealing-"
+_PIECE_BYTES = 1 << 20
 
 
 class LockLost(NotStored):
@@ -52,10 +54,14 @@ class Replacement:
         self.events = f"{name}-events.tmp"
 
     def copy(self, source: Sealed) -> None:
-        """Take the sealed files of another copy of the run."""
+        """Take the sealed files of another copy of the run.
+
+        Raises:
+            DamagedFile, FileNotFoundError: they are not there any more.
+        """
         with source.metrics() as metrics:
-            shutil.copyfile(metrics.path, self.metrics)
-        shutil.copyfile(source.path, self.events)
+            _copy(metrics.path, self.metrics)
+        _copy(source.path, self.events)
 
     def commit(self, generation: str, lock: Lock) -> None:
         """Make these the sealed files of the run. They are on the disk then, under their names.
@@ -70,14 +76,14 @@ class Replacement:
         """
         made = [path for path in (self.metrics, self.events) if os.path.exists(path)]
         for path in made:
-            _sync(path)
+            sync_path(path)
         if not lock.held():
             raise LockLost(f"another process took over the sealing of the run {self.directory!r}, which is as it was")
         if self.metrics in made:
             os.rename(self.metrics, generation_path(self.directory, generation))
-            _sync(self.directory)
+            sync_path(self.directory)
         os.rename(self.events, os.path.join(self.directory, EVENTS))
-        _sync(self.directory)
+        sync_path(self.directory)
         _settle_metrics(self.directory, generation)
 
 
@@ -119,13 +125,9 @@ def _settle_metrics(directory: str, generation: str) -> None:
     path = generation_path(directory, generation)
     if os.path.exists(path):
         os.rename(path, os.path.join(directory, METRICS))
-        _sync(directory)
+        sync_path(directory)
 
 
-def _sync(path: str) -> None:
-    """Have a file, or the names in a directory, on the disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _copy(source: str, target: str) -> None:
+    with open_binary(source) as there, open(target, "xb") as here:
+        shutil.copyfileobj(there, here, _PIECE_BYTES)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from runlore.errors import DamagedFile, UnsupportedFormat
+from runlore.files import open_binary, open_regular
 from runlore.store.points import Part
 
 if TYPE_CHECKING:
@@ -57,9 +58,12 @@ def identity(directory: str) -> Identity | None:
     """Which sealed files the run has; None: none.
 
     The file is opened rather than looked at, since that makes a network mount ask its server.
+
+    Raises:
+        DamagedFile: something that is no file is in their place.
     """
     try:
-        descriptor = os.open(os.path.join(directory, EVENTS), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_regular(os.path.join(directory, EVENTS))
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
@@ -86,7 +90,7 @@ def read_summary(directory: str) -> dict[str, Any]:
         DamagedFile: the file is not what it should be.
     """
     path = os.path.join(directory, EVENTS)
-    with open(path, "rb") as file:
+    with open_binary(path) as file:
         return _describe(_parquet(file, path, EVENT_COLUMNS), path)
 
 
@@ -97,7 +101,7 @@ def _reading(path: str) -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError, IndexError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise _damaged(path, f"cannot be read as Parquet: {error}") from error
@@ -125,8 +129,12 @@ def _describe(parquet: Any, path: str) -> dict[str, Any]:
     text = parquet.metadata.metadata[METADATA]
     if parquet.metadata.metadata.get(CHECK) != str(crc32(text)).encode("ascii"):
         raise _damaged(path, "has metadata that do not match their CRC")
-    about: dict[str, Any] = json.loads(text)
-    if about["version"] > VERSION:
+    try:
+        about: dict[str, Any] = json.loads(text)
+        newer = about["version"] > VERSION
+    except (ValueError, RecursionError, LookupError, TypeError) as error:
+        raise _damaged(path, f"has metadata that Runlore did not write: {error}") from error
+    if newer:
         raise UnsupportedFormat(
             f"{path!r} has format version {about['version']}; this Runlore reads up to {VERSION}. "
             "Nothing was changed. Upgrade Runlore to read it"
@@ -138,7 +146,7 @@ def open_sealed(directory: str) -> Sealed | None:
     """The sealed files of the run, to be closed by the caller; None where it is not sealed."""
     path = os.path.join(directory, EVENTS)
     try:
-        file = open(path, "rb")  # noqa: SIM115 - `Sealed` owns it
+        file = open_binary(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
@@ -205,7 +213,7 @@ class Sealed:
             if kinds is None or true_kind in kinds:
                 writer, sequence, time_ns, step = start
                 own = json.loads(extra) if extra else {}
-                yield writer, sequence, time_ns, step, true_kind, true_key, json.loads(value), own
+                yield writer, sequence, time_ns, step, true_kind, true_key, _value(value), own
 
     def _rows(self, index: int, kinds: Any, columns: list[str]) -> Iterator[tuple[Any, ...]]:
         """Rows of a row group: of these kinds, of any kind (True), or without one (None)."""
@@ -253,7 +261,7 @@ class Sealed:
         # It moves from the second place to the first at most once while this generation is the current one.
         for path in (usual, generation_path(self.directory, generation), usual):
             try:
-                file = open(path, "rb")  # noqa: SIM115 - closed below
+                file = open_binary(path)
             except FileNotFoundError:
                 continue
             with file:
@@ -283,6 +291,17 @@ class SealedMetrics:
         self._delays = self.about["version"] >= 2
         if self._delays and "delay_ns" not in parquet.schema_arrow.names:
             raise _damaged(path, "has no column delay_ns")
+        groups = range(parquet.metadata.num_row_groups)
+        rows, counted = sum(parquet.metadata.row_group(index).num_rows for index in groups), self._counted()
+        if rows != counted:
+            raise _damaged(path, f"has {rows:,} rows, and {counted:,} by its metadata")
+
+    def _counted(self) -> int:
+        """How many points the metadata name."""
+        try:
+            return sum(int(count) for _, count in self.about["keys"])
+        except (TypeError, ValueError, LookupError) as error:
+            raise _damaged(self.path, f"has metadata that Runlore did not write: {error!r}") from error
 
     def part(self, ids: Mapping[str, int], keys: Collection[str] | None = None) -> Part | None:
         """The points of these series, or of all; None where there are none."""
@@ -376,6 +395,14 @@ class SealedMetrics:
             else:
                 start, index = end, index + 1
         return groups, places
+
+
+def _value(text: str) -> Any:
+    """The value of an event. One that is nested too deeply to be read is given as the text that it is stored as."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        return text
 
 
 def plain(text: str) -> str:

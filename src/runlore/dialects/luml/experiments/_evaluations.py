@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from runlore.dialects.luml import _records as records
@@ -151,5 +153,6 @@ def _annotate(
         **target, "id": new_uid(), "annotation_kind": annotation_kind, "value_type": value_type, "value": value,
         "user": user, "rationale": rationale,
     }  # fmt: skip
-    handle.run.log_event(records.ANNOTATION, name, note)
-    return {"name": name, **note}
+    now = time_ns()
+    handle.run.log_event(records.ANNOTATION, name, note, time=datetime.fromtimestamp(now / 1e9, timezone.utc))
+    return {"name": name, **note, "created_at": records.time_text(now)}

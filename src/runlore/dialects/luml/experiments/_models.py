@@ -6,10 +6,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from runlore.dialects.luml import _records as records
+from runlore.dialects.luml.modelref import ModelReference
+from runlore.errors import WrongType
 
 if TYPE_CHECKING:
     from runlore.dialects.luml._experiments import Experiments, Handle
-    from runlore.dialects.luml.modelref import ModelReference
     from runlore.reader import RunView
 
 SNAPSHOT_TAG = "dataforce.studio::experiment_snapshot:v1"
@@ -38,6 +39,7 @@ class ModelMethods:
         """
         from runlore.dialects.luml._snapshot import snapshot
 
+        _check(model_reference)
         with snapshot(self._view(experiment_id)) as files:
             model_reference.attach(SNAPSHOT_TAG, files)
 
@@ -55,7 +57,7 @@ class ModelMethods:
         self, model_reference: ModelReference, *, name: str | None = None, experiment_id: str | None = None
     ) -> ModelReference:
         """Keep a copy of a model file with the experiment; returns the reference. The same name makes a new version."""
-        path = model_reference.path
+        path = _check(model_reference).path
         name = name or os.path.basename(path)
         self._handle(experiment_id).run.log_artifact(path, f"models/{name}", kind=records.MODEL_ARCHIVE)
         return model_reference
@@ -69,3 +71,12 @@ class ModelMethods:
             }
             for item in sorted(self._view(experiment_id).artifacts(records.MODEL_ARCHIVE), key=lambda i: i.time_ns)
         ]  # fmt: skip
+
+
+def _check(reference: object) -> ModelReference:
+    if not isinstance(reference, ModelReference):
+        raise WrongType(
+            f"model_reference={reference!r} must be a ModelReference: what save_sklearn() returned, or "
+            "ModelReference(path) of a model file"
+        )
+    return reference

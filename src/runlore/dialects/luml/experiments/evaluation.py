@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -146,7 +147,7 @@ def evaluate(
     Each sample is recorded with its scores, and linked to a trace of three spans: the request, the inference, the
     scoring. With `tracker.enable_tracing()` they are OpenTelemetry's, so that spans of the function nest in them;
     without, they are recorded all the same. A function or a scorer that fails costs that sample or score alone, and
-    the message is recorded.
+    the message is recorded; of scorers, and of scores that two of them give, a `RuntimeWarning` tells.
 
     Args:
         eval_dataset: the samples.
@@ -194,6 +195,7 @@ class _Evaluation:
         self._handle = tracker._handle(None)  # noqa: SLF001 - the tracker's own module
         self._experiment_id = tracker.current_experiment_id
         self._tracker = tracker
+        self._warned: set[str] = set()
 
     def _span(self, name: str) -> AbstractContextManager[tracing.AnySpan]:
         return tracing.span(name, None if self._tracker.tracing_enabled else self._handle.run)
@@ -223,12 +225,26 @@ class _Evaluation:
             except Exception as error:  # noqa: BLE001 - as above
                 span.add_event(f"scorer_error_{name}", {"error": str(error)})
                 scores[f"{ERROR}{name}"] = str(error)
+                self._warn(name, f"the scorer {name!r} failed for sample {item.id!r}: {type(error).__name__}: {error}")
                 continue
-            scores.update(result if isinstance(result, dict) else {name: result})
+            found = result if isinstance(result, dict) else {name: result}
+            shared = sorted(scores.keys() & found)
+            if shared:
+                self._warn(
+                    ",".join(shared),
+                    f"several scorers give {', '.join(map(repr, shared))}: the last one counts, {name!r}",
+                )
+            scores.update(found)
         for name, value in scores.items():
             if isinstance(value, (int, float)):
                 span.set_attribute(f"eval.score.{name}", value)
         return scores
+
+    def _warn(self, about: str, text: str) -> None:
+        """Once a scorer or score, and not for every sample."""
+        if about not in self._warned:
+            self._warned.add(about)
+            warnings.warn(text, RuntimeWarning, stacklevel=5)
 
     def _record(self, item: EvalItem, response: Any, scores: dict[str, Any], trace_id: str) -> None:
         outputs: dict[str, Any] = {"response": response}

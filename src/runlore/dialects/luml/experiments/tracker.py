@@ -7,6 +7,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from runlore import model
+from runlore.dialects._absent import Absent
 from runlore.dialects.luml import _records as records
 from runlore.dialects.luml._experiments import Experiments, check_words
 from runlore.dialects.luml.experiments._evaluations import EvaluationMethods
@@ -14,7 +15,6 @@ from runlore.dialects.luml.experiments._models import ModelMethods
 from runlore.errors import InvalidArgument, WrongType
 from runlore.names import check_path_name
 from runlore.run.ends import status_of
-from runlore.store import claims
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +55,20 @@ class ExperimentTracker(EvaluationMethods, ModelMethods):
         >>> [(exp["id"], exp["status"], exp["tags"]) for exp in tracker.list_experiments()]
         [('resnet-1', 'completed', ['resnet', 'baseline'])]
     """
+
+    get_experiment_record = Absent("get_experiment(id)['metadata'], or an item of list_experiments()")
+    get_experiment_metadata = Absent("log_static(key, value), and get_experiment(id)['static_params']")
+    set_experiment_metadata = update_experiment_metadata = get_experiment_metadata
+    get_experiment_upload_status = Absent("nothing is uploaded; log_static(key, value) keeps what you want to remember")
+    set_experiment_upload_status = get_experiment_upload_status
+    get_group = Absent("list_groups() has the groups")
+    update_group = Absent("create_group(name, description) describes a new group; one that exists stays as it is")
+    delete_group = Absent("delete_experiment(id) for each of its experiments; a group without any is not listed")
+    get_model = get_model_card = Absent("get_models(experiment_id) lists models; ModelReference(path) reads one")
+    update_model = delete_model = Absent(
+        "log_model(reference, name=...) adds a version; models stay with the experiment"
+    )
+    list_attachments_tree = Absent("list_attachments() has all names; '/' in a name makes folders")
 
     def __init__(self, connection_string: str = "sqlite://./experiments") -> None:
         scheme, mark, path = str(connection_string).partition("://")
@@ -249,13 +263,12 @@ class ExperimentTracker(EvaluationMethods, ModelMethods):
         check_path_name(name, "name")
         if description is not None and not isinstance(description, str):
             raise WrongType(f"description={description!r} must be text")
-        claims.claim(self._experiments.store.root, _GROUPS, name, {"description": description, "time_ns": time_ns()})
+        self._experiments.store.claim(_GROUPS, name, {"description": description, "time_ns": time_ns()})
 
     def list_groups(self) -> list[dict[str, Any]]:
         """The groups by name: name, description, created_at. Those that were created, and those of experiments."""
         found = {
-            about["name"]: (about["time_ns"], about["description"])
-            for about in claims.claims(self._experiments.store.root, _GROUPS)
+            about["name"]: (about["time_ns"], about["description"]) for about in self._experiments.store.claims(_GROUPS)
         }
         for experiment in self.list_experiments():
             if experiment["group"] is not None and experiment["group"] not in found:

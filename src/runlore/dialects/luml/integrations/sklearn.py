@@ -8,10 +8,11 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from runlore._version import __version__
+from runlore.dialects import _loading
 from runlore.dialects.luml._archive import write_archive
 from runlore.dialects.luml.modelref import ModelReference
 from runlore.errors import InvalidArgument, WrongType
-from runlore.media.model import decode_model, encode_model
+from runlore.media import encode_model
 from runlore.model import new_uid
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def load_sklearn(
 
     Args:
         model: the file.
-        trusted: types that you trust beyond those that skops knows, scikit-learn's trees among them.
+        trusted: types that you trust, beyond those that skops knows and those that hold numbers only, such as trees.
         allow_pickle: load a pickle, which runs code that the file brings. Only for files that you trust.
 
     Raises:
@@ -128,8 +129,9 @@ def load_sklearn(
         if MODEL_TAG in entry["tags"]:
             about = entry["payload"]
             content = reference.extract_file(about["member"])
-            options: dict[str, Any] = {"trusted": trusted} if trusted else {}
-            return decode_model(content, about["media_type"], about["metadata"], allow_pickle=allow_pickle, **options)
+            return _loading.load(
+                content, "model", about["media_type"], about["metadata"], trusted=trusted, allow_pickle=allow_pickle
+            )  # fmt: skip
     raise InvalidArgument(
         f"the file {reference.path!r} holds no model that Runlore saved. One that LUML saved is a pickle within: "
         "load it with LUML"
@@ -177,4 +179,6 @@ def _environment(dependencies: str | Sequence[str], extra: Sequence[str]) -> dic
     else:
         needed = list(dependencies)
     packages = [{"package": package} for package in [*needed, *extra]]
-    return {"python3::conda_pip": {"python_version": platform.python_version(), "dependencies": packages}}
+    return {"python3::conda_pip": {
+        "python_version": platform.python_version(), "build_dependencies": [], "dependencies": packages,
+    }}  # fmt: skip

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from runlore.errors import WrongType
+from runlore.index.store import IndexedStore
 from runlore.store import DirectoryStore
-from runlore.store.base import Store
 
 if TYPE_CHECKING:
     from runlore.index.base import Index
-
-
-class IndexedStore(Store):
-    """A store that answers questions about its runs by itself: a server's, or one in memory."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def index(self) -> Index:
-        """Its index. Cheap to call; several calls may give the same one."""
+    from runlore.store.base import Store
 
 
 def open_index(store: Store) -> Index:
