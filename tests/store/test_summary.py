@@ -68,8 +68,8 @@ def test_pieces_in_any_order_make_the_same_summary(pieces, random):
     for (_, expected), (_, got) in zip(whole.series.items(), parts.series.items(), strict=True):
         np.testing.assert_allclose(got.sum, expected.sum, rtol=1e-9)
         np.testing.assert_equal(
-            [got.points, got.finite, got.min, got.max, *got[7:]],
-            [expected.points, expected.finite, expected.min, expected.max, *expected[7:]],
+            [got.points, got.finite, *got[3:]],
+            [expected.points, expected.finite, *expected[3:]],
         )
 
 

@@ -40,8 +40,8 @@ class MetricSummary(NamedTuple):
 
     def merge(self, other: MetricSummary) -> MetricSummary:
         """The summary of the points of both; where both have a point at the same place, the other's is the later."""
-        low = self if self.min <= other.min or math.isnan(other.min) else other
-        high = self if self.max >= other.max or math.isnan(other.max) else other
+        low = self if _wins(self.min, self.min_step, other.min, other.min_step) else other
+        high = self if _wins(-self.max, self.max_step, -other.max, other.max_step) else other
         first = self if self._place("first") <= other._place("first") else other
         last = other if other._place("last") >= self._place("last") else self
         return MetricSummary(
@@ -54,6 +54,13 @@ class MetricSummary(NamedTuple):
     def _place(self, end: str) -> tuple[float, int]:
         step, time_ns = (self.first_step, self.first_time_ns) if end == "first" else (self.last_step, self.last_time_ns)
         return (-math.inf if step is None else step, time_ns)
+
+
+def _wins(value: float, step: float | None, other: float, other_step: float | None) -> bool:
+    """Whether a value is less than another; of the same it is the one that stands first, as among the points."""
+    if value == other or (math.isnan(value) and math.isnan(other)):
+        return (-math.inf if step is None else step) <= (-math.inf if other_step is None else other_step)
+    return value < other or math.isnan(other)
 
 
 FIELDS = MetricSummary._fields
@@ -217,8 +224,8 @@ def _merged(mine: list[Any], other: list[Any]) -> list[Any]:
     import numpy as np
 
     a, b = dict(zip(FIELDS, mine, strict=True)), dict(zip(FIELDS, other, strict=True))
-    low = (a["min"] <= b["min"]) | np.isnan(b["min"])
-    high = (a["max"] >= b["max"]) | np.isnan(b["max"])
+    low = _less(a["min"], a["min_step"], b["min"], b["min_step"])
+    high = _less(-a["max"], a["max_step"], -b["max"], b["max_step"])
     first = _before(a["first_step"], a["first_time_ns"], b["first_step"], b["first_time_ns"])
     last = _before(a["last_step"], a["last_time_ns"], b["last_step"], b["last_time_ns"])
     with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values are inf, of both infinities NaN
@@ -233,6 +240,15 @@ def _merged(mine: list[Any], other: list[Any]) -> list[Any]:
         **{name: np.where(last, b[name], a[name]) for name in ("last", "last_step", "last_time_ns")},
     }
     return [chosen[name] for name in FIELDS]
+
+
+def _less(value: Any, step: Any, other: Any, other_step: Any) -> Any:
+    """Whether a value is less than another; of the same it is the one that stands first, as among the points."""
+    import numpy as np
+
+    place, other_place = (np.where(np.isnan(found), -np.inf, found) for found in (step, other_step))
+    same = (value == other) | (np.isnan(value) & np.isnan(other))
+    return np.where(same, place <= other_place, (value < other) | np.isnan(other))
 
 
 def _before(step: Any, time: Any, other_step: Any, other_time: Any) -> Any:
@@ -303,4 +319,5 @@ def _extreme(function: Any, value: Any, starts: Any, ends: Any) -> tuple[Any, An
     count = len(value)
     hits = np.where(value == np.repeat(extreme, ends - starts), np.arange(count), count)
     at = np.minimum.reduceat(hits, starts)
-    return extreme, np.where(at == count, starts, at)
+    place = np.where(at == count, starts, at)
+    return value[place], place
