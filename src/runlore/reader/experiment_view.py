@@ -158,8 +158,8 @@ class Experiment:
             ...         run.log_metrics({"acc": 0.7 + seed / 10}, step=1)
             >>> found = runlore.experiment("iris").summary("group")
             >>> row = found.loc[0]
-            >>> row["key"], row["group"], int(row["count"]), round(row["mean"], 6), round(row["std"], 6)
-            ('acc', 'small', 3, 0.9, 0.1)
+            >>> row["key"], row["group"], int(row["count"]), f"{row['mean']:.1f} ± {row['std']:.1f}"
+            ('acc', 'small', 3, '0.9 ± 0.1')
         """
         from runlore.reader import summaries
 
