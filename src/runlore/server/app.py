@@ -14,6 +14,7 @@ from runlore.server.context import Context
 from runlore.server.middleware import answers
 from runlore.server.middleware.hosts import Hosts
 from runlore.server.middleware.requests import Requests
+from runlore.server.mlflow.endpoints import ENDPOINTS as MLFLOW
 from runlore.server.native.endpoints import ENDPOINTS as NATIVE
 from runlore.server.native.endpoints import PREFIX as NATIVE_PREFIX
 from runlore.server.settings import VARIABLE, Settings
@@ -57,7 +58,8 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
 
 def list_endpoints() -> list[tuple[str, Endpoint]]:
     """Every endpoint of all rooms, with the prefix of its room."""
-    return [*(("", endpoint) for endpoint in operation.ENDPOINTS), *((NATIVE_PREFIX, endpoint) for endpoint in NATIVE)]
+    plain = (*operation.ENDPOINTS, *MLFLOW)
+    return [*(("", endpoint) for endpoint in plain), *((NATIVE_PREFIX, endpoint) for endpoint in NATIVE)]
 
 
 def list_routes() -> list[BaseRoute]:

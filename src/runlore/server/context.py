@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from runlore.reader.session import Session
 from runlore.server.problems import Problem
+from runlore.server.recorders import Recorders
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -44,11 +45,16 @@ class Context:
         settings: what the server was told.
         session: the store and its index.
         access: who may do what.
+        recorders: of the runs that others send piecemeal.
     """
 
     settings: Settings
     session: Session
     access: Access = field(default_factory=Everybody)
+    recorders: Recorders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.recorders = Recorders(self.session.store)
 
     @classmethod
     def open(cls, settings: Settings) -> Context:
@@ -89,4 +95,5 @@ class Context:
 
     def close(self) -> None:
         """Let go of the store."""
+        self.recorders.close()
         self.session.index.close()

@@ -1,0 +1,32 @@
+"""The list of all endpoints of MLflow's protocol: each module of this room brings its own; the busiest come first."""
+
+from __future__ import annotations
+
+from starlette.convertors import Convertor, register_url_convertor
+
+from runlore.server.mlflow import experiment_calls, info, inputs, logging, metrics, runs, search
+
+
+class _Root(Convertor[str]):
+    """Under which MLflow's clients look for the protocol: of both versions, and as MLflow's own page asks."""
+
+    regex = r"(?:ajax-)?api/[23]\.0"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("mlflow_root", _Root())
+
+ENDPOINTS = (
+    *logging.ENDPOINTS,
+    *runs.ENDPOINTS,
+    *search.ENDPOINTS,
+    *metrics.ENDPOINTS,
+    *inputs.ENDPOINTS,
+    *experiment_calls.ENDPOINTS,
+    *info.ENDPOINTS,
+)
