@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from runlore.run.recording import Begun
     from runlore.store.base import RecordedRun, Store
 
-MOST_OPEN = 256
-"""Recorders that are kept open while nobody uses them. Each takes two descriptors."""
+MOST_OPEN = 128
+"""Recorders that are kept open while nobody uses them. Each takes two descriptors, and a look at each refresh."""
 
 IDLE_S = 24 * 3600.0
 """After which one that nobody used is closed."""

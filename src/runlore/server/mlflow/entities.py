@@ -7,19 +7,21 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from runlore import model
-from runlore.server.mlflow.experiments import Experiments, location_of
+from runlore.server.mlflow.experiments import location_of
 from runlore.server.mlflow.message import as_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from runlore.index.records import RunRecord, SeriesRecord
-    from runlore.server.context import Context
 
 MILLISECOND = 1_000_000
 
 HIDDEN = "mlflow.linked."
 """Tags that begin so are not shown to MLflow's clients; see `inputs`."""
+
+REMOTE = f"{HIDDEN}client"
+"""Tag of runs that MLflow's clients record."""
 
 STATUSES = {
     model.SUCCEEDED: "FINISHED", model.FAILED: "FAILED", model.CRASHED: "FAILED", model.STOPPED: "KILLED",
@@ -33,9 +35,15 @@ NATIVE_STATUSES = {"FINISHED": model.SUCCEEDED, "FAILED": model.FAILED, "KILLED"
 RUN_NAME, PARENT, USER, NOTE = "mlflow.runName", "mlflow.parentRunId", "mlflow.user", "mlflow.note.content"
 
 
-def status_of(status: str) -> str:
-    """MLflow's word for a status."""
-    return STATUSES.get(status, "RUNNING")
+def status_of(run: RunRecord) -> str:
+    """MLflow's word for the status of a run.
+
+    Of a run that a client records here, nobody can know whether the client lives: it goes on until the client says
+    that it ended, also where the recorder was closed meanwhile and readers take it for crashed.
+    """
+    if run.status == model.CRASHED and run.facts is not None and REMOTE in run.facts.tags:
+        return "RUNNING"
+    return STATUSES.get(run.status, "RUNNING")
 
 
 def param_from_text(text: str) -> Any:
@@ -70,14 +78,18 @@ def run_name(run: RunRecord) -> str:
 
 
 def run_documents(
-    context: Context, runs: Sequence[RunRecord], experiments: Experiments | None = None
+    runs: Sequence[RunRecord], series: Mapping[str, Mapping[str, SeriesRecord]], experiments: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """Runs, with their facts, as MLflow's clients read them; inputs and outputs come of `inputs.linked`."""
-    names = experiments or Experiments(context)
-    series = context.index.series([run.uid for run in runs])
+    """Runs, with their facts, as MLflow's clients read them; inputs and outputs come of `inputs.linked`.
+
+    Args:
+        runs: as the index gives them.
+        series: of each uid, by key.
+        experiments: ids of experiments, by the name that runs have.
+    """
     return [
         {
-            "info": run_info(run, names.id_of(run.experiment)),
+            "info": run_info(run, experiments[run.experiment]),
             "data": {
                 "metrics": [metric_document(key, found) for key, found in series.get(run.uid, {}).items()],
                 "params": [{"key": key, "value": param_to_text(value)} for key, value in _params(run).items()],
@@ -109,11 +121,11 @@ def run_info(run: RunRecord, experiment_id: str) -> dict[str, Any]:
     """The run itself."""
     info: dict[str, Any] = {
         "run_id": run.uid, "run_uuid": run.uid, "run_name": run_name(run), "experiment_id": experiment_id,
-        "user_id": run.user or "", "status": status_of(run.status), "start_time": run.started_ns // MILLISECOND,
+        "user_id": run.user or "", "status": status_of(run), "start_time": run.started_ns // MILLISECOND,
         "artifact_uri": f"{location_of(experiment_id)}/{run.uid}/artifacts",
         "lifecycle_stage": "deleted" if run.deleted else "active",
     }  # fmt: skip
-    if run.ended_ns is not None:
+    if run.ended_ns is not None and info["status"] != "RUNNING":
         info["end_time"] = run.ended_ns // MILLISECOND
     return info
 

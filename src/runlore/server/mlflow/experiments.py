@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 KIND, SPACE, VERSION = "experiment", "mlflow", "1.0.0"
 CLAIMS, IDS = "mlflow-experiments", "mlflow-experiments-ids"
+DELETED = "mlflow-experiments-deleted"
+"""Claims of the ids of deleted ones: every process of a server sees them at once, without an index."""
 DEFAULT_ID, DEFAULT_NAME = "0", "Default"
 OURS = "runlore."
 """Tags of the card that begin so are no tags of the experiment."""
@@ -37,6 +39,7 @@ NAME, NATIVE = f"{OURS}name", f"{OURS}experiment"
 MAX_NAME = 500
 
 _MILLISECOND = 1_000_000
+_ID = re.compile(r"[A-Za-z0-9][\w-]{0,63}", re.ASCII)
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
@@ -103,7 +106,7 @@ def id_of(native: str) -> str:
 
     Example:
         >>> id_of("iris"), id_of("Default")
-        ('541297346098434180', '0')
+        ('743439740866842119', '0')
     """
     if native == DEFAULT_NAME:
         return DEFAULT_ID
@@ -146,22 +149,31 @@ class Experiments:
             MlflowError: there is none.
         """
         self._context.index.refresh()
-        for card in self._cards(identifier):
+        found = self.find(identifier)
+        if found is None:
+            raise MlflowError(f"No Experiment with id={identifier[:100]} exists", MISSING)
+        return found
+
+    def find(self, identifier: str) -> Experiment | None:
+        """As `get`, as far as the index knows; None: there is none."""
+        for card in self._cards(identifier) if _ID.fullmatch(identifier) else ():
             return self._of_card(card)
         claimed = self._context.store.claimed(IDS, identifier)
         if claimed is not None:  # its card is just being made
             return _native(str(claimed["experiment"]), time_ns())
-        for found in self._context.index.experiments() if identifier != DEFAULT_ID else ():
+        for found in self._context.index.experiments():
             if id_of(found.name) == identifier:
                 return _native(found.name, found.updated_ns)
-        if identifier == DEFAULT_ID:
-            return _native(DEFAULT_NAME, 0)
-        raise MlflowError(f"No Experiment with id={identifier[:100]} exists", MISSING)
+        return _native(DEFAULT_NAME, 0) if identifier == DEFAULT_ID else None
 
     def active(self, identifier: str) -> Experiment:
-        """As `get`, of those that are not deleted."""
-        found = self.get(identifier)
-        if found.deleted:
+        """As `get`, of those that are not deleted: asks no index where the experiment was seen before.
+
+        Raises:
+            MlflowError: there is none, or it is deleted.
+        """
+        found = self.find(identifier) or self.get(identifier)
+        if found.deleted or self._context.store.claimed(DELETED, found.id) is not None:
             raise MlflowError(f"The experiment {found.id} must be in the 'active' state. Current state is deleted.")
         return found
 
@@ -280,6 +292,7 @@ class Experiments:
     def delete(self, experiment: Experiment) -> None:
         """Put it and its runs into the trash."""
         card = self.card_of(experiment)
+        self._context.store.claim(DELETED, experiment.id, {"experiment": experiment.native})
         self._say_of_runs(experiment, "deleted", True)
         registry.delete(card)
 
@@ -287,6 +300,7 @@ class Experiments:
         """Take it and its runs out of the trash."""
         card = self.card_of(experiment)
         registry.restore(card)
+        self._context.store.release(DELETED, experiment.id, {"experiment": experiment.native})
         self._say_of_runs(experiment, "deleted", False)
 
     def set_tag(self, experiment: Experiment, key: str, value: str | None) -> None:

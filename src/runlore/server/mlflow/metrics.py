@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
+import math
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from runlore import model
 from runlore.server.mlflow.entities import point_document
-from runlore.server.mlflow.logging import no_run, run_id
+from runlore.server.mlflow.logging import run_id
 from runlore.server.mlflow.message import Message, MlflowError, endpoint, invalid
+from runlore.server.mlflow.reading import open_run
 from runlore.store.summary import is_number
 
 if TYPE_CHECKING:
@@ -53,24 +53,21 @@ def read(context: Context, uid: str, key: str) -> list[tuple[float, int, float]]
     Raises:
         MlflowError: there is no such run.
     """
-    from runlore.errors import RunNotFound
-    from runlore.names import is_uid
-
-    if not is_uid(uid):
-        raise no_run(uid)
-    try:
-        run = context.store.open_run(uid)
-        series = run.points([key])
-        events = run.events([model.METRIC])
-    except RunNotFound:
-        raise no_run(uid) from None
+    run = open_run(context, uid)
+    series = run.points([key])
+    events = run.events([model.METRIC])
     found = list(zip(series.value.tolist(), series.time_ns.tolist(), series.step.tolist(), strict=True))
     single = [
         (float(event.value), event.time_ns, float("nan") if event.step is None else event.step)
         for event in events
         if event.key == key and is_number(event.value)
     ]
-    return sorted([*found, *single], key=lambda point: point[1]) if single else found
+    return sorted([*found, *single], key=_moment)
+
+
+def _moment(point: tuple[float, int, float]) -> tuple[int, float]:
+    """Of one millisecond, by step."""
+    return point[1], -math.inf if math.isnan(point[2]) else point[2]
 
 
 def bulk(message: Message) -> dict[str, Any]:
@@ -103,6 +100,8 @@ def interval(message: Message) -> dict[str, Any]:
         if low is not None and high is not None:
             points = [point for point in points if low <= point["step"] <= high]
         if len(points) > most:
+            import numpy as np
+
             places = np.unique(np.linspace(0, len(points) - 1, most).astype(int))
             points = [points[place] for place in places]
         found += points

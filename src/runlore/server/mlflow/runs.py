@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runlore import model
 from runlore.names import is_uid
@@ -12,31 +12,14 @@ from runlore.server.endpoint import WRITE
 from runlore.server.mlflow import entities
 from runlore.server.mlflow.experiments import Experiments
 from runlore.server.mlflow.inputs import linked
-from runlore.server.mlflow.logging import held, no_run, record_tag, run_id
-from runlore.server.mlflow.message import MISSING, Message, MlflowError, endpoint, invalid
+from runlore.server.mlflow.logging import held, record_tag, run_id
+from runlore.server.mlflow.message import Message, MlflowError, endpoint, invalid
+from runlore.server.mlflow.reading import open_run, read_about, read_run
 from runlore.server.mlflow.values import MAX_TAG, ns_of, read_pair
-
-if TYPE_CHECKING:
-    from runlore.index.records import RunRecord
-    from runlore.server.context import Context
 
 _STATUSES = frozenset({*entities.NATIVE_STATUSES, "RUNNING", "SCHEDULED"})
 _NUMBERED = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}
 """As protocol buffers number them."""
-
-
-def find(context: Context, uid: str) -> RunRecord:
-    """A run with its facts, deleted or not; the index is brought up to date first.
-
-    Raises:
-        MlflowError: there is none.
-    """
-    if not is_uid(uid):
-        raise no_run(uid)
-    context.index.refresh()
-    for run in context.index.runs([uid]):
-        return run
-    raise no_run(uid)
 
 
 def create(message: Message) -> dict[str, Any]:
@@ -65,21 +48,21 @@ def create(message: Message) -> dict[str, Any]:
         raise MlflowError("the new run's id is taken; try again")
     if experiment.native != experiment.home:
         begun.recorder.event(model.ATTRIBUTE, "experiment", experiment.native)
-    for key, value in tags.items():
+    for key, value in {**tags, entities.REMOTE: ""}.items():
         begun.recorder.event(model.TAG, key, value)
     context.recorders.adopt(begun, deleted=False)
-    return {"run": document(context, find(context, begun.uid), experiments)}
-
-
-def document(context: Context, run: RunRecord, experiments: Experiments | None = None) -> dict[str, Any]:
-    """A run with its inputs and outputs."""
-    [found] = entities.run_documents(context, [run], experiments)
-    return found | linked(context, [run.uid]).get(run.uid, {})
+    run = read_about(context, begun.uid, tags)
+    [made] = entities.run_documents([run], {}, {experiment.native: experiment.id})
+    return {"run": made}
 
 
 def get(message: Message) -> dict[str, Any]:
     """A run, deleted or not."""
-    return {"run": document(message.context, find(message.context, run_id(message)))}
+    context, uid = message.context, run_id(message)
+    run, series = read_run(context, uid)
+    names = {run.experiment: Experiments(context).id_of(run.experiment)}
+    [found] = entities.run_documents([run], {uid: series}, names)
+    return {"run": found | linked(context, [uid]).get(uid, {})}
 
 
 def update(message: Message) -> dict[str, Any]:
@@ -96,8 +79,9 @@ def update(message: Message) -> dict[str, Any]:
         if name:
             record_tag(recorder, entities.RUN_NAME, name)
         if status is not None:
-            before = find(context, uid).status
-            if before in model.TERMINAL and entities.status_of(before) != status:
+            about = read_about(context, uid)
+            before = about.status
+            if before in model.TERMINAL and entities.status_of(about) != status:
                 recorder.event(model.RESUME, "resume", {"protocol": "mlflow"})
             if status == "SCHEDULED":
                 recorder.event(model.STATUS, "scheduled")
@@ -106,7 +90,7 @@ def update(message: Message) -> dict[str, Any]:
         if status in entities.NATIVE_STATUSES:
             _stop(recorder, entities.NATIVE_STATUSES[status], end)
             found.close()
-    run = find(context, uid)
+    run = read_about(context, uid, {entities.REMOTE: ""})
     return {"run_info": entities.run_info(run, Experiments(context).id_of(run.experiment))}
 
 
@@ -128,8 +112,9 @@ def restore(message: Message) -> dict[str, Any]:
 
 def _mark(message: Message, *, deleted: bool) -> None:
     context, uid = message.context, run_id(message)
-    run = find(context, uid)
-    context.store.open_run(uid).annotate([(model.ATTRIBUTE, "deleted", deleted)], after_ns=run.updated_ns)
+    run = open_run(context, uid)
+    said = [event.time_ns for event in run.events([model.ATTRIBUTE])]
+    run.annotate([(model.ATTRIBUTE, "deleted", deleted)], after_ns=max(said, default=0))
     context.recorders.forget(uid)
 
 
@@ -156,4 +141,3 @@ ENDPOINTS = (
     endpoint("POST", "/runs/restore", restore, "Take a run out of the trash.", WRITE),
     endpoint("POST", "/runs/delete-runs", delete_runs, "Put old runs of an experiment into the trash.", WRITE),
 )
-__all__ = ["ENDPOINTS", "MISSING", "document", "find"]

@@ -50,7 +50,7 @@ _AS_ATTRIBUTES = {entities.RUN_NAME: "name", entities.PARENT: "parent", entities
 """Tags that runs of others have as attributes alone."""
 
 _STATUSES = {
-    "FINISHED": (model.SUCCEEDED,), "FAILED": (model.FAILED, model.CRASHED), "KILLED": (model.STOPPED,),
+    "FINISHED": (model.SUCCEEDED,), "FAILED": (model.FAILED,), "KILLED": (model.STOPPED,),
     "SCHEDULED": ("scheduled",),
 }  # fmt: skip
 _KNOWN = tuple(word for words in _STATUSES.values() for word in words)
@@ -67,7 +67,7 @@ def search(message: Message) -> dict[str, Any]:
     orders = [parse_order(text) for text in message.texts("order_by")]
     experiments = Experiments(context)
     context.index.refresh()
-    names = [experiments.get(identifier).native for identifier in _known(experiments, message.texts("experiment_ids"))]
+    names = _names(experiments, message.texts("experiment_ids"))
     if not names:
         return {}
     query = And((_experiments(names), *_lifecycle(message), *([to_query(node)] if node is not None else [])))
@@ -75,7 +75,9 @@ def search(message: Message) -> dict[str, Any]:
         query, [to_order(order) for order in orders] or None, most, message.text("page_token") or None,
         include_deleted=True, facts=True,
     )  # fmt: skip
-    documents = entities.run_documents(context, page.runs, experiments)
+    series = context.index.series([run.uid for run in page.runs])
+    ids = {run.experiment: experiments.id_of(run.experiment) for run in page.runs}
+    documents = entities.run_documents(page.runs, series, ids)
     more = linked(context, [run.uid for run in page.runs if run.facts is not None and is_linked(run.facts.tags)])
     found: dict[str, Any] = {"runs": [document | more.get(document["info"]["run_id"], {}) for document in documents]}
     if page.next_cursor:
@@ -83,16 +85,10 @@ def search(message: Message) -> dict[str, Any]:
     return found
 
 
-def _known(experiments: Experiments, identifiers: list[str]) -> list[str]:
-    """Those of the experiments that there are: nobody's runs are in the others."""
-    found = []
-    for identifier in dict.fromkeys(identifiers):
-        try:
-            experiments.get(identifier)
-        except MlflowError:
-            continue
-        found.append(identifier)
-    return found
+def _names(experiments: Experiments, identifiers: list[str]) -> list[str]:
+    """What runs call those of the experiments that there are: nobody's runs are in the others."""
+    found = (experiments.find(identifier) for identifier in dict.fromkeys(identifiers))
+    return [experiment.native for experiment in found if experiment is not None]
 
 
 def _experiments(names: list[str]) -> Expression:
@@ -214,8 +210,11 @@ def _status(node: Comparison) -> Expression:
 
 
 def _one_status(field: Attribute, word: str) -> Expression:
+    crashed, ours = Compare(field, "=", model.CRASHED), IsNull(Tag(entities.REMOTE))  # see `entities.status_of`
     if word == "RUNNING":
-        return Not(In(field, _KNOWN))
+        return Or((Not(In(field, (*_KNOWN, model.CRASHED))), And((crashed, Not(ours)))))
+    if word == "FAILED":
+        return Or((In(field, _STATUSES[word]), And((crashed, ours))))
     return In(field, _STATUSES.get(word, (word,)))
 
 
