@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from starlette.convertors import Convertor, register_url_convertor
 
-from runlore.server.mlflow import experiment_calls, info, inputs, logging, metrics, runs, search
+from runlore.server.mlflow import (
+    artifacts,
+    experiment_calls,
+    info,
+    inputs,
+    logged_models,
+    logging,
+    metrics,
+    runs,
+    search,
+)
 
 
 class _Root(Convertor[str]):
@@ -27,6 +37,8 @@ ENDPOINTS = (
     *search.ENDPOINTS,
     *metrics.ENDPOINTS,
     *inputs.ENDPOINTS,
+    *logged_models.ENDPOINTS,
+    *artifacts.ENDPOINTS,
     *experiment_calls.ENDPOINTS,
     *info.ENDPOINTS,
 )

@@ -7,13 +7,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from runlore import model
-from runlore.server.mlflow.experiments import location_of
 from runlore.server.mlflow.message import as_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from runlore.index.records import RunRecord, SeriesRecord
+    from runlore.server.mlflow.experiments import Place
 
 MILLISECOND = 1_000_000
 
@@ -78,14 +78,14 @@ def run_name(run: RunRecord) -> str:
 
 
 def run_documents(
-    runs: Sequence[RunRecord], series: Mapping[str, Mapping[str, SeriesRecord]], experiments: Mapping[str, str]
+    runs: Sequence[RunRecord], series: Mapping[str, Mapping[str, SeriesRecord]], experiments: Mapping[str, Place]
 ) -> list[dict[str, Any]]:
     """Runs, with their facts, as MLflow's clients read them; inputs and outputs come of `inputs.linked`.
 
     Args:
         runs: as the index gives them.
         series: of each uid, by key.
-        experiments: ids of experiments, by the name that runs have.
+        experiments: by the name that runs have.
     """
     return [
         {
@@ -117,12 +117,12 @@ def tags_of(run: RunRecord) -> dict[str, str]:
     return tags
 
 
-def run_info(run: RunRecord, experiment_id: str) -> dict[str, Any]:
+def run_info(run: RunRecord, experiment: Place) -> dict[str, Any]:
     """The run itself."""
     info: dict[str, Any] = {
-        "run_id": run.uid, "run_uuid": run.uid, "run_name": run_name(run), "experiment_id": experiment_id,
+        "run_id": run.uid, "run_uuid": run.uid, "run_name": run_name(run), "experiment_id": experiment.id,
         "user_id": run.user or "", "status": status_of(run), "start_time": run.started_ns // MILLISECOND,
-        "artifact_uri": f"{location_of(experiment_id)}/{run.uid}/artifacts",
+        "artifact_uri": f"{experiment.location}/{run.uid}/artifacts",
         "lifecycle_stage": "deleted" if run.deleted else "active",
     }  # fmt: skip
     if run.ended_ns is not None and info["status"] != "RUNNING":

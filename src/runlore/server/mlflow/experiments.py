@@ -13,7 +13,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from time import time_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runlore import model, registry
 from runlore.errors import AlreadyExists, InvalidName
@@ -119,12 +119,24 @@ def location_of(identifier: str) -> str:
     return f"mlflow-artifacts:/{identifier}"
 
 
+class Place(NamedTuple):
+    """What the runs of an experiment say of it.
+
+    Attributes:
+        id: of the experiment.
+        location: URI below which their artifacts are. The server never follows it.
+    """
+
+    id: str
+    location: str
+
+
 class Experiments:
     """The experiments of a store. Cheap to make, for one request; the index is brought up to date first."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._ids: dict[str, str] = {}
+        self._places: dict[str, Place] = {}
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
@@ -193,12 +205,14 @@ class Experiments:
                 return _native(native, found.updated_ns)
         raise MlflowError(f"Could not find experiment with name '{name[:200]}'", MISSING)
 
-    def id_of(self, native: str) -> str:
-        """The id of the experiment that runs name so."""
-        found = self._ids.get(native)
+    def place_of(self, native: str) -> Place:
+        """Id and location of the experiment that runs name so."""
+        found = self._places.get(native)
         if found is None:
-            claimed = self._context.store.claimed(CLAIMS, native)
-            found = self._ids[native] = id_of(native) if claimed is None else str(claimed["id"])
+            claimed = self._context.store.claimed(CLAIMS, native) or {}
+            identifier = str(claimed.get("id") or id_of(native))
+            found = Place(identifier, str(claimed.get("location") or location_of(identifier)))
+            self._places[native] = found
         return found
 
     def _cards(self, identifier: str | None = None) -> list[Card]:
@@ -226,7 +240,7 @@ class Experiments:
         native = _checked(name)
         if native == DEFAULT_NAME or self._has_runs(native):
             raise _taken(name)
-        identifier = self._claim(native, name)
+        identifier = self._claim(native, name, location)
         registry.register(
             KIND, SPACE, identifier, version=VERSION, tags=tags, store=self._context.store,
             metadata={"name": name, "experiment": native, **({"location": location} if location else {})},
@@ -237,7 +251,7 @@ class Experiments:
         self._context.index.refresh()
         return any(found.name == native for found in self._context.index.experiments([native]))
 
-    def _claim(self, native: str, name: str) -> str:
+    def _claim(self, native: str, name: str, location: str) -> str:
         """An id for a new experiment of this name."""
         store = self._context.store
         attempt = 0
@@ -251,7 +265,7 @@ class Experiments:
             if taken is not None and taken.get("experiment") == native and not self._cards(identifier):
                 break  # whoever claimed it died, or is just before the next line
             attempt += 1
-        if not store.claim(CLAIMS, native, {"id": identifier, "time_ns": time_ns()}):
+        if not store.claim(CLAIMS, native, _claimed(identifier, location)):
             raise _taken(name)
         return identifier
 
@@ -261,7 +275,7 @@ class Experiments:
             return experiment.card
         store = self._context.store
         store.claim(IDS, experiment.id, {"experiment": experiment.native})
-        store.claim(CLAIMS, experiment.native, {"id": experiment.id, "time_ns": time_ns()})
+        store.claim(CLAIMS, experiment.native, _claimed(experiment.id))
         about = {"name": experiment.name, "experiment": experiment.native}
         try:
             return registry.register(
@@ -281,7 +295,8 @@ class Experiments:
             return
         store = self._context.store
         card = self.card_of(experiment)
-        if self._has_runs(native) or not store.claim(CLAIMS, native, {"id": experiment.id, "time_ns": time_ns()}):
+        about = _claimed(experiment.id, experiment.location)
+        if self._has_runs(native) or not store.claim(CLAIMS, native, about):
             raise _taken(name)
         self._say_of_runs(experiment, "experiment", native)
         registry.tag(registry.tag(card, NATIVE, native), NAME, name)
@@ -326,6 +341,11 @@ HIDDEN = "mlflow-traces"
 def _native(native: str, updated_ns: int) -> Experiment:
     identifier = id_of(native)
     return Experiment(identifier, native, native, native, updated_ns, updated_ns, location_of(identifier))
+
+
+def _claimed(identifier: str, location: str = "") -> dict[str, Any]:
+    elsewhere = {"location": location} if location and location != location_of(identifier) else {}
+    return {"id": identifier, "time_ns": time_ns(), **elsewhere}
 
 
 def _checked(name: str) -> str:

@@ -10,7 +10,7 @@ from runlore.errors import RunNotFound
 from runlore.names import is_uid
 from runlore.server.endpoint import WRITE
 from runlore.server.mlflow import entities
-from runlore.server.mlflow.message import MISSING, Message, MlflowError, endpoint
+from runlore.server.mlflow.message import MISSING, Message, MlflowError, as_number, endpoint
 from runlore.server.mlflow.values import (
     MAX_BATCH_BYTES,
     MAX_PARAM,
@@ -86,17 +86,22 @@ def log_metric(message: Message) -> dict[str, Any]:
     point = read_point(message.fields)
     with held(message.context, uid) as found:
         found.recorder.scalar(*point)
-        link_to_model(found.recorder, point, message)
+        link_to_model(found, point, message)
     return {}
 
 
-def link_to_model(recorder: Recorder, point: Point, message: Message) -> None:
+def link_to_model(found: Held, point: Point, message: Message) -> None:
     """Record that a point is one of a logged model, or of a dataset, where it says so."""
     said = {name: message.text(name) for name in ("model_id", "dataset_name", "dataset_digest") if message.has(name)}
-    if said:
-        value = {"value": point.value, **said}
-        time_ns = None if point.time is None else round(point.time.timestamp() * 1e9)
-        recorder.event(MODEL_METRIC, point.key, value, step=point.step, time_ns=time_ns)
+    if not said:
+        return
+    time_ns = None if point.time is None else round(point.time.timestamp() * 1e3) * entities.MILLISECOND
+    value = {"value": as_number(point.value), **said}
+    found.recorder.event(MODEL_METRIC, point.key, value, step=point.step, time_ns=time_ns)
+    mark = f"{entities.HIDDEN}model:{said.get('model_id')}"
+    if "model_id" in said and mark not in found.known:
+        found.known[mark] = True
+        found.recorder.event(model.TAG, mark, "")
 
 
 MODEL_METRIC = "mlflow.metric"
@@ -163,7 +168,7 @@ def log_batch(message: Message) -> dict[str, Any]:
         recorder = found.recorder
         for point, item in zip(points, metrics, strict=True):
             recorder.scalar(*point)
-            link_to_model(recorder, point, item)
+            link_to_model(found, point, item)
         for key, value in pairs:
             recorder.event(model.PARAM, key, entities.param_from_text(value))
         for key, value in words:

@@ -239,14 +239,15 @@ def guarded(work: Callable[[], Any]) -> Response:
     """What the work gives, as JSON; what goes wrong, in MLflow's form."""
     try:
         answered = work()
-    except MlflowError as error:
-        return refusal(error)
-    except (errors.RunloreError, problems.Problem) as error:
-        return _refused(error)
+    except (MlflowError, errors.RunloreError, problems.Problem) as error:
+        return refuse(error)
     return answered if isinstance(answered, Response) else respond(answered)
 
 
-def _refused(error: Exception) -> Response:
+def refuse(error: Exception) -> Response:
+    """An error that was raised on purpose, as it is sent."""
+    if isinstance(error, MlflowError):
+        return refusal(error)
     problem = problems.of(error)
     if problem is None:
         raise error

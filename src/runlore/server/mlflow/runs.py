@@ -52,7 +52,7 @@ def create(message: Message) -> dict[str, Any]:
         begun.recorder.event(model.TAG, key, value)
     context.recorders.adopt(begun, deleted=False)
     run = read_about(context, begun.uid, tags)
-    [made] = entities.run_documents([run], {}, {experiment.native: experiment.id})
+    [made] = entities.run_documents([run], {}, {experiment.native: experiments.place_of(experiment.native)})
     return {"run": made}
 
 
@@ -60,7 +60,7 @@ def get(message: Message) -> dict[str, Any]:
     """A run, deleted or not."""
     context, uid = message.context, run_id(message)
     run, series = read_run(context, uid)
-    names = {run.experiment: Experiments(context).id_of(run.experiment)}
+    names = {run.experiment: Experiments(context).place_of(run.experiment)}
     [found] = entities.run_documents([run], {uid: series}, names)
     return {"run": found | linked(context, [uid]).get(uid, {})}
 
@@ -91,7 +91,7 @@ def update(message: Message) -> dict[str, Any]:
             _stop(recorder, entities.NATIVE_STATUSES[status], end)
             found.close()
     run = read_about(context, uid, {entities.REMOTE: ""})
-    return {"run_info": entities.run_info(run, Experiments(context).id_of(run.experiment))}
+    return {"run_info": entities.run_info(run, Experiments(context).place_of(run.experiment))}
 
 
 def _stop(recorder: Any, status: str, end_ms: int) -> None:

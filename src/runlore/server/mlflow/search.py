@@ -76,8 +76,8 @@ def search(message: Message) -> dict[str, Any]:
         include_deleted=True, facts=True,
     )  # fmt: skip
     series = context.index.series([run.uid for run in page.runs])
-    ids = {run.experiment: experiments.id_of(run.experiment) for run in page.runs}
-    documents = entities.run_documents(page.runs, series, ids)
+    places = {run.experiment: experiments.place_of(run.experiment) for run in page.runs}
+    documents = entities.run_documents(page.runs, series, places)
     more = linked(context, [run.uid for run in page.runs if run.facts is not None and is_linked(run.facts.tags)])
     found: dict[str, Any] = {"runs": [document | more.get(document["info"]["run_id"], {}) for document in documents]}
     if page.next_cursor:
