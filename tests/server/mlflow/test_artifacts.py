@@ -167,7 +167,8 @@ def test_no_path_leads_out(client, experiment, uri, session, attack, tmp_path):
         with socket.create_connection((urlsplit(uri).hostname, urlsplit(uri).port)) as wire:
             path = f"/api/2.0/mlflow-artifacts/artifacts/{experiment}/{uid}/artifacts/{attack}".replace(" ", "%20")
             wire.sendall(
-                f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 1\r\nconnection: close\r\n\r\nx".encode()
+                f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+                "content-length: 1\r\nconnection: close\r\n\r\nx".encode()
             )
             answer = b"".join(iter(lambda: wire.recv(65536), b""))
         assert b"root:" not in answer

@@ -12,8 +12,10 @@ from runlore.server.mlflow import (
     logged_models,
     logging,
     metrics,
+    model_calls,
     runs,
     search,
+    version_calls,
 )
 
 
@@ -38,6 +40,8 @@ ENDPOINTS = (
     *metrics.ENDPOINTS,
     *inputs.ENDPOINTS,
     *logged_models.ENDPOINTS,
+    *model_calls.ENDPOINTS,
+    *version_calls.ENDPOINTS,
     *artifacts.ENDPOINTS,
     *experiment_calls.ENDPOINTS,
     *info.ENDPOINTS,

@@ -242,7 +242,7 @@ _NAMES = {
 def value_of(
     model: dict[str, Any], kind: str, key: str, datasets: Iterable[tuple[str, str]] = ()
 ) -> str | float | int | None:  # fmt: skip
-    """What a logged model has under a kind and key of a filter; metrics are those of one of the datasets, if any is named.
+    """What a logged model has under a kind and key of a filter; metrics are those of the datasets, if any.
 
     Raises:
         MlflowError: logged models have no such thing.

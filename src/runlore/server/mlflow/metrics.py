@@ -62,7 +62,7 @@ def read(context: Context, uid: str, key: str) -> list[tuple[float, int, float]]
         for event in events
         if event.key == key and is_number(event.value)
     ]
-    return sorted([*found, *single], key=_moment)
+    return sorted(dict.fromkeys([*found, *single]), key=_moment)  # one that was sent again counts once
 
 
 def _moment(point: tuple[float, int, float]) -> tuple[int, float]:
