@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.requests import ClientDisconnect
 
@@ -46,12 +46,14 @@ class Context:
         session: the store and its index.
         access: who may do what.
         recorders: of the runs that others send piecemeal.
+        kept: what rooms keep from one request to the next, by a name of theirs; all of it can be made anew.
     """
 
     settings: Settings
     session: Session
     access: Access = field(default_factory=Everybody)
     recorders: Recorders = field(init=False)
+    kept: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.recorders = Recorders(self.session.store)

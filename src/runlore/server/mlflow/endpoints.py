@@ -6,6 +6,7 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from runlore.server.mlflow import (
     artifacts,
+    assessments,
     experiment_calls,
     info,
     inputs,
@@ -15,6 +16,7 @@ from runlore.server.mlflow import (
     model_calls,
     runs,
     search,
+    trace_calls,
     version_calls,
 )
 
@@ -43,6 +45,8 @@ ENDPOINTS = (
     *model_calls.ENDPOINTS,
     *version_calls.ENDPOINTS,
     *artifacts.ENDPOINTS,
+    *trace_calls.ENDPOINTS,
+    *assessments.ENDPOINTS,
     *experiment_calls.ENDPOINTS,
     *info.ENDPOINTS,
 )
