@@ -65,7 +65,7 @@ def _answers(index: Index, uids: list[str]) -> dict[str, _Answer]:
     for run in index.runs(uids):
         alike = replace(run, liveness=None)  # what told so is forgotten once the run ended
         known = series.get(run.uid, {})
-        rest = {key: replace(record, sum=0.0) for key, record in known.items()}
+        rest = {key: record._replace(sum=0.0) for key, record in known.items()}
         found[run.uid] = _Answer(repr((alike, rest, artifacts.get(run.uid))), list(known.values()))
     return found
 
