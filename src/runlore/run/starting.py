@@ -88,6 +88,7 @@ def start(
         captures = _captures(capture)
         place = open_store(store, create=not isinstance(join, str))
         joined, experiment = (None, experiment) if uid is not None else _joined(join, experiment, place)
+        _end_earlier_of_this_cell()
         run = _open(place, experiment, uid or joined or model.new_uid(), about, columns or {}, new=uid is not None)
     _begin(run, flat, tag_values, captures)
     return run
@@ -150,6 +151,7 @@ def resume(uid: str, *, store: str | os.PathLike[str] | Store | None = None, cap
     with Beginning(f"the run {uid!r} cannot be resumed"):
         captures = _captures(capture)
         place = open_store(store)
+        _end_earlier_of_this_cell()
         run = _reopen(place, uid)
     _begin(run, {}, {}, captures)
     return run
@@ -197,8 +199,20 @@ def _joined(join: bool | str, experiment: str, place: Store) -> tuple[str | None
     return joined, check_path_name(os.environ.get("RUNLORE_EXPERIMENT") or experiment, "RUNLORE_EXPERIMENT")
 
 
+def _end_earlier_of_this_cell() -> None:
+    """In a notebook, end what an earlier execution of the same cell left open; see `runlore.run.cells`."""
+    if "ipykernel" in sys.modules:
+        from runlore.run import cells
+
+        cells.end_earlier()
+
+
 def _begin(run: Run, params: dict[str, Any], tags: dict[str, Any], captures: dict[str, Any]) -> None:
     ends.watch(run)
+    if "ipykernel" in sys.modules:
+        from runlore.run import cells
+
+        cells.began(run)
     for key, value in params.items():
         run.log_param(key, value)
     run.set_tags(tags)
