@@ -27,6 +27,7 @@ LAYERS = {
     "json_files": 0,
     "stored_text": 0,
     "notices": 0,
+    "leaving": 0,
     "notebook": 0,
     "scratch": 0,
     "_version": 0,
