@@ -42,6 +42,8 @@ SAYS = {
     "stored_text": "text that any store holds",
     "plain": "values as JSON has them",
     "notices": "said once",
+    "leaving": "with which code",
+    "notebook": "HTML of strangers' words",
     "scratch": "a place for a moment",
     "failures": "whose failure it is",
     "versions": "semantic versions",

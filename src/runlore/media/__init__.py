@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from runlore.media.model import encode_model
     from runlore.media.object_codec import decode_object, encode_object
     from runlore.media.onnx import encode_onnx
+    from runlore.media.picture import Picture
     from runlore.media.signature import decode_example, infer_schema
     from runlore.media.table import encode_table
     from runlore.media.text import encode_html, encode_text
@@ -34,6 +35,7 @@ _MODULES = {
     "Curve": "curve",
     "Encoded": "encoded",
     "Histogram": "histogram",
+    "Picture": "picture",
     "data_reference": "data_reference",
     "decode": "decode",
     "decode_example": "signature",
@@ -63,6 +65,7 @@ __all__ = [
     "Curve",
     "Encoded",
     "Histogram",
+    "Picture",
     "data_reference",
     "decode",
     "decode_example",

@@ -77,7 +77,7 @@ def decode(
     | audio | samples `(n, channels)` and rate in hertz | `max_bytes` |
     | video | bytes of the file | `as_array`, `max_bytes` |
     | histogram, curve, confusion_matrix | `Histogram`, `Curve`, `ConfusionMatrix`, each with `to_frame()` | |
-    | figure | Plotly figure, or bytes | |
+    | figure | Plotly figure, or a `Picture`: bytes that a notebook shows | |
     | document | plain values | |
     | model | the model | `trusted`, `module`, `max_bytes` |
     | object | an equal object | `trusted`, `max_bytes` |

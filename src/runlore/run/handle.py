@@ -107,6 +107,14 @@ class Run(ArtifactMethods, MediaMethods):
     def __repr__(self) -> str:
         return f"<Run {self.experiment}#{self.number} {self.status} uid={self.uid}>"
 
+    def _repr_html_(self) -> str:
+        """The run and its params, for notebooks."""
+        from runlore import notebook
+
+        about = {"store": self.store.location, "uid": self.uid} | ({"lost": self.lost} if self.lost else {})
+        title = notebook.heading(f"{self.experiment}#{self.number}", beside=f"{self.name or ''} {self.status}".strip())
+        return title + notebook.table(about.items()) + notebook.section("params", self.params)
+
     def __enter__(self) -> Run:  # noqa: PYI034 - a subclass gets its own type from its own start
         """The run itself."""
         return self
