@@ -74,6 +74,8 @@ const COMPARE = /^([\w./]+)\s*(<=|>=|!=|=|<|>)\s*(.+)$/;
 
 /** Only conditions joined by `and`: enough to develop with. */
 function matches(run: MadeRun, query: string): boolean {
+  const uids = /uid in \((.*?)\)$/.exec(query);
+  if (uids?.[1] !== undefined) return uids[1].includes(`'${run.uid}'`);
   return query
     .split(/\s+and\s+/i)
     .filter(Boolean)

@@ -41,3 +41,10 @@ export function middleEllipsis(name: string, most: number): string {
   const tail = Math.floor((most - 1) / 2);
   return `${characters.slice(0, most - 1 - tail).join("")}…${characters.slice(characters.length - tail).join("")}`;
 }
+
+const TAIL = 10;
+
+/** A long name in two: what may be cut, and the end that always stays. */
+export function headAndTail(name: string): [string, string] {
+  return name.length > 2 * TAIL ? [name.slice(0, -TAIL), name.slice(-TAIL)] : [name, ""];
+}

@@ -12,6 +12,8 @@ export interface ColumnFacts {
   /** null where nobody knows which way is better. */
   lowerIsBetter: boolean | null;
   best: number | null;
+  /** Where heat begins: the median, so that only the better half is shaded and one outlier does not shade all others. */
+  median: number;
 }
 
 export function columnFacts(data: RunData, places: readonly number[], id: string): ColumnFacts {
@@ -35,14 +37,19 @@ export function columnFacts(data: RunData, places: readonly number[], id: string
   const better = field.kind === "metric" ? lowerIsBetter(field.key) : null;
   const best = better === null || low >= high ? null : better ? low : high;
   const decimals = field.format === "number" ? columnDecimals(numbers) : null;
-  return { field, numeric: numbers.length > 0 && numbers.length * 2 > filled, decimals, low, high, lowerIsBetter: better, best };
+  return { field, numeric: numbers.length > 0 && numbers.length * 2 > filled, decimals, low, high, lowerIsBetter: better, best, median: medianOf(numbers) };
+}
+
+function medianOf(values: readonly number[]): number {
+  const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
 }
 
 /** 0 to 1: how good a value is within its column, or how large where nobody knows. */
 export function heatOf(facts: ColumnFacts, value: number): number {
   if (!Number.isFinite(value) || facts.low >= facts.high) return 0;
-  const share = (value - facts.low) / (facts.high - facts.low);
-  return facts.lowerIsBetter ? 1 - share : share;
+  const end = facts.lowerIsBetter ? facts.low : facts.high;
+  return end === facts.median ? 0 : Math.max(0, (value - facts.median) / (end - facts.median));
 }
 
 const WIDTHS: Record<Field["format"], number> = {
