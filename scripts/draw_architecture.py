@@ -60,6 +60,8 @@ SAYS = {
     "tracing": "spans",
     "housekeeping": "gc, merge, export",
     "dialects": "others' Python APIs",
+    "server": "store and index over HTTP",
+    "wire": "records as bytes",
     "testing": "a store in memory, suites",
     "cli": "the command line",
     "demo": "the demo",
