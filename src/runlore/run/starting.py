@@ -16,11 +16,10 @@ from runlore.run.handle import Run
 from runlore.run.losses import Beginning
 from runlore.run.recording import begin_run
 from runlore.store import open_store
+from runlore.store.base import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from runlore.store.base import Store
 
 _PYTHON = sys.version.split(" ", 1)[0]
 _users: dict[int, str] = {}
@@ -54,7 +53,8 @@ def start(
         description: text.
         group: a word that runs share which belong together, such as the seeds of one configuration.
         parent: the run, or its uid, that this one belongs under.
-        store: a path; by default `RUNLORE_STORE`, the nearest `.runlore` upwards, or `./.runlore`.
+        store: a path, or the address of a server, `https://…`, to which the run is sent; by default `RUNLORE_STORE`,
+            the nearest `.runlore` upwards, or `./.runlore`.
         capture: False: record nothing by itself; a mapping turns single captures on or off. See `runlore.capture`.
         join: whether `RUNLORE_RUN` is heeded; or the uid of a run of this experiment that is to be joined.
         columns: extra columns of every record of this process from the start event on; see `Run.log_extra`.
@@ -86,7 +86,7 @@ def start(
     about = {"name": name, "description": description, "group": group, "parent": parent_uid}
     with Beginning("the run cannot be started"):
         captures = _captures(capture)
-        place = open_store(store, create=not isinstance(join, str))
+        place = _open_place(store, create=not isinstance(join, str))
         joined, experiment = (None, experiment) if uid is not None else _joined(join, experiment, place)
         run = _open(place, experiment, uid or joined or model.new_uid(), about, columns or {}, new=uid is not None)
     _begin(run, flat, tag_values, captures)
@@ -135,6 +135,7 @@ def resume(uid: str, *, store: str | os.PathLike[str] | Store | None = None, cap
     Raises:
         NotStored: as for `start`.
         RunNotFound: the store has no such run.
+        NotReachable: the run is at a server that does not answer.
 
     Example:
         >>> import runlore
@@ -149,7 +150,7 @@ def resume(uid: str, *, store: str | os.PathLike[str] | Store | None = None, cap
         raise WrongType(f"uid={uid!r} must be text: 32 hexadecimal digits")
     with Beginning(f"the run {uid!r} cannot be resumed"):
         captures = _captures(capture)
-        place = open_store(store)
+        place = _open_place(store, create=False)
         run = _reopen(place, uid)
     _begin(run, {}, {}, captures)
     return run
@@ -180,6 +181,18 @@ def active_run() -> Run:
     for run in reversed(list(ends.open_runs.values())):
         return run
     raise NoActiveRun("no run is active in this process; start one with runlore.start('experiment')")
+
+
+def _open_place(store: str | os.PathLike[str] | Store | None, *, create: bool) -> Store:
+    """The store to record into; for a server it is the spool from which its runs are sent."""
+    if isinstance(store, Store):
+        return store
+    address = config.store_address(store)
+    if "://" not in address:
+        return open_store(address, create=create)
+    from runlore.ship.store import open_spooled
+
+    return open_spooled(address)
 
 
 def _joined(join: bool | str, experiment: str, place: Store) -> tuple[str | None, str]:
