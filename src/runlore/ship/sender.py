@@ -14,7 +14,7 @@ from runlore.ship.contents import OutgoingContents
 from runlore.ship.journals import Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from runlore.ship.spool import Spool, SpooledJournal
 
@@ -121,18 +121,25 @@ class Sender:
         budget = _ROUND_BYTES if len(awaited) <= _MOST_AWAITED else 0
         sent = finished = 0
         for outgoing in announced:
-            try:
-                sent += outgoing.send(self._client, budget, awaited)
-                if outgoing.is_all_sent:
-                    outgoing.end(self._client)
-                    self._finish(outgoing)
-                    finished += 1
-            except Refused as error:
-                self._refused(outgoing, error)
+            sent += self._send(outgoing, budget, awaited)
+            finished += outgoing.journal.path not in self.held
         if finished:
             self._spool.sweep(self.contents.known)
         is_idle = not awaited and not any(item.waiting or item.is_over for item in self.held.values())
         return Round(sent, finished, is_idle)
+
+    def _send(self, outgoing: Outgoing, budget: int, awaited: Collection[bytes]) -> int:
+        """Send some of a journal, and let go of it with the last of it; returns how many bytes were sent."""
+        begun = outgoing.sent
+        try:
+            outgoing.send(self._client, budget, awaited)
+            if outgoing.is_all_sent:
+                outgoing.end(self._client)
+                self._spool.release(outgoing.journal, keep=self._keep)
+                self._let_go(outgoing)
+        except Refused as error:
+            self._refused(outgoing, error)
+        return max(outgoing.sent - begun, 0)
 
     def _announced(self, outgoing: Outgoing) -> bool:
         """Whether the server knows the run; it is told."""
@@ -162,10 +169,6 @@ class Sender:
         self.refused[journal.path] = why
         self._let_go(outgoing)
         self._refuse(journal, why)
-
-    def _finish(self, outgoing: Outgoing) -> None:
-        self._spool.release(outgoing.journal, keep=self._keep)
-        self._let_go(outgoing)
 
     def _let_go(self, outgoing: Outgoing) -> None:
         del self.held[outgoing.journal.path]

@@ -142,7 +142,7 @@ class Shipper:
 
     # -- the thread -----------------------------------------------------------------------------------------------
 
-    def _run(self, keep: bool) -> None:  # noqa: FBT001 - an argument of the thread
+    def _run(self, keep: bool) -> None:
         from runlore.ship.client import Later, NotAllowed
         from runlore.ship.connection import Unreachable
         from runlore.ship.sender import Sender
@@ -222,9 +222,12 @@ class _Progress:
         self._shown = len(text)
 
     def _write(self, text: str) -> None:
-        with suppress(OSError, ValueError, AttributeError):
-            sys.__stderr__.write(text)  # type: ignore[union-attr] - there is none where nobody looks
-            sys.__stderr__.flush()  # type: ignore[union-attr] - as above
+        stream = sys.__stderr__
+        if stream is None:
+            return
+        with suppress(OSError, ValueError):  # it was closed: nobody is there to tell
+            stream.write(text)
+            stream.flush()
 
 
 def _is_closed(path: str) -> bool:

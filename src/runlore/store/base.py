@@ -125,7 +125,7 @@ class RecordedRun(ABC):
     def is_alive(self) -> tuple[bool, str]:
         """Whether some writer lives, and how that was found: `lock`, `process`, `age` or `closed`."""
 
-    def sync(self) -> None:
+    def sync(self) -> None:  # noqa: B027 - most stores have nothing to do
         """Wait, for a bounded time, until what this process recorded is where others read it; say what is not.
 
         In most stores it always is.

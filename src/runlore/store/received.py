@@ -227,12 +227,13 @@ def check_beginning(content: bytes, uid: str, writer: str) -> None:
                 about = json.loads(text)
     if not isinstance(about, dict):
         raise InvalidArgument(
-            f"the bytes at offset 0 do not begin a journal of format version {fmt.VERSION}: send at least the whole header"
+            f"the bytes at offset 0 do not begin a journal of format version {fmt.VERSION}: send at least the whole "
+            "header"
         )
     if about.get("uid") != uid or about.get("writer") != writer:
         raise InvalidArgument(
-            f"the journal says that it is of run {about.get('uid')!r} and writer {about.get('writer')!r}, and was sent as "
-            f"{uid!r} and {writer!r}"
+            f"the journal says that it is of run {about.get('uid')!r} and writer {about.get('writer')!r}, and was sent "
+            f"as {uid!r} and {writer!r}"
         )
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from runlore.journal.format import HEADER_BYTES
 from runlore.server.endpoint import WRITE, Endpoint, Parameter
 from runlore.server.problems import Problem
 from runlore.server.receiving.room import check_uid, disk, files_of, run_directory
 from runlore.store.received import DIFFERS, MAX_JOURNAL_BYTES, Received, ReceivedJournal
-from runlore.journal.format import HEADER_BYTES
 
 if TYPE_CHECKING:
     from runlore.server.endpoint import Call
