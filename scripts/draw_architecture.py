@@ -63,6 +63,7 @@ SAYS = {
     "housekeeping": "gc, merge, export",
     "dialects": "others' Python APIs",
     "server": "store and index over HTTP",
+    "ship": "sending, in one thread",
     "wire": "records as bytes",
     "testing": "a store in memory, suites",
     "cli": "the command line",

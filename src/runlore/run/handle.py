@@ -149,7 +149,11 @@ class Run(ArtifactMethods, MediaMethods):
 
     @property
     def number(self) -> int:
-        """Counted 1, 2, 3 … within the experiment; 0 in a process that joined before the run's owner had one."""
+        """Counted 1, 2, 3 … within the experiment; 0 where the run has none yet.
+
+        So it is in a process that joined before the run's owner had one, and while the server that gives it is out of
+        reach.
+        """
         if self._number is None:
             found = self._run.start().get("number")
             self._number = None if found is None else int(found)
@@ -485,6 +489,7 @@ class Run(ArtifactMethods, MediaMethods):
         elif about.get("exception"):
             self._journal.event(model.STATUS, f"process {status}", about)
         self._journal.close()
+        self._run.sync()
 
     def _keeping(self, what: str, key: str) -> Keeping:
         return Keeping(self._journal, what, key)
