@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
 from runlore import config, model
 from runlore.errors import AlreadyExists, InvalidName, NoActiveRun, WrongType
@@ -17,8 +16,10 @@ from runlore.run.losses import Beginning
 from runlore.run.recording import begin_run
 from runlore.store import open_store
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from runlore.store.base import Store
 
