@@ -27,6 +27,8 @@ LAYERS = {
     "json_files": 0,
     "stored_text": 0,
     "notices": 0,
+    "leaving": 0,
+    "notebook": 0,
     "scratch": 0,
     "_version": 0,
     "plain": 0,
