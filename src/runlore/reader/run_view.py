@@ -54,6 +54,12 @@ class RunView(EditMethods):
     def __repr__(self) -> str:
         return f"<RunView {self.experiment}#{self.number} {self.status} uid={self.uid}>"
 
+    def _repr_html_(self) -> str:
+        """What it recorded, as tables, for notebooks: of the moment when the view was made."""
+        from runlore.reader import shown
+
+        return shown.run_html(self)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RunView) and (self.uid, self._session.store) == (other.uid, other._session.store)
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 
 from runlore.errors import InvalidArgument
 
-VARIABLE = "RUNLORE_SERVER_SETTINGS"
-"""Environment variable by which the settings reach the workers."""
+VARIABLE = "_RUNLORE_SERVER"
+"""Environment variable by which the settings reach the workers, from the process that starts them."""
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
