@@ -16,6 +16,7 @@ from runlore.server.middleware.hosts import Hosts
 from runlore.server.middleware.requests import Requests
 from runlore.server.native.endpoints import ENDPOINTS as NATIVE
 from runlore.server.native.endpoints import PREFIX as NATIVE_PREFIX
+from runlore.server.page.endpoints import ENDPOINTS as PAGE
 from runlore.server.settings import VARIABLE, Settings
 
 if TYPE_CHECKING:
@@ -57,7 +58,11 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
 
 def list_endpoints() -> list[tuple[str, Endpoint]]:
     """Every endpoint of all rooms, with the prefix of its room."""
-    return [*(("", endpoint) for endpoint in operation.ENDPOINTS), *((NATIVE_PREFIX, endpoint) for endpoint in NATIVE)]
+    return [
+        *(("", endpoint) for endpoint in operation.ENDPOINTS),
+        *((NATIVE_PREFIX, endpoint) for endpoint in NATIVE),
+        *(("", endpoint) for endpoint in PAGE),
+    ]
 
 
 def list_routes() -> list[BaseRoute]:
