@@ -10,6 +10,7 @@
 | `RUNLORE_JOURNAL` | `mmap`, `write` or `auto`: how journal bytes go out | `auto` |
 | `RUNLORE_TOKEN` | what a server is shown to let this process in | what `runlore login` kept |
 | `RUNLORE_CACHE_BYTES` | how large the cache of contents from servers may grow | 10 GiB |
+| `RUNLORE_CATALOG` | address of a PostgreSQL database for catalogs | a file in each store |
 | `RUNLORE_CACHE` | directory for catalogs of stores that cannot hold their own | `$XDG_CACHE_HOME/runlore` |
 """
 
@@ -89,6 +90,26 @@ def journal_mode() -> str:
     if mode not in ("auto", "mmap", "write"):
         raise InvalidArgument(f"RUNLORE_JOURNAL={mode!r} must be auto, mmap or write")
     return mode
+
+
+def catalog_address() -> str | None:
+    """The PostgreSQL database with the catalogs of directories (`RUNLORE_CATALOG`); None: a file in each store.
+
+    Raises:
+        InvalidArgument: it does not begin as such an address does. The message leaves out the rest, which may hold a
+            password.
+    """
+    address = os.environ.get("RUNLORE_CATALOG")
+    if not address:
+        return None
+    scheme, separator, _ = address.partition("://")
+    if not separator or scheme not in ("postgresql", "postgres"):
+        begins = f"begins with {scheme + separator!r}" if separator else "has no scheme"
+        raise InvalidArgument(
+            f"RUNLORE_CATALOG {begins}; name a PostgreSQL database, for example postgresql://user@host/name, or unset "
+            "it: the catalog is then a file in the store"
+        )
+    return address
 
 
 def cache_directory() -> str:

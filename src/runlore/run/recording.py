@@ -19,7 +19,8 @@ class Begun(NamedTuple):
     """A run that begins."""
 
     uid: str
-    number: int
+    number: int | None
+    """None: it gets it later."""
     run: RecordedRun
     recorder: Recorder
 
@@ -53,7 +54,7 @@ def begin_run(
     recorder: Recorder | None = None
     try:
         recorder = run.record(first=True)
-        number = store.claim_number(experiment, uid)
+        number = store.claim_number(experiment, uid) or None
     except OSError:
         abandon(store, experiment, uid, recorder)
         raise

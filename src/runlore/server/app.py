@@ -18,6 +18,8 @@ from runlore.server.middleware.hosts import Hosts
 from runlore.server.middleware.requests import Requests
 from runlore.server.native.endpoints import ENDPOINTS as NATIVE
 from runlore.server.native.endpoints import PREFIX as NATIVE_PREFIX
+from runlore.server.receiving.endpoints import ENDPOINTS as RECEIVING
+from runlore.server.receiving.endpoints import PREFIX as RECEIVING_PREFIX
 from runlore.server.settings import VARIABLE, Settings
 
 if TYPE_CHECKING:
@@ -59,7 +61,9 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
 
 def list_endpoints() -> list[tuple[str, Endpoint]]:
     """Every endpoint of all rooms, with the prefix of its room."""
-    rooms = (("", operation.ENDPOINTS), (NATIVE_PREFIX, NATIVE), (CONTRACT_PREFIX, CONTRACT))
+    rooms = (
+        ("", operation.ENDPOINTS), (NATIVE_PREFIX, NATIVE), (RECEIVING_PREFIX, RECEIVING), (CONTRACT_PREFIX, CONTRACT),
+    )  # fmt: skip
     return [(prefix, endpoint) for prefix, endpoints in rooms for endpoint in endpoints]
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from starlette.requests import ClientDisconnect
 
+from runlore.reader.series_cache import SeriesCache
 from runlore.reader.session import Session
+from runlore.server.freshness import Freshness
 from runlore.server.problems import Problem
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ class Context:
         settings: what the server was told.
         session: the store and its index.
         access: who may do what.
+        freshness: what keeps the index up to date.
+        series: series that were read, as far as the settings give them room.
     """
 
     settings: Settings
@@ -57,6 +61,12 @@ class Context:
     access: Access = field(default_factory=Everybody)
     _parts: dict[Callable[[], Any], Any] = field(default_factory=dict)
     _making: RLock = field(default_factory=RLock)
+    freshness: Freshness = field(init=False)
+    series: SeriesCache = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.freshness = Freshness(self.session.index)
+        self.series = SeriesCache(self.session, self.settings.series_cache_bytes)
 
     def part(self, kind: Callable[[], _Part]) -> _Part:
         """What a room keeps between requests: one of each kind, made when it is first asked for.
@@ -88,6 +98,16 @@ class Context:
         """Its index, as it is; see `fresh`."""
         return self.session.index
 
+    def fresh(self) -> Session:
+        """The store and its index, which is at most half a second old."""
+        self.freshness.wait()
+        return self.session
+
+    def fresh_now(self) -> Session:
+        """The store and its index, which has all that was recorded before this call."""
+        self.freshness.wait_for_now()
+        return self.session
+
     async def read_body(self, request: Request) -> bytes:
         """A body as a whole.
 
@@ -111,4 +131,5 @@ class Context:
         for part in self._parts.values():
             if hasattr(part, "close"):
                 part.close()
+        self.freshness.close()
         self.session.index.close()

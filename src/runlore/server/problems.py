@@ -59,6 +59,10 @@ TITLES = {
 }
 
 
+_MOST = 4_000
+"""Characters of a text in a problem document."""
+
+
 class Problem(Exception):
     """An answer that is not the one that was asked for.
 
@@ -92,6 +96,13 @@ def of(error: Exception) -> Problem | None:
         return error
     for kind, status in STATUSES:
         if isinstance(error, kind) and isinstance(error, errors.RunloreError):
-            about = problems.pack(error)
+            about = {
+                name: _cut(value) if isinstance(value, str) else value for name, value in problems.pack(error).items()
+            }
             return Problem(status, about.pop("detail"), **about)
     return None
+
+
+def _cut(text: str) -> str:
+    """A message may quote what the caller sent, of any length."""
+    return text if len(text) <= _MOST else f"{text[:_MOST]}…"
