@@ -51,7 +51,7 @@ def merge(other: str, store: str | None, json: bool) -> None:
       runlore merge ../other-project/.runlore --json
     """
     from runlore.housekeeping.merge import merge as merge_stores
-    from runlore.store import open_store
+    from runlore.opening import open_store
 
     source = open_store(other)  # before this store is made, where there is none yet
     open_store(store, create=True)
@@ -244,7 +244,7 @@ def import_(
       ssh cluster runlore export --format runlore | runlore import -
     """
     from runlore.housekeeping.archive import Limits, import_archive
-    from runlore.store import open_store
+    from runlore.opening import open_store
 
     limits = Limits(max_size, max_files, max_depth)
     with _source(file) as stream, Bar("Importing") as bar:

@@ -26,7 +26,7 @@ from runlore.housekeeping.numbering import Renumbered, repair_numbers
 from runlore.housekeeping.references import digests_in, referred
 from runlore.journal.folder import JOURNAL, journal_path
 from runlore.model import new_uid
-from runlore.store import open_store
+from runlore.opening import open_store
 from runlore.store.cards import CARD_FILE, cards_root, read_card, touch
 from runlore.store.content import read_events
 from runlore.store.directory import in_files

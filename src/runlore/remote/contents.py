@@ -114,17 +114,12 @@ def _pieces(path: str | os.PathLike[str], size: int | None, digest: Any) -> Iter
 class Cache:
     """Contents that were fetched, in a directory of the user's, by digest. Processes share it; it is bounded."""
 
-    def __init__(self) -> None:
-        self._root: str | None = None
-
     @property
     def root(self) -> str:
-        """The directory; made when it is first needed."""
-        if self._root is None:
-            root = os.path.join(cache_directory(), "contents")
-            os.makedirs(root, mode=0o700, exist_ok=True)
-            self._root = root
-        return self._root
+        """The directory; made when it is needed."""
+        root = os.path.join(cache_directory(), "contents")
+        os.makedirs(root, mode=0o700, exist_ok=True)
+        return root
 
     def fetch(self, server: Server, digest: str) -> str:
         """The file that holds contents, fetched where it is not there.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runlore.errors import AlreadyExists, NotReachable, RunNotFound
@@ -33,17 +34,26 @@ _T = TypeVar("_T")
 _RUNS_AT_ONCE = 1_000
 """In one stream."""
 
+_SERVERS = 16
+"""Whose connections are kept."""
+
 _RESUMPTIONS = 3
 """How often a stream that breaks off without a further run is asked for anew."""
 
 
 def open_server(address: str) -> ServerStore:
-    """The store of the server at an address. Nothing is asked of it yet.
+    """The store of the server at an address. Nothing is asked of it yet. For one address it is always the same store,
+    so that connections are kept from one call to the next.
 
     Raises:
         InvalidArgument: it is no address of a server.
-    """
-    return ServerStore(Server(Address.parse(address)))
+    """  # noqa: D205 - one sentence would say less
+    return _store_at(Address.parse(address))
+
+
+@lru_cache(_SERVERS)
+def _store_at(address: Address) -> ServerStore:
+    return ServerStore(Server(address))
 
 
 class ServerStore(IndexedStore):
