@@ -210,11 +210,8 @@ def _write(
 
     if chosen == "runlore":
         from runlore.housekeeping.archive import export_archive
-        from runlore.store.directory import in_files
 
-        export_archive(
-            in_files(session.store, "packing an archive"), views, file, progress=bar.update, damaged=leave_out
-        )
+        export_archive(session.store, views, file, progress=bar.update, damaged=leave_out)
         return None
     from runlore.housekeeping.export import export_table
 

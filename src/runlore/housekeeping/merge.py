@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from runlore.store import DirectoryStore
 
 
+_MERGING = "merging (`runlore export --format runlore` and `runlore import` take runs from one server to another)"
+
+
 class Merged(NamedTuple):
     """What a merge added.
 
@@ -89,7 +92,7 @@ def merge(
         InvalidArgument: it is this one.
         ReadOnlyStore: this store cannot be written to.
     """
-    store, source = in_files(session.store, "merging"), open_store(other)
+    store, source = (in_files(place, _MERGING) for place in (session.store, open_store(other)))
     if os.path.realpath(source.root) == os.path.realpath(store.root):
         raise InvalidArgument(f"{source.root!r} is the store itself; name another one")
     if not os.access(store.root, os.W_OK):

@@ -74,15 +74,21 @@ class Request(NamedTuple):
 class Server:
     """A server. Threads may share it; a child after `fork` has connections of its own.
 
+    Args:
+        address: where it is.
+        patience_s: how long it is tried again while it does not answer.
+        token: what it is shown; None: see `runlore.remote.tokens`.
+
     Attributes:
         address: where it is.
         requests: how many were sent.
     """
 
-    def __init__(self, address: Address, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, address: Address, patience_s: float = PATIENCE_S, *, token: str | None = None) -> None:
         self.address = address
         self.requests = 0
         self._patience_s = patience_s
+        self._token = token
         self._forget()
 
     def _forget(self) -> None:
@@ -104,9 +110,9 @@ class Server:
         """
         return self._value(self._request(path, arguments, headers, limit_s))
 
-    def change(self, path: str, arguments: dict[str, Any], **headers: str) -> Any:
+    def change(self, path: str, arguments: dict[str, Any], *, limit_s: float = LIMIT_S, **headers: str) -> Any:
         """The answer to a change, which is made once. Raises as `ask`."""
-        return self.ask(path, arguments, **{text.KEY_HEADER: new_uid(), **headers})
+        return self.ask(path, arguments, limit_s=limit_s, **{text.KEY_HEADER: new_uid(), **headers})
 
     def _request(self, path: str, arguments: dict[str, Any], headers: dict[str, str], limit_s: float) -> Request:
         body = text.dumps(arguments)
@@ -131,9 +137,11 @@ class Server:
             return Answer(response.status, response.headers, answers.read_body(response))
 
     @contextmanager
-    def stream(self, path: str, arguments: dict[str, Any]) -> Iterator[Callable[[int], bytes]]:
+    def stream(
+        self, path: str, arguments: dict[str, Any], *, limit_s: float = LIMIT_S
+    ) -> Iterator[Callable[[int], bytes]]:
         """The answer as a stream: a function that gives exactly so many bytes. Raises as `ask`."""
-        request = self._request(path, arguments, {}, LIMIT_S)
+        request = self._request(path, arguments, {}, limit_s)
         request.headers["Accept-Encoding"] = "identity"
         with self.opened(request) as response:
             yield response.read_exactly
@@ -205,7 +213,7 @@ class Server:
         }  # fmt: skip
         if count and text.KEY_HEADER in headers:
             headers[text.AGAIN_HEADER] = str(count)
-        token = token_of(self.address)
+        token = self._token or token_of(self.address)
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         self.requests += 1

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
+import tempfile
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from runlore.config import cache_bytes, cache_directory
 from runlore.errors import ArtifactNotFound, InvalidArgument, NotReachable
 from runlore.files import is_regular
 from runlore.model import new_uid
 from runlore.remote.connection import Request
+from runlore.scratch import scratch_directory
 from runlore.store.blobs import is_digest, kind_of
 from runlore.wire import text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from runlore.remote.connection import Server
 
@@ -109,6 +112,36 @@ def _pieces(path: str | os.PathLike[str], size: int | None, digest: Any) -> Iter
             left -= len(piece)
             digest.update(piece)
             yield piece
+
+
+def put_archive(
+    server: Server, file: BinaryIO, limits: Sequence[int | None],
+    progress: Callable[[int, int], None] | None, limit_s: float,
+) -> dict[str, Any]:  # fmt: skip
+    """Send an archive of runs; what the server did with it.
+
+    Args:
+        server: where to.
+        file: to read from; need not be able to seek.
+        limits: how much to unpack at most: bytes (None: as the archive is large), files, depth.
+        progress: called with (bytes sent, bytes to send).
+        limit_s: for the whole.
+    """
+    with tempfile.TemporaryFile(dir=scratch_directory()) as copy:  # it may have to be sent again
+        shutil.copyfileobj(file, copy, _PIECE_BYTES)
+        size = copy.tell()
+
+        def pieces() -> Iterator[bytes]:
+            copy.seek(0)
+            while piece := copy.read(_PIECE_BYTES):
+                yield piece
+                if progress is not None:
+                    progress(copy.tell(), size)
+
+        headers = {"Content-Type": "application/gzip", "Content-Length": str(size)}
+        size_bytes, files, depth = (0 if limit is None else int(limit) for limit in limits)
+        path = f"store/archive?size_bytes={size_bytes}&files={files}&depth={depth}"
+        return dict(text.loads(server.exchange(Request("PUT", path, pieces, headers, limit_s)).body))
 
 
 class Cache:

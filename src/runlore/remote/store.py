@@ -15,6 +15,7 @@ from runlore.remote.index import ServerIndex
 from runlore.remote.known import KnownRuns
 from runlore.remote.run import ServerRun, checked_facts
 from runlore.store.content import StoredEvent
+from runlore.store.keeping import SelfKeeping
 from runlore.versions import Version
 from runlore.wire import points, problems, records, text
 from runlore.wire.text import Garbled
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from runlore.store.points import RunPoints
 
 _T = TypeVar("_T")
+
+_KEEPING_S = 3600.0
+"""For a task of housekeeping."""
 
 _RUNS_AT_ONCE = 1_000
 """In one stream."""
@@ -56,7 +60,7 @@ def _store_at(address: Address) -> ServerStore:
     return ServerStore(Server(address))
 
 
-class ServerStore(IndexedStore):
+class ServerStore(IndexedStore, SelfKeeping):
     """See the contract. Threads and processes may share it, also after `fork`.
 
     Attributes:
@@ -216,6 +220,27 @@ class ServerStore(IndexedStore):
             "card": list(card), "version": version, "uid": uid, "facts": checked_facts(facts), "after_ns": after_ns,
         }  # fmt: skip
         return int(self.server.change("store/annotate_card", arguments))
+
+    # -- housekeeping -------------------------------------------------------------------------------------------
+
+    def keep(self, task: str, **arguments: Any) -> dict[str, Any]:  # noqa: D102
+        found: dict[str, Any] = self.server.change(
+            "store/keep", {"task": task, "arguments": arguments}, limit_s=_KEEPING_S
+        )  # fmt: skip
+        return found
+
+    def pack(self, uids: Sequence[str], file: BinaryIO) -> list[tuple[str, str]]:  # noqa: D102
+        damaged: list[tuple[str, str]] = []
+        with self.server.stream("store/pack", {"uids": list(uids)}, limit_s=_KEEPING_S) as take:
+            for part in _parts(self.location, take):
+                file.write(part.body)
+                damaged += [(str(uid), str(why)) for uid, why in part.header.get("damaged", [])]
+        return damaged
+
+    def take_in(  # noqa: D102
+        self, file: BinaryIO, limits: Sequence[int | None], progress: Callable[[int, int], None] | None
+    ) -> dict[str, Any]:
+        return contents.put_archive(self.server, file, limits, progress, _KEEPING_S)
 
 
 def _parts(location: str, take: Callable[[int], bytes]) -> Iterator[points.Part]:

@@ -45,6 +45,18 @@ def check_token(token: str, argument: str) -> str:
     return token
 
 
+def check_private(address: Address) -> None:
+    """Let an address pass at which a token is shown.
+
+    Raises:
+        InvalidArgument: others could read it on the way.
+    """
+    if not address.is_private:
+        raise InvalidArgument(
+            f"a token for {address} could be read by others on the way; use https, or a tunnel to this machine"
+        )
+
+
 def keep(address: Address, token: str) -> str:
     """Keep the token of a server; returns the file. Only its owner can read it.
 
@@ -52,10 +64,7 @@ def keep(address: Address, token: str) -> str:
         NotStored: it cannot be written.
         InvalidArgument: the server would not be shown it.
     """
-    if not address.is_private:
-        raise InvalidArgument(
-            f"a token for {address} could be read by others on the way; use https, or a tunnel to this machine"
-        )
+    check_private(address)
     return _write({**_read(), str(address): check_token(token, "the token")})
 
 

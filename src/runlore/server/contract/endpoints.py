@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from runlore.server.contract import asking, contents, recording, storing, streams
+from runlore.server.contract import asking, care, contents, recording, storing, streams
 
 PREFIX = "/api/v1"
 
 ENDPOINTS = (
-    *asking.ENDPOINTS, *storing.ENDPOINTS, *streams.ENDPOINTS, *recording.ENDPOINTS, *contents.ENDPOINTS,
+    *asking.ENDPOINTS, *storing.ENDPOINTS, *streams.ENDPOINTS, *recording.ENDPOINTS, *contents.ENDPOINTS, *care.ENDPOINTS,
 )  # fmt: skip

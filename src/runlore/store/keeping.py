@@ -31,6 +31,6 @@ class SelfKeeping(ABC):
 
     @abstractmethod
     def take_in(
-        self, file: BinaryIO, limits: Sequence[int | float], progress: Callable[[int, int], None] | None
+        self, file: BinaryIO, limits: Sequence[int | None], progress: Callable[[int, int], None] | None
     ) -> dict[str, Any]:
         """Add the runs of an archive, see `import_archive`: what was done, as a mapping of its fields."""
