@@ -11,6 +11,8 @@ from starlette.routing import Mount
 
 from runlore.server import operation
 from runlore.server.context import Context
+from runlore.server.contract.endpoints import ENDPOINTS as CONTRACT
+from runlore.server.contract.endpoints import PREFIX as CONTRACT_PREFIX
 from runlore.server.middleware import answers
 from runlore.server.middleware.hosts import Hosts
 from runlore.server.middleware.requests import Requests
@@ -64,6 +66,7 @@ def list_endpoints() -> list[tuple[str, Endpoint]]:
         ("", operation.ENDPOINTS),
         (NATIVE_PREFIX, NATIVE),
         (RECEIVING_PREFIX, RECEIVING),
+        (CONTRACT_PREFIX, CONTRACT),
         ("", PAGE),  # last: it answers at every other address
     )
     return [(prefix, endpoint) for prefix, endpoints in rooms for endpoint in endpoints]
