@@ -150,6 +150,10 @@ class OutgoingContents:
                     break
                 except Gap as gap:
                     offset = gap.offset
+                except Refused as error:
+                    if error.status != 400 or not offset:
+                        raise
+                    offset = 0  # what had arrived before was something else; it was thrown away
         raise Unreachable("it does not say that contents arrived which were sent")
 
     def _pieces(self, file: BinaryIO) -> Iterator[bytes]:
