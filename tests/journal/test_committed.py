@@ -108,4 +108,4 @@ def test_the_header_tells_who_writes(tmp_path):
     with followed(journal.path) as committed:
         assert committed.header()["uid"] == RUN
         assert committed.header()["writer"] == journal.writer
-        assert committed.beginning() == open(journal.path, "rb").read(64)
+        assert committed.beginning() == Path(journal.path).read_bytes()[:64]
