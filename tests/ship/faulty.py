@@ -107,7 +107,7 @@ def plain(status, body):
 
 
 ANSWERS = {
-    "redirect": b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    "redirect": b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
     "garbage": b"\x00\xff\x17 what is this\r\n\r\n",
     "not json": plain(200, b"<html>Welcome</html>"),
     "wrong json": plain(200, b'{"offset": -5, "number": "x", "missing": []}'),

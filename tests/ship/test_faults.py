@@ -24,8 +24,8 @@ def test_what_goes_wrong_for_a_while_costs_nothing(address, store_path, spool_ro
     with FaultyProxy(address, lambda n: fault if n in {0, 2, 3, 5, 8, 9} else "") as proxy:
         training = Training(proxy.address, 2000, 0.0005, 200_000)
         uid = training.uid()
-        code, out, err = training.ended()
-        if fault == "status 401":  # it is not waited for: the user has to do something
+        code, _, err = training.ended()
+        if fault in ("status 401", "status 413"):  # they are not waited for: somebody has to do something
             assert code == 0
             code, _, err = sync(proxy.address, RUNLORE_KEEP_SPOOL="1")
     assert code == 0, err
@@ -34,12 +34,12 @@ def test_what_goes_wrong_for_a_while_costs_nothing(address, store_path, spool_ro
     assert compare(spool_root, store_path) == 1
     run = runlore.get_run(uid, store=store_path)
     assert (run.status, run.number) == ("succeeded", 1)
-    assert len(run.series("loss")) == 2000
+    assert len(run.metric("loss")) == 2000
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_goes_wrong_all_the_time_does_not_keep_the_program(address, store_path, spool_root, fault):
-    with FaultyProxy(address, lambda _: "" if fault in ("slow",) else fault) as proxy:
+    with FaultyProxy(address, lambda _: fault) as proxy:
         training = Training(proxy.address, 3000, 0.0, 50_000, RUNLORE_SYNC_TIMEOUT="1")
         uid = training.uid()
         code, out, err = training.ended()
@@ -47,12 +47,12 @@ def test_what_goes_wrong_all_the_time_does_not_keep_the_program(address, store_p
         assert "Traceback" not in err
         begun, ended = trained(out)
         assert ended - begun < MOST_OVERHEAD_S
-        if fault == "slow":
+        if fault == "slow":  # slow, and yet it is done
             return
         assert "still to be sent" in err
         assert f"runlore sync --store {proxy.address}" in err
         code, out, err = sync(proxy.address)
-        assert code == 1 or fault in ("slow",)
+        assert code == 1
         assert "Traceback" not in err
         proxy.choose = lambda _: ""
         code, out, err = sync(proxy.address, RUNLORE_KEEP_SPOOL="1")
@@ -85,7 +85,7 @@ def storm(address, store_path, spool_root, seed, steps=1500):
         assert code == 0, err
     assert compare(spool_root, store_path) >= 1
     run = runlore.get_run(uid, store=store_path)
-    assert (run.status, len(run.series("loss"))) == ("succeeded", steps)
+    assert (run.status, len(run.metric("loss"))) == ("succeeded", steps)
 
 
 @pytest.mark.parametrize("seed", range(3))

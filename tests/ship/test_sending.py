@@ -33,7 +33,7 @@ def test_a_run_arrives_and_leaves_the_spool(address, store_path, spool_root):
     found = runlore.get_run(run.uid, store=store_path)
     assert (found.number, found.name, found.status, found.params) == (1, "first", "succeeded", {"lr": 0.1})
     assert found.metrics == {"loss": 2999 / 3}
-    assert found.artifact("model.bin").bytes() == b"weights" * 1000
+    assert found.artifact("model.bin").read_bytes() == b"weights" * 1000
     assert left_in(spool_root) == []
 
 
@@ -180,8 +180,8 @@ def test_a_server_that_was_emptied_gets_everything_again(store_path, tmp_path, s
         run.finish()
     found = runlore.get_run(run.uid, store=other)
     assert (found.number, found.status, found.metrics) == (1, "succeeded", {"loss": -1.0})
-    assert found.artifact("m").bytes() == b"model"
-    assert len(found.series("loss")) == 5001
+    assert found.artifact("m").read_bytes() == b"model"
+    assert len(found.metric("loss")) == 5001
 
 
 @pytest.mark.parametrize("store", ["http://", "https://user:pass@host", "ftp://host", "http://host?x=1", "http://a:b"])

@@ -13,12 +13,18 @@ import time
 import runlore
 
 
+def say(text: str) -> None:
+    """Tell the test."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def train(steps: int, pause_s: float, artifact_bytes: int) -> None:
     """Record steps of every kind."""
     chance = random.Random(steps)
     begun = time.perf_counter()
     with runlore.start("ship/training", params={"lr": 0.1, "名": "ü"}, tags=["test"], capture=False) as run:
-        print(run.uid, flush=True)
+        say(run.uid)
         for step in range(steps):
             run.log_metric("loss", chance.random(), step=step)
             if step % 10 == 0:
@@ -29,8 +35,8 @@ def train(steps: int, pause_s: float, artifact_bytes: int) -> None:
                 run.log_artifact(os.urandom(artifact_bytes), f"file{step}.bin")
             if pause_s:
                 time.sleep(pause_s)
-        print(f"trained {time.perf_counter() - begun:.3f}", flush=True)
-    print(f"ended {time.perf_counter() - begun:.3f}", flush=True)
+        say(f"trained {time.perf_counter() - begun:.3f}")
+    say(f"ended {time.perf_counter() - begun:.3f}")
 
 
 if __name__ == "__main__":

@@ -141,10 +141,10 @@ class Client:
             raise Unreachable(_STRANGE)
         return {digest: found[digest] for digest in digests if digest in found}
 
-    def put(self, digest: str, size: int, offset: int, pieces: Iterable[bytes]) -> bool:
-        """Send contents from an offset on; whether the server has all of them now."""
+    def put(self, digest: str, size: int, offset: int, pieces: Iterable[bytes], length: int) -> bool:
+        """Send contents from an offset on, so many bytes; whether the server has all of them now."""
         path = f"/contents/{digest}?size={size}&offset={offset}"
-        answer = self._connection.request("PUT", _PREFIX + path, pieces, _BYTES, length=size - offset)
+        answer = self._connection.request("PUT", _PREFIX + path, pieces, _BYTES, length=length)
         return bool(_checked(answer).get("complete"))
 
     def _json(

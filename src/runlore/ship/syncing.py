@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from time import sleep
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.ship.connection import Unreachable
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _WAITS_S = (0.5, 1.0, 2.0)
 """Between tries while the server does not answer; then what is left is left."""
+_PATIENCE_S = 20.0
+"""Since it answered last. It may take a try that long to find out that it does not."""
 _PAUSE_S = 0.02
 
 
@@ -92,6 +94,7 @@ def sync(
                 progress(done, len(waiting))
             if problem:
                 break
+        problem = problem or _send_contents(spool, sender)
         left = {journal.path for journal in spool.journals()}
 
         def why(journal: SpooledJournal) -> str:
@@ -99,26 +102,40 @@ def sync(
                 return ""
             return sender.refused.get(journal.path) or problem or "its process lives, and sends it"
 
-        return Synced(_told(spool, waiting, why, sender.runs), dict(sender.contents.refused))
+        refused = dict(sender.contents.refused)
+        if problem and not waiting:
+            refused |= {digest: problem for digest in spool.contents() if digest not in sender.contents.known}
+        return Synced(_told(spool, waiting, why, sender.runs), refused)
 
 
 def _send_all(sender: Sender) -> str:
     """Send what is held; returns what kept some of it from being sent."""
-    failures = 0
+    failures, answered = 0, monotonic()
     while sender.held:
         try:
             done = sender.round()
         except Unreachable as error:
-            if failures == len(_WAITS_S):
+            if failures == len(_WAITS_S) or monotonic() - answered > _PATIENCE_S:
                 return str(error)
             sleep(_WAITS_S[failures])
             failures += 1
             continue
-        failures = 0
+        failures, answered = 0, monotonic()
         if not done.sent_bytes and not done.finished:
             if done.is_idle:
                 return "the files changed while they were sent"
             sleep(_PAUSE_S)  # contents are on their way
+    return ""
+
+
+def _send_contents(spool: Spool, sender: Sender) -> str:
+    """Send contents whose journals were sent before; returns what kept them from being sent."""
+    if not spool.contents():
+        return ""
+    try:
+        sender.send_contents()
+    except Unreachable as error:
+        return str(error)
     return ""
 
 
