@@ -128,6 +128,7 @@ class Connection:
             pieces.append(piece)
         if response.length:
             raise http.client.HTTPException("the answer broke off before its end")
+        response.close()  # `read1` leaves it open, and the connection could not be used again
         if response.will_close:
             self.close()
         return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, b"".join(pieces))
@@ -142,7 +143,9 @@ class Connection:
 
 
 def _authorization() -> dict[str, str]:
-    token = os.environ.get("RUNLORE_TOKEN", "")
+    token = os.environ.get("RUNLORE_TOKEN", "").strip()
+    if not (token.isascii() and token.isprintable()):
+        raise Unreachable("RUNLORE_TOKEN has characters that no token has")  # it is a secret: it is not shown
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
