@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from runlore import leaving as _leaving  # noqa: F401 - notices `sys.exit(main())`, whose main starts the first run
 from runlore._version import __version__
 
 if TYPE_CHECKING:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from runlore.server.native import info
+from runlore.server.native import curves, experiments, info, run, table
 
 PREFIX = "/api/v1"
 
-ENDPOINTS = (*info.ENDPOINTS,)
+ENDPOINTS = (
+    *info.ENDPOINTS,
+    *experiments.ENDPOINTS,
+    *table.ENDPOINTS,
+    *curves.ENDPOINTS,
+    *run.ENDPOINTS,
+    run.RUN_ENDPOINT,
+)
