@@ -78,7 +78,7 @@ export function paint(context: CanvasRenderingContext2D, lines: readonly Line[],
   const { toX, toY } = placers(frame);
   context.save();
   context.beginPath();
-  context.rect(area.left, area.top - 2 * area.px, area.width, area.height + 4 * area.px);
+  context.rect(area.left, area.top - 2 * area.px, area.width + 5 * area.px, area.height + 4 * area.px);
   context.clip();
   context.lineJoin = "round";
   const faded = (line: Line): number => (focus !== null && focus !== line.id ? 0.25 : 1);
