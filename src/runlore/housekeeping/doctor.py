@@ -10,19 +10,19 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from runlore.catalog import open_catalog
 from runlore.errors import DamagedFile, RunloreError
-from runlore.files import is_directory, open_binary
+from runlore.files import is_directory, open_binary, problem_of
 from runlore.housekeeping import numbering
 from runlore.housekeeping.catalog_check import differing_runs
 from runlore.housekeeping.entries import strange_entries
 from runlore.housekeeping.references import referred
 from runlore.model import ARTIFACT, new_uid
+from runlore.opening import directory_catalog
 from runlore.store import claims, format_file
 from runlore.store.annotate import REMOVED
 from runlore.store.content import journals, read_events, read_points
 from runlore.store.directory import in_files
-from runlore.store.listing import list_entries, problem_of, survey_runs
+from runlore.store.listing import list_entries, survey_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -290,8 +290,8 @@ def _examine_catalog(session: Session, *, repair: bool) -> list[Finding]:
     if not differing:
         return []
     store = in_files(session.store, "looking for damage")
-    catalog = open_catalog(store)
-    where = os.path.relpath(catalog.path, store.root)
+    catalog = directory_catalog(store)
+    where = os.path.relpath(catalog.path, store.root) if os.path.isabs(catalog.path) else catalog.path
     problem = f"says something else than the runs themselves about {len(differing)} of them, for example {differing[0]}"
     if repair:
         catalog.rebuild()

@@ -17,6 +17,8 @@ from runlore.server.middleware.requests import Requests
 from runlore.server.native.endpoints import ENDPOINTS as NATIVE
 from runlore.server.native.endpoints import PREFIX as NATIVE_PREFIX
 from runlore.server.page.endpoints import ENDPOINTS as PAGE
+from runlore.server.receiving.endpoints import ENDPOINTS as RECEIVING
+from runlore.server.receiving.endpoints import PREFIX as RECEIVING_PREFIX
 from runlore.server.settings import VARIABLE, Settings
 
 if TYPE_CHECKING:
@@ -58,11 +60,8 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
 
 def list_endpoints() -> list[tuple[str, Endpoint]]:
     """Every endpoint of all rooms, with the prefix of its room."""
-    return [
-        *(("", endpoint) for endpoint in operation.ENDPOINTS),
-        *((NATIVE_PREFIX, endpoint) for endpoint in NATIVE),
-        *(("", endpoint) for endpoint in PAGE),
-    ]
+    rooms = (("", operation.ENDPOINTS), (NATIVE_PREFIX, NATIVE), (RECEIVING_PREFIX, RECEIVING), ("", PAGE))
+    return [(prefix, endpoint) for prefix, endpoints in rooms for endpoint in endpoints]
 
 
 def list_routes() -> list[BaseRoute]:

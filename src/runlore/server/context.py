@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from starlette.requests import ClientDisconnect
 
+from runlore.reader.console_pages import ConsoleReader
+from runlore.reader.series_cache import SeriesCache
 from runlore.reader.session import Session
+from runlore.server.changes import Changes
+from runlore.server.freshness import Freshness
 from runlore.server.problems import Problem
 
 if TYPE_CHECKING:
@@ -44,11 +48,25 @@ class Context:
         settings: what the server was told.
         session: the store and its index.
         access: who may do what.
+        freshness: what keeps the index up to date.
+        series: series that were read, as far as the settings give them room.
+        consoles: the same of consoles.
+        changes: which runs changed, for those who watch.
     """
 
     settings: Settings
     session: Session
     access: Access = field(default_factory=Everybody)
+    freshness: Freshness = field(init=False)
+    series: SeriesCache = field(init=False)
+    consoles: ConsoleReader = field(init=False)
+    changes: Changes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.freshness = Freshness(self.session.index)
+        self.series = SeriesCache(self.session, self.settings.series_cache_bytes)
+        self.consoles = ConsoleReader(self.session, self.settings.console_cache_bytes)
+        self.changes = Changes(self.session, self.freshness)
 
     @classmethod
     def open(cls, settings: Settings) -> Context:
@@ -68,6 +86,16 @@ class Context:
     def index(self) -> Index:
         """Its index, as it is; see `fresh`."""
         return self.session.index
+
+    def fresh(self) -> Session:
+        """The store and its index, which is at most half a second old."""
+        self.freshness.wait()
+        return self.session
+
+    def fresh_now(self) -> Session:
+        """The store and its index, which has all that was recorded before this call."""
+        self.freshness.wait_for_now()
+        return self.session
 
     async def read_body(self, request: Request) -> bytes:
         """A body as a whole.
@@ -89,4 +117,5 @@ class Context:
 
     def close(self) -> None:
         """Let go of the store."""
+        self.freshness.close()
         self.session.index.close()

@@ -57,6 +57,10 @@ TITLES = {
 }
 
 
+_MOST = 4_000
+"""Characters of a text in a problem document."""
+
+
 class Problem(Exception):
     """An answer that is not the one that was asked for.
 
@@ -90,13 +94,18 @@ def of(error: Exception) -> Problem | None:
         return error
     for kind, status in STATUSES:
         if isinstance(error, kind):
-            return Problem(status, str(error), error=type(error).__name__, **_details(error))
+            return Problem(status, _cut(str(error)), error=type(error).__name__, **_details(error))
     return None
+
+
+def _cut(text: str) -> str:
+    """A message may quote what the caller sent, of any length."""
+    return text if len(text) <= _MOST else f"{text[:_MOST]}…"
 
 
 def _details(error: Exception) -> dict[str, Any]:
     if isinstance(error, errors.QuerySyntaxError):
-        found = {"field": "query", "position": error.column - 1, "query": error.query, "message": error.message}
+        found = {"field": "query", "position": error.column - 1, "query": error.query[:_MOST], "message": error.message}
         return (
             found
             | ({"expected": error.expected} if error.expected else {})

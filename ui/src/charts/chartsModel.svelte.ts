@@ -65,7 +65,13 @@ export class ChartsModel {
     const runs = this.#members();
     if (runs.length === 0) return;
     const { x, zoom } = this.source().settings;
-    this.store.want({ key, runs, x, zoom, buckets: bucketsFor(runs.length) ?? (zoom ? Math.max(800, buckets) : buckets) });
+    this.store.want({
+      key,
+      runs,
+      x,
+      zoom,
+      buckets: bucketsFor(runs.length) ?? (zoom ? Math.max(800, buckets) : buckets),
+    });
   }
 
   /** The lines of a key; null while nothing of it is known. */
