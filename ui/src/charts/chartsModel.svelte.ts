@@ -88,8 +88,10 @@ export class ChartsModel {
     const lines: Line[] = [];
     if (groups)
       for (const group of groups) {
+        const before = unknown;
         const curves = group.members.map(curveOf).filter((curve) => curve !== null);
-        if (curves.length) lines.push(...groupLines({ ...group, curves }, settings));
+        // A mean of those members that happen to be here already would be a wrong one.
+        if (curves.length && unknown === before) lines.push(...groupLines({ ...group, curves }, settings));
       }
     else
       for (const run of runs) {

@@ -181,6 +181,7 @@ export class Workspace {
       // What has only been sent for the first runs is not known of the rest.
       if (!complete) data = this.#only(data);
       this.#show(data, matching);
+      this.total ??= matching.size;
       await this.#ensure();
       this.loading = false;
       this.loaded = true;
