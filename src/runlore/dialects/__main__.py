@@ -10,9 +10,8 @@ import runpy
 import sys
 from types import ModuleType, TracebackType
 
-from runlore import dialects
+from runlore import dialects, leaving
 from runlore.errors import RunloreError
-from runlore.run.ends import notice_exit
 
 _OURS = frozenset({__file__, runpy.__file__, runpy.run_module.__code__.co_filename})
 """The files whose frames lead to the script."""
@@ -38,7 +37,7 @@ def main(arguments: list[str]) -> None:
             sys.argv = command
             _run_script(command[0])
     except SystemExit as error:
-        notice_exit(error.code)  # also of one that no hook sees, such as a bare `raise SystemExit(3)`
+        leaving.notice(error.code)  # also of one that no hook sees, such as a bare `raise SystemExit(3)`
         raise
     except BaseException:
         _hide_this_program()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runlore.media.curve import Curve, encode_curve, encode_pr, encode_roc
     from runlore.media.data_reference import data_reference
     from runlore.media.decode import decode
+    from runlore.media.document import encode_document
     from runlore.media.encoded import Encoded
     from runlore.media.figure import encode_figure
     from runlore.media.histogram import Histogram, encode_histogram
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from runlore.media.model import encode_model
     from runlore.media.object_codec import decode_object, encode_object
     from runlore.media.onnx import encode_onnx
+    from runlore.media.picture import Picture
     from runlore.media.signature import decode_example, infer_schema
     from runlore.media.table import encode_table
     from runlore.media.text import encode_html, encode_text
@@ -33,6 +35,7 @@ _MODULES = {
     "Curve": "curve",
     "Encoded": "encoded",
     "Histogram": "histogram",
+    "Picture": "picture",
     "data_reference": "data_reference",
     "decode": "decode",
     "decode_example": "signature",
@@ -51,6 +54,7 @@ _MODULES = {
     "encode_pr": "curve",
     "encode_roc": "curve",
     "encode_table": "table",
+    "encode_document": "document",
     "encode_text": "text",
     "encode_video": "video",
     "infer_schema": "signature",
@@ -61,6 +65,7 @@ __all__ = [
     "Curve",
     "Encoded",
     "Histogram",
+    "Picture",
     "data_reference",
     "decode",
     "decode_example",
@@ -69,6 +74,7 @@ __all__ = [
     "encode_audio",
     "encode_confusion_matrix",
     "encode_curve",
+    "encode_document",
     "encode_figure",
     "encode_histogram",
     "encode_html",

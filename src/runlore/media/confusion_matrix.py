@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_CLASSES = 2000
+_MOST_SHOWN = 30
+"""Classes of a table in a notebook."""
 
 
 class ConfusionMatrix(NamedTuple):
@@ -29,6 +31,26 @@ class ConfusionMatrix(NamedTuple):
 
     labels: tuple[Any, ...]
     matrix: npt.NDArray[np.float64]
+
+    def __repr__(self) -> str:
+        return f"<ConfusionMatrix {len(self.labels)} classes, {self.matrix.sum():g} samples>"
+
+    def _repr_html_(self) -> str:
+        """A table whose cells are the darker the more of a true class they hold, for notebooks."""
+        from runlore import notebook
+
+        shown = self.labels[:_MOST_SHOWN]
+        head = "".join(f"<th>{notebook.text(label)}</th>" for label in shown)
+        rows = []
+        for label, row in zip(shown, self.matrix, strict=False):
+            whole = row.sum() or 1.0
+            cells = "".join(
+                f'<td style="background:rgba(66,105,208,{count / whole:.2f})">{count:g}</td>'
+                for count in row[:_MOST_SHOWN]
+            )
+            rows.append(f"<tr><th>{notebook.text(label)}</th>{cells}</tr>")
+        more = notebook.left_out(len(self.labels) - len(shown))
+        return f"<table><tr><th>true \\ predicted</th>{head}</tr>{''.join(rows)}</table>{more}"
 
     def to_frame(self) -> pd.DataFrame:
         """Index `true`, columns `predicted`."""

@@ -63,6 +63,19 @@ class Curve(NamedTuple):
     annotation: str | None
     lines: tuple[Line, ...]
 
+    def __repr__(self) -> str:
+        points = sum(len(line.x) for line in self.lines)
+        return f"<Curve {self.curve!r}: {self.y_label} over {self.x_label}, {len(self.lines)} lines, {points:,} points>"
+
+    def _repr_html_(self) -> str:
+        """A chart, for notebooks."""
+        from runlore import notebook
+        from runlore.media import _svg
+
+        drawn = [(_called(line), line.x, line.y) for line in self.lines]
+        title = notebook.heading(_TITLES.get(self.curve, ""), beside=self.annotation or "")
+        return title + _svg.lines(drawn, self.x_label, self.y_label)
+
     @property
     def line(self) -> Line:
         """The only line.
@@ -99,6 +112,19 @@ class Curve(NamedTuple):
             columns["threshold"] = np.concatenate(thresholds)
         frame: pd.DataFrame = pd.DataFrame(columns)
         return frame
+
+
+_TITLES = {ROC: "ROC", PR: "precision and recall"}
+
+
+def _called(line: Line) -> str:
+    """A line's name for people, with what sums it up."""
+    score = line.auc if line.auc is not None else line.average_precision
+    named = str(line.name)
+    if score is None:
+        return named
+    kind = "AUC" if line.auc is not None else "average precision"
+    return f"{named + ', ' if named else ''}{kind} {score:.4g}"
 
 
 def encode_curve(

@@ -9,6 +9,7 @@ from runlore.media import _matplotlib, _plotly
 from runlore.media._arrays import type_name
 from runlore.media._content import MAX_JSON_BYTES, Content, load_json, read_content
 from runlore.media.encoded import FIGURE, Encoded
+from runlore.media.picture import Picture
 
 PLOTLY_MEDIA_TYPE = "application/vnd.plotly.v1+json"
 
@@ -56,14 +57,14 @@ def encode_figure(figure: Any, *, format: str | None = None, **savefig_kwargs: A
 
 
 def decode_figure(content: Content, media_type: str) -> Any:
-    """A stored figure: a Plotly figure, or the bytes of the image or document that Matplotlib drew.
+    """A stored figure: a Plotly figure, or the image or document that Matplotlib drew, as a `Picture`.
 
     Raises:
         MissingDependency: a Plotly figure, and Plotly is not installed.
         InvalidArgument: the content is no Plotly figure although it says so.
     """
     if media_type != PLOTLY_MEDIA_TYPE:
-        return read_content(content, "the figure")
+        return Picture(read_content(content, "the figure"), media_type)
     raw = read_content(content, "the figure", max_bytes=MAX_JSON_BYTES)
     load_json(raw, "the figure, which is not a Plotly specification")
     return _plotly.from_json(raw)

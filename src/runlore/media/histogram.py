@@ -38,6 +38,23 @@ class Histogram(NamedTuple):
     positive_infinity_count: int = 0
     negative_infinity_count: int = 0
 
+    def __repr__(self) -> str:
+        apart = self.nan_count + self.positive_infinity_count + self.negative_infinity_count
+        beside = f", {apart:,} values apart" if apart else ""
+        low, high = self.edges[0], self.edges[-1]
+        return f"<Histogram {len(self.counts)} bins of {low:g} to {high:g}, {self.counts.sum():g} values{beside}>"
+
+    def _repr_html_(self) -> str:
+        """A chart, for notebooks."""
+        from runlore import notebook
+        from runlore.media import _svg
+
+        apart = {
+            "NaN": self.nan_count, "+inf": self.positive_infinity_count, "-inf": self.negative_infinity_count,
+        }  # fmt: skip
+        found = [(name, count) for name, count in apart.items() if count]
+        return _svg.bars(self.edges, self.counts, "value", "count") + (notebook.table(found) if found else "")
+
     def to_frame(self) -> pd.DataFrame:
         """One row a bin: `left`, `right`, `count`."""
         import pandas as pd
@@ -64,8 +81,7 @@ def encode_histogram(values: Any = None, bins: int = 64, *, counts: Any = None, 
 
     Example:
         >>> decode_histogram(encode_histogram([0.0, 1.0, 1.0, float("nan")], bins=2).data)
-        Histogram(edges=array([0. , 0.5, 1. ]), counts=array([1., 2.]), nan_count=1, positive_infinity_count=0, \
-negative_infinity_count=0)
+        <Histogram 2 bins of 0 to 1, 3 values, 1 values apart>
     """
     given = counts is not None or edges is not None
     if given == (values is not None):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runlore.store.base import Store
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Artifact:
     """An artifact as one event recorded it. The same name logged again is another `Artifact`, a later version.
 
@@ -54,6 +54,17 @@ class Artifact:
             record.name, as_step(record.step), record.digest, record.size, record.media_type, record.kind,
             dict(record.metadata), record.time_ns, store,
         )  # fmt: skip
+
+    def __repr__(self) -> str:
+        at = "" if self.step is None else f" step={self.step}"
+        size = "" if self.size is None else f", {self.size:,} bytes"
+        return f"<Artifact {self.name!r} {self.kind}{at} ({self.media_type or 'no media type'}{size})>"
+
+    def _repr_html_(self) -> str:
+        """What it is, and the picture if it is one, for notebooks."""
+        from runlore.reader import shown
+
+        return shown.artifact_html(self)
 
     @property
     def path(self) -> str:

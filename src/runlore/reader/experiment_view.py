@@ -50,6 +50,12 @@ class Experiment:
     def __repr__(self) -> str:
         return f"<Experiment {self.path!r} in {self._session.store.location!r}>"
 
+    def _repr_html_(self) -> str:
+        """Its latest runs as a table, for notebooks."""
+        from runlore.reader import shown
+
+        return shown.experiment_html(self.path, self._session.refresh())
+
     def __len__(self) -> int:
         """How many runs it has."""
         return sum(known.runs for known in self._session.refresh().index.experiments(literal_glob(self.path)))

@@ -1,9 +1,7 @@
 """How runs end when nobody calls `finish`: the end of the program, exceptions, `sys.exit`, Ctrl-C and SIGTERM.
 
 Hooks are installed with the first run of a process. Each hands on to what was installed before it, and exit codes stay
-as they are. A forked child never ends its parent's runs.
-
-A bare `raise SystemExit(3)` outside of a `with` block leaves no trace that a library could see; `sys.exit(3)` does.
+as they are; `runlore.leaving` notices them. A forked child never ends its parent's runs.
 """
 
 from __future__ import annotations
@@ -13,15 +11,15 @@ import os
 import signal
 import sys
 import threading
-from types import BuiltinFunctionType
-from typing import TYPE_CHECKING, Any
 
+from runlore import leaving
 from runlore.model import STOPPED
 from runlore.run import outcome
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import FrameType, TracebackType
+    from typing import Any
 
     from runlore.run.handle import Run
 
@@ -30,9 +28,7 @@ open_runs: dict[str, Run] = {}
 
 _installed = False
 _previous_hook: Any = None
-_previous_exit: Any = None
 _previous_handler: Any = None
-_exit_code: Any = None
 _terminated = False
 
 
@@ -58,10 +54,9 @@ def status_of(error: BaseException | None) -> tuple[str, dict[str, Any]]:
 
 
 def _install() -> None:
-    global _installed, _previous_hook, _previous_exit  # noqa: PLW0603 - hooks of the process
+    global _installed, _previous_hook  # noqa: PLW0603 - hooks of the process
     _installed = True
     _previous_hook, sys.excepthook = sys.excepthook, _on_exception
-    _previous_exit, sys.exit = sys.exit, _on_sys_exit  # type: ignore[assignment]
     atexit.register(_on_end)
     os.register_at_fork(after_in_child=_release_sigterm)
 
@@ -105,34 +100,8 @@ def _on_exception(kind: type[BaseException], error: BaseException, trace: Traceb
         _end_all(status, about)
 
 
-class _NoticedExit(SystemExit):
-    """A `SystemExit` that tells whether it ended the program or was caught on the way."""
-
-    def __del__(self) -> None:
-        global _exit_code  # noqa: PLW0603 - the code that the process is about to end with
-        if _getframe is not None and _getframe().f_back is not None:
-            _exit_code = None  # some code caught it, and goes on
-
-
-_getframe: Callable[[], FrameType] | None = getattr(sys, "_getframe", None)
-
-
-def notice_exit(code: Any) -> None:
-    """The program is about to end with this code: for a launcher, which sees every `SystemExit` of its script."""
-    global _exit_code  # noqa: PLW0603 - read when the process ends
-    _exit_code = code
-
-
-def _on_sys_exit(status: Any = None, /) -> None:
-    global _exit_code  # noqa: PLW0603 - read when the process ends
-    _exit_code = status
-    if not isinstance(_previous_exit, BuiltinFunctionType):
-        _previous_exit(status)  # somebody else replaced sys.exit before us
-    raise _NoticedExit(status)
-
-
 def _on_end() -> None:
-    status, about = outcome.status_of_exit(_exit_code, terminated=_terminated)
+    status, about = outcome.status_of_exit(leaving.noticed(), terminated=_terminated)
     _end_all(status, about)
 
 

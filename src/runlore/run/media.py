@@ -6,16 +6,16 @@ What the object is decides how it is stored, and its kind and metadata say how t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from runlore import model
 from runlore.errors import InvalidArgument, WrongType
 from runlore.names import check_key, check_path_name
 from runlore.run.arguments import as_mapping
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
+    from typing import Any
 
     from runlore.media.encoded import Encoded
     from runlore.run.losses import Keeping
@@ -97,6 +97,29 @@ class MediaMethods:
             from runlore.media.text import encode_text
 
             self._encoded(encode_text(text), name, step)
+
+    def log_dict(self, values: Any, name: str = "values.json", step: float | None = None) -> None:
+        """Keep plain values, nested as they are, as a JSON document that people and programs can read.
+
+        Args:
+            values: a mapping, or anything that `log_param` takes.
+            name: artifact name.
+            step: where in the run it belongs.
+
+        Raises:
+            WrongType, InvalidArgument: a value has no form in JSON. Nothing was stored.
+
+        Example:
+            >>> import runlore
+            >>> with runlore.start("iris") as run:
+            ...     run.log_dict({"classes": ["setosa", "virginica"]}, "classes.json")
+            >>> runlore.get_run(run.uid).artifact("classes.json").load()
+            {'classes': ['setosa', 'virginica']}
+        """
+        with self._keeping("document", name):
+            from runlore.media.document import encode_document
+
+            self._encoded(encode_document(values), name, step)
 
     def log_html(self, html: Any, name: str = "page.html", step: float | None = None) -> None:
         """Keep a page or fragment of HTML: text, a path, or an object with `_repr_html_`."""

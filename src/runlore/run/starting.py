@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
 from runlore import config, model
 from runlore.errors import AlreadyExists, InvalidName, NoActiveRun, WrongType
@@ -16,11 +15,12 @@ from runlore.run.handle import Run
 from runlore.run.losses import Beginning
 from runlore.run.recording import begin_run
 from runlore.store import open_store
+from runlore.store.base import Store
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from runlore.store.base import Store
+    from typing import Any
 
 _PYTHON = sys.version.split(" ", 1)[0]
 _users: dict[int, str] = {}
@@ -53,10 +53,12 @@ def start(
         tags: a mapping, or words.
         description: text.
         group: a word that runs share which belong together, such as the seeds of one configuration.
-        parent: the run, or its uid, that this one belongs under.
-        store: a path; by default `RUNLORE_STORE`, the nearest `.runlore` upwards, or `./.runlore`.
+        parent: the run that this one belongs under: a handle, or a text that names one as for `runlore.get_run`.
+        store: a path, or the address of a server, `https://…`, to which the run is sent; by default `RUNLORE_STORE`,
+            the nearest `.runlore` upwards, or `./.runlore`.
         capture: False: record nothing by itself; a mapping turns single captures on or off. See `runlore.capture`.
-        join: whether `RUNLORE_RUN` is heeded; or the uid of a run of this experiment that is to be joined.
+        join: whether `RUNLORE_RUN` is heeded; or a text that names the run of this experiment that is to be joined,
+            as for `runlore.get_run`.
         columns: extra columns of every record of this process from the start event on; see `Run.log_extra`.
         uid: of the new run, where it was chosen beforehand with `runlore.model.new_uid`. Nothing is joined then.
 
@@ -66,7 +68,7 @@ def start(
         NotStored: there is no room, no descriptor left, or whatever else keeps the run from beginning.
         ReadOnlyStore: the store cannot be written to.
         StoreNotFound: the working directory, from which the store would be found, was deleted.
-        RunNotFound: the experiment has no run with the uid that `join` names.
+        RunNotFound: the experiment has no run that `join` names, or the store none that `parent` does.
 
     Example:
         >>> import runlore
@@ -77,17 +79,21 @@ def start(
     """
     check_path_name(experiment, "experiment")
     flat, tag_values = _checked(name, params, tags, description, group)
-    parent_uid = _uid_of(parent)
+    parent_uid, parent_text = _named_parent(parent)
     if columns:
         check_columns(columns)
         to_json(dict(columns), "columns")
     if uid is not None and not is_uid(uid):
         raise InvalidName(f"uid={uid!r} is no uid: 32 hexadecimal digits, as runlore.model.new_uid() gives")
     about = {"name": name, "description": description, "group": group, "parent": parent_uid}
+    exists = isinstance(join, str) or parent_text is not None  # a store with a run that is looked for
     with Beginning("the run cannot be started"):
         captures = _captures(capture)
-        place = open_store(store, create=not isinstance(join, str))
+        place = _open_place(store, create=not exists)
+        if parent_text is not None:
+            about["parent"] = _find_uid(parent_text, place)
         joined, experiment = (None, experiment) if uid is not None else _joined(join, experiment, place)
+        _end_earlier_of_this_cell()
         run = _open(place, experiment, uid or joined or model.new_uid(), about, columns or {}, new=uid is not None)
     _begin(run, flat, tag_values, captures)
     return run
@@ -128,13 +134,15 @@ def resume(uid: str, *, store: str | os.PathLike[str] | Store | None = None, cap
     The run is `running` again until it ends anew.
 
     Args:
-        uid: the run's uid.
+        uid: names the run as for `runlore.get_run`: by its uid, the beginning of it, or as `experiment#number`. A whole
+            uid is the quickest: for the others the index is asked.
         store: as for `start`.
         capture: as for `start`.
 
     Raises:
         NotStored: as for `start`.
-        RunNotFound: the store has no such run.
+        RunNotFound: the store has no such run, or several could be meant.
+        NotReachable: the run is at a server that does not answer.
 
     Example:
         >>> import runlore
@@ -146,11 +154,12 @@ def resume(uid: str, *, store: str | os.PathLike[str] | Store | None = None, cap
         1
     """
     if not isinstance(uid, str):
-        raise WrongType(f"uid={uid!r} must be text: 32 hexadecimal digits")
+        raise WrongType(f"uid={uid!r} must be text: a uid, or experiment#number")
     with Beginning(f"the run {uid!r} cannot be resumed"):
         captures = _captures(capture)
-        place = open_store(store)
-        run = _reopen(place, uid)
+        place = _open_place(store, create=False)
+        _end_earlier_of_this_cell()
+        run = _reopen(place, uid if is_uid(uid) or not _names_a_run(uid) else _find_uid(uid, place))
     _begin(run, {}, {}, captures)
     return run
 
@@ -182,13 +191,27 @@ def active_run() -> Run:
     raise NoActiveRun("no run is active in this process; start one with runlore.start('experiment')")
 
 
+def _open_place(store: str | os.PathLike[str] | Store | None, *, create: bool) -> Store:
+    """The store to record into; for a server it is the spool from which its runs are sent."""
+    if isinstance(store, Store):
+        return store
+    address = config.store_address(store)
+    if "://" not in address:
+        return open_store(address, create=create)
+    from runlore.ship.store import open_spooled
+
+    return open_spooled(address)
+
+
 def _joined(join: bool | str, experiment: str, place: Store) -> tuple[str | None, str]:
     """The uid of the run to join, if any, and its experiment."""
     if isinstance(join, str):
-        if not is_uid(join):
-            raise InvalidName(f"join={join!r} is no uid: 32 hexadecimal digits, as `run.uid` gives")
-        place.open_run(join, experiment=experiment)
-        return join, experiment
+        if is_uid(join):
+            place.open_run(join, experiment=experiment)
+            return join, experiment
+        if not _names_a_run(join):
+            raise InvalidName(f"join={join!r} names no run: a uid, the beginning of one, or experiment#number does")
+        return _find_uid(join, place, experiment=experiment), experiment
     joined = config.joined_run() if join else None
     if joined is None:
         return None, experiment
@@ -197,8 +220,20 @@ def _joined(join: bool | str, experiment: str, place: Store) -> tuple[str | None
     return joined, check_path_name(os.environ.get("RUNLORE_EXPERIMENT") or experiment, "RUNLORE_EXPERIMENT")
 
 
+def _end_earlier_of_this_cell() -> None:
+    """In a notebook, end what an earlier execution of the same cell left open; see `runlore.run.cells`."""
+    if "ipykernel" in sys.modules:
+        from runlore.run import cells
+
+        cells.end_earlier()
+
+
 def _begin(run: Run, params: dict[str, Any], tags: dict[str, Any], captures: dict[str, Any]) -> None:
     ends.watch(run)
+    if "ipykernel" in sys.modules:
+        from runlore.run import cells
+
+        cells.began(run)
     for key, value in params.items():
         run.log_param(key, value)
     run.set_tags(tags)
@@ -232,13 +267,28 @@ def _checked(
     return flat, words
 
 
-def _uid_of(parent: str | Run | None) -> str | None:
+def _named_parent(parent: str | Run | None) -> tuple[str | None, str | None]:
+    """The uid of the parent, or the text by which it has to be looked up."""
     if parent is None:
-        return None
+        return None, None
     uid = parent.uid if isinstance(parent, Run) else parent
-    if not isinstance(uid, str) or not is_uid(uid):
-        raise InvalidName(f"parent={parent!r} must be a run or its uid")
-    return uid
+    if isinstance(uid, str) and is_uid(uid):
+        return uid, None
+    if not isinstance(uid, str) or not _names_a_run(uid):
+        raise InvalidName(f"parent={parent!r} must be a run, its uid, the beginning of it, or experiment#number")
+    return None, uid
+
+
+def _names_a_run(text: str) -> bool:
+    from runlore.run.naming import names_a_run  # deferred: only what is no whole uid needs it
+
+    return names_a_run(text)
+
+
+def _find_uid(text: str, place: Store, *, experiment: str | None = None) -> str:
+    from runlore.run.naming import find_uid
+
+    return find_uid(text, place, experiment=experiment)
 
 
 def _captures(capture: Any) -> dict[str, Any]:

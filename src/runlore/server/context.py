@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from starlette.requests import ClientDisconnect
 
+from runlore.reader.console_pages import ConsoleReader
+from runlore.reader.series_cache import SeriesCache
 from runlore.reader.session import Session
+from runlore.server.changes import Changes
+from runlore.server.freshness import Freshness
 from runlore.server.problems import Problem
 from runlore.server.recorders import Recorders
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
     from runlore.index.base import Index
     from runlore.server.settings import Settings
     from runlore.store.base import Store
+
+
+_Part = TypeVar("_Part")
 
 
 class Access(Protocol):
@@ -45,18 +55,41 @@ class Context:
         settings: what the server was told.
         session: the store and its index.
         access: who may do what.
+        freshness: what keeps the index up to date.
+        series: series that were read, as far as the settings give them room.
+        consoles: the same of consoles.
+        changes: which runs changed, for those who watch.
         recorders: of the runs that others send piecemeal.
-        kept: what rooms keep from one request to the next, by a name of theirs; all of it can be made anew.
     """
 
     settings: Settings
     session: Session
     access: Access = field(default_factory=Everybody)
+    _parts: dict[Callable[[], Any], Any] = field(default_factory=dict)
+    _making: RLock = field(default_factory=RLock)
+    freshness: Freshness = field(init=False)
+    series: SeriesCache = field(init=False)
+    consoles: ConsoleReader = field(init=False)
+    changes: Changes = field(init=False)
     recorders: Recorders = field(init=False)
-    kept: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.freshness = Freshness(self.session.index)
+        self.series = SeriesCache(self.session, self.settings.series_cache_bytes)
+        self.consoles = ConsoleReader(self.session, self.settings.console_cache_bytes)
+        self.changes = Changes(self.session, self.freshness)
         self.recorders = Recorders(self.session.store)
+
+    def part(self, kind: Callable[[], _Part]) -> _Part:
+        """What a room keeps between requests: one of each kind, made when it is first asked for.
+
+        Args:
+            kind: a class whose objects threads may share; one with a method `close` is closed with the server.
+        """
+        with self._making:
+            if kind not in self._parts:
+                self._parts[kind] = kind()
+            return self._parts[kind]  # type: ignore[no-any-return]
 
     @classmethod
     def open(cls, settings: Settings) -> Context:
@@ -77,6 +110,16 @@ class Context:
         """Its index, as it is; see `fresh`."""
         return self.session.index
 
+    def fresh(self) -> Session:
+        """The store and its index, which is at most half a second old."""
+        self.freshness.wait()
+        return self.session
+
+    def fresh_now(self) -> Session:
+        """The store and its index, which has all that was recorded before this call."""
+        self.freshness.wait_for_now()
+        return self.session
+
     async def read_body(self, request: Request) -> bytes:
         """A body as a whole.
 
@@ -96,6 +139,10 @@ class Context:
         return b"".join(pieces)
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Let go of what the rooms keep, and of the store."""
+        for part in self._parts.values():
+            if hasattr(part, "close"):
+                part.close()
         self.recorders.close()
+        self.freshness.close()
         self.session.index.close()

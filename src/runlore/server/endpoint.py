@@ -71,9 +71,12 @@ class Endpoint:
         summary: what it does, in a sentence.
         needs: what the caller must be allowed.
         parameters: of the query string.
+        path_parameters: of the address itself, those in braces.
         body: type of the JSON body (a `msgspec.Struct`), or a media type; None: there is none.
         answer: type of the JSON that is sent, or a media type; None: nothing is sent.
         status: of a good answer.
+        also: other statuses of good answers without a body: 204, 206, 304.
+        other_types: media types in which the answer comes where the caller accepts only them.
         problems: statuses of problem documents that are to be expected besides 400, 401, 403 and 500.
         example: a body that works.
         about: more, in Markdown.
@@ -85,9 +88,12 @@ class Endpoint:
     summary: str
     needs: str = READ
     parameters: Sequence[Parameter] = ()
+    path_parameters: Sequence[Parameter] = ()
     body: Any = None
     answer: Any = None
     status: int = 200
+    also: Sequence[int] = ()
+    other_types: Sequence[str] = ()
     problems: Sequence[int] = ()
     example: Any = None
     about: str = ""
@@ -181,6 +187,18 @@ class Call:
             raise Problem(400, f"{name}={value} should be from {low} to {high}", field=name, value=text[:100])
         return value
 
+    def number(self, name: str) -> float | None:
+        """A parameter that is a number; None where it is not there.
+
+        Raises:
+            Problem: it is none.
+        """
+        text = self.request.query_params.get(name)
+        try:
+            return None if text is None else float(text)
+        except ValueError:
+            raise Problem(400, f"{name}={text!r} should be a number", field=name, value=str(text)[:100]) from None
+
     def flag(self, name: str) -> bool:
         """A parameter that is `1` or `true`, or is not there.
 
@@ -194,28 +212,50 @@ class Call:
 
 
 def decode(raw: bytes, kind: type[_T]) -> _T:
-    """JSON as a type.
+    """JSON as a type. Texts may have lone surrogates, as names in a store may.
 
     Raises:
         Problem: it is none, and which field is wrong (400).
     """
     try:
-        return msgspec.json.decode(raw, type=kind)
+        try:
+            return msgspec.json.decode(raw, type=kind)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError as error:
+            if b"\\u" not in raw:
+                raise Problem(400, f"the body is no JSON: {error}"[:500], field="body") from None
+        return msgspec.convert(_loads(raw), kind)
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `")
         path = place.rstrip("`").removeprefix("$").removeprefix(".")
         said = f"{path}: {message[:500]}" if path else message[:500]
         raise Problem(400, said, field=path or "body") from None
-    except msgspec.DecodeError as error:
-        raise Problem(400, f"the body is no JSON: {error}"[:500], field="body") from None
+    except UnicodeEncodeError:
+        raise Problem(400, "the body has a text that is no valid Unicode where none can stand", field="body") from None
     except RecursionError:
         raise Problem(400, "the body is nested too deep", field="body") from None
 
 
-def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A value as JSON: structs, plain values, and texts that are no valid Unicode (as lone surrogates)."""
+def _loads(raw: bytes) -> Any:
     try:
-        content = msgspec.json.encode(value)
+        return json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise Problem(400, f"the body is no JSON: {error}"[:500], field="body") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON; write it as text")
+
+
+def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A value as JSON; see `dump`."""
+    return Response(dump(value), status, headers, JSON)
+
+
+def dump(value: Any) -> bytes:
+    """JSON of structs, plain values, and texts that are no valid Unicode (as lone surrogates)."""
+    try:
+        return msgspec.json.encode(value)
     except UnicodeEncodeError:
-        content = json.dumps(msgspec.to_builtins(value), allow_nan=False, separators=(",", ":")).encode("ascii")
-    return Response(content, status, headers, JSON)
+        return json.dumps(msgspec.to_builtins(value), allow_nan=False, separators=(",", ":")).encode("ascii")

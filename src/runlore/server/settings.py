@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 
 from runlore.errors import InvalidArgument
 
-VARIABLE = "RUNLORE_SERVER_SETTINGS"
-"""Environment variable by which the settings reach the workers."""
+VARIABLE = "_RUNLORE_SERVER"
+"""Environment variable by which the settings reach the workers, from the process that starts them."""
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -26,6 +26,8 @@ class Settings:
         allowed_hosts: names under which it may be called besides the one it listens on; `*`: any.
         max_body_bytes: of a request that is read as a whole; uploads are streamed and have their own limit.
         max_upload_bytes: of contents that are sent.
+        series_cache_bytes: of series that were read for charts, in each worker.
+        console_cache_bytes: of consoles that were read, in each worker.
         slow_client_s: seconds that a client may take between two pieces of a request.
         log_format: `text` or `json`.
     """
@@ -38,6 +40,8 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     max_body_bytes: int = 64 << 20
     max_upload_bytes: int = 1 << 40
+    series_cache_bytes: int = 256 << 20
+    console_cache_bytes: int = 64 << 20
     slow_client_s: float = 60.0
     log_format: str = "text"
 

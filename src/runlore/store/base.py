@@ -7,14 +7,14 @@ above knows which one it has. `runlore.testing` has the suite that says what a s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
 
 from runlore.errors import NotLocal
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-    from typing import BinaryIO, TypeAlias
+    from typing import Any, BinaryIO, TypeAlias
 
     from runlore.recorder import Recorder
     from runlore.store.cards import CardName
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     StoreLike: TypeAlias = "str | os.PathLike[str] | Store"
     """A store, or its address."""
 
-Fact = tuple[str, str, Any]
-"""(kind, key, value) of an event that is added to a run or card."""
+    Fact: TypeAlias = tuple[str, str, Any]
+    """(kind, key, value) of an event that is added to a run or card."""
 
 
 class RecordedRun(ABC):
@@ -124,6 +124,12 @@ class RecordedRun(ABC):
     @abstractmethod
     def is_alive(self) -> tuple[bool, str]:
         """Whether some writer lives, and how that was found: `lock`, `process`, `age` or `closed`."""
+
+    def sync(self) -> None:  # noqa: B027 - most stores have nothing to do
+        """Wait, for a bounded time, until what this process recorded is where others read it; say what is not.
+
+        In most stores it always is.
+        """
 
 
 class Follower(ABC):
@@ -226,7 +232,10 @@ class Store(ABC):
 
     @abstractmethod
     def claim_number(self, experiment: str, uid: str) -> int:
-        """The next number of the experiment, counted from 1, for this run alone. It is never given out again."""
+        """The next number of the experiment, counted from 1, for this run alone. It is never given out again.
+
+        0 where numbers are given elsewhere, and later: `RecordedRun.start` tells it then.
+        """
 
     @abstractmethod
     def claim(self, namespace: str, name: str, about: Mapping[str, Any]) -> bool:

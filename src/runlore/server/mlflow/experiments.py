@@ -160,7 +160,7 @@ class Experiments:
         Raises:
             MlflowError: there is none.
         """
-        self._context.index.refresh()
+        self._context.freshness.wait_for_now()
         found = self.find(identifier)
         if found is None:
             raise MlflowError(f"No Experiment with id={identifier[:100]} exists", MISSING)
@@ -199,7 +199,7 @@ class Experiments:
         claimed = self._context.store.claimed(CLAIMS, native)
         if claimed is not None or native == DEFAULT_NAME:
             return self.get(DEFAULT_ID if claimed is None else str(claimed["id"]))
-        self._context.index.refresh()
+        self._context.freshness.wait_for_now()
         for found in self._context.index.experiments([native]):
             if found.name == native:
                 return _native(native, found.updated_ns)
@@ -248,7 +248,7 @@ class Experiments:
         return identifier
 
     def _has_runs(self, native: str) -> bool:
-        self._context.index.refresh()
+        self._context.freshness.wait_for_now()
         return any(found.name == native for found in self._context.index.experiments([native]))
 
     def _claim(self, native: str, name: str, location: str) -> str:
@@ -325,7 +325,7 @@ class Experiments:
     def _say_of_runs(self, experiment: Experiment, attribute: str, value: Any) -> None:
         """Record an attribute of all its runs."""
         context = self._context
-        context.index.refresh()
+        context.freshness.wait_for_now()
         query = Compare(Attribute("experiment"), "=", experiment.native)
         for run in context.index.page(query, include_deleted=True, last=True).runs:
             if attribute == "deleted" and run.deleted == value:

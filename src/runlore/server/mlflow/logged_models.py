@@ -83,7 +83,7 @@ def find(context: Context, identifier: str, *, deleted: bool = False) -> Card:
         MlflowError: there is none.
     """
     model_home(context, identifier)
-    context.index.refresh()
+    context.freshness.wait_for_now()
     for record in context.index.cards(CardFilter(kind=KIND, space=SPACE, name=identifier, deleted=deleted)):
         return Card.of(record, context.store)
     raise MlflowError(f"Logged model with ID '{identifier[:100]}' not found", MISSING)
@@ -199,7 +199,7 @@ def search(message: Message) -> dict[str, Any]:
     """Logged models that a filter finds, page by page."""
     context = message.context
     experiments = Experiments(context)
-    context.index.refresh()
+    context.freshness.wait_for_now()
     found = (experiments.find(identifier) for identifier in message.texts("experiment_ids"))
     names = {experiment.native for experiment in found if experiment is not None}
     node = parse(message.text("filter"))

@@ -96,7 +96,7 @@ class Models:
 
     def every(self) -> dict[str, Model]:
         """All of them, by name."""
-        self._context.index.refresh()
+        self._context.freshness.wait_for_now()
         about = {self._home(card): card for card in self._cards(MODEL_KIND)}
         versions: dict[CardName, list[Card]] = {}
         for card in self._cards(KIND, deleted=True):
@@ -117,7 +117,7 @@ class Models:
         Raises:
             MlflowError: there is none.
         """
-        self._context.index.refresh()
+        self._context.freshness.wait_for_now()
         model = self._own(name) or self.every().get(name)
         if model is None:
             raise MlflowError(f"Registered Model with name={name[:200]} not found", MISSING)

@@ -124,7 +124,7 @@ def delete_runs(message: Message) -> dict[str, Any]:
     experiment = Experiments(context).get(message.required("experiment_id"))
     before_ns = message.integer("max_timestamp_millis") * entities.MILLISECOND
     most = message.integer("max_runs", 10_000, low=1, high=10_000)
-    context.index.refresh()
+    context.freshness.wait_for_now()
     query = Compare(Attribute("experiment"), "=", experiment.native)
     runs = [run for run in context.index.page(query, "started", last=True).runs if run.started_ns <= before_ns][:most]
     for run in runs:

@@ -174,12 +174,16 @@ class Book:
         self._traces.setdefault(identifier, Trace(identifier, self._native)).apply(event)
 
 
+class OpenBooks(dict[str, Book]):
+    """The books that a process reads, by the uid of the run: kept from one request to the next."""
+
+
 class Books:
     """The traces of all experiments of a store. Cheap to make, for one request."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._books: dict[str, Book] = context.kept.setdefault("mlflow.traces", {})
+        self._books = context.part(OpenBooks)
 
     def of(self, native: str) -> dict[str, Trace]:
         """The traces of an experiment, by id."""

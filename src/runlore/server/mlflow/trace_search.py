@@ -44,7 +44,7 @@ def _found(message: Message, identifiers: list[str]) -> tuple[list[Trace], str]:
         raise MlflowError("Missing value for required parameter 'locations'. Name one experiment or several.")
     context = message.context
     experiments, books = Experiments(context), Books(context)
-    context.index.refresh()
+    context.freshness.wait_for_now()
     node = parse(message.text("filter"))
     traces: list[Trace] = []
     for identifier in dict.fromkeys(identifiers):
