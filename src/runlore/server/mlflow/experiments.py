@@ -143,7 +143,7 @@ class Experiments:
     def every(self) -> list[Experiment]:
         """All of them, deleted ones included."""
         index = self._context.index
-        index.refresh()
+        self._context.freshness.wait_for_now()
         known = {item.id: item for item in map(self._of_card, self._cards())}
         natives = {item.native for item in known.values()}
         hidden = {str(about["name"]) for about in self._context.store.claims(HIDDEN)}

@@ -153,7 +153,7 @@ def search(message: Message) -> dict[str, Any]:
         if asks_for_prompts(node) or not model.is_prompt or _names(message, model)
         for number in model.versions
     ]
-    found = [document for document in documents if holds(node, lambda *key, of=document: _value(of, *key))]  # type: ignore[misc]
+    found = [document for document in documents if holds(node, lambda *key, of=document: _value(of, *key))]
     orders = [parse_order(text) for text in message.texts("order_by")]
     orders = orders or [("", "last_updated_timestamp", True), ("", "name", False), ("", "version_number", True)]
     found = in_order(found, orders, _value, lambda document: (document["name"], -int(document["version"])))
