@@ -83,11 +83,17 @@ def _document(view: RunView, series: dict[str, dict[str, Any]], *, system: bool)
 
 
 def captured(view: RunView) -> dict[str, dict[str, Any]]:
-    """What was captured without being asked for, by name: git, environment, command."""
+    """What was captured without being asked for, by name: git, environment, command.
+
+    Of one that failed `error` is the last reason, and `failures` how often.
+    """
     found: dict[str, dict[str, Any]] = {}
     for event in view.events("capture"):
         if isinstance(event.value, dict):
-            found.setdefault(event.key, {}).update(event.value)
+            about = found.setdefault(event.key, {})
+            about.update(event.value)
+            if "error" in event.value:
+                about["failures"] = about.get("failures", 0) + 1
     return found
 
 
@@ -117,6 +123,7 @@ def _show_attributes(view: RunView, facts: Mapping[str, Mapping[str, Any]]) -> N
             ("archived", "yes" if view.archived else ""),
             ("command", _command_line(facts)),
             ("git", _git(facts.get("git"))),
+            ("not captured", _failures(facts)),
             ("python", _python(view, facts)),
             ("place", _place(view, facts)),
             ("started", fmt.local_time(view.started_ns)),
@@ -155,6 +162,16 @@ def _git(git: Mapping[str, Any] | None) -> str:
     commit = str(git.get("commit") or "no commit yet")
     state = "changes unknown" if dirty is None else "changed" if dirty else "clean"
     return f"{commit[:12] if git.get('commit') else commit}{branch}, {state}{f': {error}' if error else ''}"
+
+
+def _failures(facts: Mapping[str, Mapping[str, Any]]) -> str:
+    """What captures could not do, and how often. Git says its own beside the commit."""
+    said = []
+    for name, about in facts.items():
+        if about.get("error") and name != "git":
+            times = f" ({about['failures']:,} times)" if about["failures"] > 1 else ""
+            said.append(f"{name}: {about['error']}{times}")
+    return "; ".join(said)
 
 
 def _python(view: RunView, facts: Mapping[str, Mapping[str, Any]]) -> str:
