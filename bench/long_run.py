@@ -15,7 +15,7 @@ import numpy as np
 
 from runlore.journal import open_journal
 from runlore.model import START, new_uid
-from runlore.reader.series import downsample
+from runlore.reader.reducing import downsample
 from runlore.store import open_store
 from runlore.store.content import read_points
 

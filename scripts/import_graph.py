@@ -42,6 +42,8 @@ LAYERS = {
     "index": 3,
     "catalog": 3,
     "opening": 3,
+    "remote": 3,
+    "wire": 3,
     "reader": 3,
     "housekeeping": 3,
     "registry": 3,
@@ -72,12 +74,13 @@ ANYWHERE = {"numpy", "pandas", "pyarrow"}
 """Required libraries that any module may use (inside functions, where the import budget says so)."""
 
 HOMES = {
-    "lark": ("query",),
     "rich": ("cli", "demo", "exec"),
     "re2": ("query.regex",),
     "psycopg": ("catalog.database._psycopg",),
-    "typer": ("cli", "exec"),
     "click": ("cli",),
+    "msgspec": ("server",),
+    "starlette": ("server",),
+    "uvicorn": ("server.serving",),
     "pytest": ("testing",),
     "hypothesis": ("testing",),
     "sklearn": ("demo", "media._skops", "media._lightgbm"),
@@ -86,6 +89,9 @@ HOMES = {
 }
 """Where a library may be imported, as a prefix below `runlore`. A library that is neither here nor in `ANYWHERE` lives
 in one private module, whichever that is."""
+
+INDOORS = {"journal.format", "catalog.database.sqlite_connection", "catalog.database.sqlite_dialect"}
+"""Modules that know a layout byte by byte, or one kind of database: none but those of their own package import them."""
 
 Kind = Literal["module", "typing", "function"]
 
@@ -224,6 +230,16 @@ def neighbour_violations(tree: Tree) -> list[str]:
             if all(members) and members[0] != members[1] and not members[1][0].startswith("_"):
                 found.append(f"{item}: members of {room} never import one another")
     return found
+
+
+def indoor_violations(tree: Tree) -> list[str]:
+    """Imports of a module that is known in its own package alone."""
+    return [
+        f"{item}: only {package} knows that"
+        for item in _internal(tree)
+        for package in (item.target.rpartition(".")[0],)
+        if item.target.partition(".")[2] in INDOORS and not f"{item.importer}.".startswith(f"{package}.")
+    ]
 
 
 def documented_layers(text: str) -> dict[str, int]:

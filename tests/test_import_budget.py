@@ -19,7 +19,6 @@ FORBIDDEN = {
     "pyarrow": "182 modules, 80 ms",
     "sqlalchemy": "269 modules, 140 ms; the training process opens no database",
     "sqlite3": "the training process opens no database",
-    "lark": "queries are for readers",
     "rich": "tables are for readers",
     "click": "the command line is a program of its own",
     "psutil": "only hardware capture needs it",
@@ -60,7 +59,7 @@ FORBIDDEN = {
 """Modules that recording must not load, and why: what each loads beyond a bare CPython 3.11, and roughly how long that
 took. A package forbids all that is below it."""
 
-HEAVY = {"numpy", "pandas", "pyarrow", "sqlalchemy", "sqlite3", "asyncio", "lark", "rich", "click", "matplotlib"}
+HEAVY = {"numpy", "pandas", "pyarrow", "sqlalchemy", "sqlite3", "asyncio", "rich", "click", "matplotlib"}
 """What must stay out even when everything is captured: it runs in the training process too."""
 
 MODULE_BUDGET = 85

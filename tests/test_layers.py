@@ -15,6 +15,7 @@ from import_graph import (
     homeless_libraries,
     imitated_imports,
     import_cycles,
+    indoor_violations,
     layer_violations,
     neighbour_violations,
     read_tree,
@@ -51,6 +52,10 @@ KNOWN_CYCLES = [
 
 def test_there_are_no_import_cycles_but_those_known(tree):
     assert [cycle for cycle in import_cycles(tree) if not any(known.issuperset(cycle) for known in KNOWN_CYCLES)] == []
+
+
+def test_the_bytes_of_a_layout_are_known_in_one_room(tree):
+    assert indoor_violations(tree) == []
 
 
 def test_the_documented_table_of_layers_is_the_one_enforced(tree):
@@ -130,6 +135,12 @@ def test_levels_are_told_apart(tmp_path):
     assert kinds == {"a": "module", "b": "function", "c": "typing", "d": "module", "e": "module"}
 
 
+def test_who_reads_a_layout_from_outside_is_found(tmp_path):
+    text = "def f():\n    from runlore.journal import format"
+    tree = make_tree(tmp_path, journal__format="", journal__scan=text, store__content=text)
+    assert [v.split(":")[0] for v in indoor_violations(tree)] == ["runlore.store.content"]
+
+
 def test_a_new_room_must_be_placed(tmp_path):
     assert unplaced_modules(make_tree(tmp_path, cellar__wine="")) == ["runlore.cellar", "runlore.cellar.wine"]
 
@@ -184,8 +195,8 @@ def test_a_library_with_two_homes_or_a_public_one_is_found(tmp_path):
 
 
 def test_a_library_outside_its_named_home_is_found(tmp_path):
-    tree = make_tree(tmp_path, store__layout="import lark", query__grammar="import lark")
-    assert homeless_libraries(tree) == ["runlore.store.layout imports lark, which lives in runlore.query"]
+    tree = make_tree(tmp_path, store__layout="import re2", query__regex="import re2")
+    assert homeless_libraries(tree) == ["runlore.store.layout imports re2, which lives in runlore.query.regex"]
 
 
 def test_an_optional_library_reached_by_a_public_module_is_found(tmp_path):

@@ -8,6 +8,7 @@
 | `RUNLORE_FSYNC` | `1`: each call reaches the disk before it returns, which also survives a loss of power | `0` |
 | `RUNLORE_CAPTURE` | `0` or `1`: default of `capture=`; or a list such as `git,environment` | `1` |
 | `RUNLORE_JOURNAL` | `mmap`, `write` or `auto`: how journal bytes go out | `auto` |
+| `RUNLORE_CATALOG` | address of a PostgreSQL database for catalogs | a file in each store |
 | `RUNLORE_CACHE` | directory for catalogs of stores that cannot hold their own | `$XDG_CACHE_HOME/runlore` |
 """
 
@@ -87,6 +88,26 @@ def journal_mode() -> str:
     if mode not in ("auto", "mmap", "write"):
         raise InvalidArgument(f"RUNLORE_JOURNAL={mode!r} must be auto, mmap or write")
     return mode
+
+
+def catalog_address() -> str | None:
+    """The PostgreSQL database with the catalogs of directories (`RUNLORE_CATALOG`); None: a file in each store.
+
+    Raises:
+        InvalidArgument: it does not begin as such an address does. The message leaves out the rest, which may hold a
+            password.
+    """
+    address = os.environ.get("RUNLORE_CATALOG")
+    if not address:
+        return None
+    scheme, separator, _ = address.partition("://")
+    if not separator or scheme not in ("postgresql", "postgres"):
+        begins = f"begins with {scheme + separator!r}" if separator else "has no scheme"
+        raise InvalidArgument(
+            f"RUNLORE_CATALOG {begins}; name a PostgreSQL database, for example postgresql://user@host/name, or unset "
+            "it: the catalog is then a file in the store"
+        )
+    return address
 
 
 def cache_directory() -> str:

@@ -120,6 +120,7 @@ class QuerySyntaxError(InvalidArgument):
     """A query cannot be understood.
 
     Attributes:
+        message: what is wrong, without the query.
         query: the text as it was given.
         column: 1-based column at which reading stopped.
         expected: what could have stood there, in words.
@@ -131,6 +132,7 @@ class QuerySyntaxError(InvalidArgument):
         shown = "".join(c if c.isprintable() else " " for c in query[begin : begin + 100])
         text = f"{message}\n  {shown}\n  {' ' * (column - 1 - begin)}^"
         super().__init__(f"{text} expected {expected}" if expected else text)
+        self.message = message
         self.query = query
         self.column = column
         self.expected = expected

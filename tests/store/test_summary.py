@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runlore.journal.decode import Points
-from runlore.store.series import MetricSummary, SeriesColumns, summarise_points
+from runlore.store.series import SeriesColumns, SeriesRecord, summarise_points
 from runlore.store.summary import UNSET, RunSummary
 
 finite_or_not = st.floats(allow_nan=True)
@@ -74,7 +74,7 @@ def test_pieces_in_any_order_make_the_same_summary(pieces, random):
 
 
 rows = st.builds(
-    MetricSummary, st.integers(1, 9), st.integers(0, 9), finite_or_not, finite_or_not, st.none() | st.floats(-3, 3),
+    SeriesRecord, st.integers(1, 9), st.integers(0, 9), finite_or_not, finite_or_not, st.none() | st.floats(-3, 3),
     finite_or_not, st.none() | st.floats(-3, 3), finite_or_not, st.none() | st.floats(-3, 3), st.integers(0, 3),
     finite_or_not, st.none() | st.floats(-3, 3), st.integers(0, 3),
 )  # fmt: skip

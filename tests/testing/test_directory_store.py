@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import rule
+from tests.testing.directory_machine import DirectoryMachine
 
-from runlore.catalog.catalog import Catalog
-from runlore.journal import liveness
 from runlore.store import open_store
-from runlore.store.sealed.sealing import seal_run
-from runlore.testing.machine import StoreMachine
+from runlore.testing.index_suite import IndexSuite
 from runlore.testing.store_suite import StoreSuite
 
 
@@ -24,39 +17,10 @@ class TestDirectoryStore(StoreSuite):
         return open_store(tmp_path / "store", create=True)
 
 
-class DirectoryMachine(StoreMachine):
-    """What may happen to a directory besides: it is sealed, copied, and its catalog is thrown away."""
-
-    def open_store(self):
-        self.directory = tempfile.mkdtemp()
-        store = open_store(os.path.join(self.directory, "store"), create=True)
-        return store, Catalog(store)
-
-    def let_die(self, uid, recorder):
-        """What a killed program leaves: a journal that ends without an end, and a lock that nobody holds."""
-        status = os.fstat(recorder._lock_fd)
-        liveness.held.discard((status.st_dev, status.st_ino))
-        recorder._abandon()
-
-    def teardown(self):
-        super().teardown()
-        if hasattr(self, "index"):
-            self.index.close()
-            shutil.rmtree(self.directory)
-
-    @rule(uid=StoreMachine.ended)
-    def seal(self, uid):
-        seal_run(self.store, self.store.open_run(uid).directory)
-
-    @rule()
-    def rebuild(self):
-        self.index.rebuild()
-
-    @rule()
-    def another_reader(self):
-        other = Catalog(self.store)
-        other.refresh()
-        other.close()
+class TestDirectoryIndex(IndexSuite):
+    @pytest.fixture
+    def store(self, tmp_path):
+        return open_store(tmp_path / "store", create=True)
 
 
 TestDirectoryMachine = DirectoryMachine.TestCase

@@ -8,11 +8,18 @@ from hypothesis import HealthCheck, settings
 import runlore
 from runlore.errors import NotLocal
 from runlore.testing import MemoryStore
+from runlore.testing.index_suite import IndexSuite
 from runlore.testing.machine import StoreMachine
 from runlore.testing.store_suite import StoreSuite
 
 
 class TestMemoryStore(StoreSuite):
+    @pytest.fixture
+    def store(self):
+        return MemoryStore()
+
+
+class TestMemoryIndex(IndexSuite):
     @pytest.fixture
     def store(self):
         return MemoryStore()

@@ -80,9 +80,44 @@ def find_changes(connection: Connection, root: str) -> Changes:
         elif mtime != known.get(path) or not mtime:
             _scan(connection, root, path, mtime, known, changes)
     seen = {candidate.path for candidate in changes.candidates}
-    open_runs = connection.rows("SELECT path, mtime_ns FROM runs WHERE state = ?", OPEN)
-    changes.candidates.extend(Candidate(path, mtime) for path, mtime in open_runs if path not in seen)
+    lost = set(changes.gone)
+    open_runs = connection.rows("SELECT id, path, mtime_ns FROM runs WHERE state = ?", OPEN)
+    changes.candidates.extend(
+        Candidate(path, mtime) for run_id, path, mtime in open_runs if path not in seen and run_id not in lost
+    )
     return changes
+
+
+def one_place_each(connection: Connection, changes: Changes) -> Changes:
+    """The changes without second places of a run: an experiment's directory may have been copied by hand.
+
+    The place that comes first counts, whichever was found first. The others are named, and looked at again until they
+    are gone: one of them may then be the only place.
+    """
+    places: dict[str, list[tuple[str, int | None]]] = {}
+    for path, _ in changes.candidates:
+        places.setdefault(_name(path), []).append((path, None))
+    gone = set(changes.gone)
+    for run_id, path in connection.rows("SELECT id, path FROM runs WHERE uid IN ??", list(places)):
+        if run_id not in gone and (path, None) not in places[_name(path)]:
+            places[_name(path)].append((path, run_id))
+    second: set[str] = set()
+    for found in places.values():
+        first, *others = sorted(found)
+        for path, run_id in others:
+            second.add(path)
+            changes.gone.extend(() if run_id is None else (run_id,))
+            parent = above(path) or ""
+            strangers = changes.directories[parent].strangers if parent in changes.directories else {}
+            problem = f"is the run that runs/{first[0]} is; remove one of them, or keep both in stores of their own"
+            changes.directories[parent] = Directory(0, {**strangers, _name(path): problem})
+    if not second:
+        return changes
+    return changes._replace(candidates=[found for found in changes.candidates if found.path not in second])
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _scan(

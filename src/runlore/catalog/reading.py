@@ -56,6 +56,11 @@ class Gain:
     damage: list[str] = field(default_factory=list)
     """What of the run cannot be read, besides damage in its journals."""
 
+    @property
+    def uid(self) -> str:
+        """Of the run: the name of its directory."""
+        return self.path.rpartition("/")[2]
+
 
 def read_run(root: str, candidate: Candidate, known: Known | None) -> Gain | None:
     """Read what a run's files gained. None where the directory vanished meanwhile.

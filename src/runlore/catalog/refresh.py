@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runlore.catalog.changes import Changes, above, find_changes
+from runlore.catalog.changes import Changes, above, find_changes, one_place_each
 from runlore.catalog.database.tables import ARTIFACTS, DIRECTORIES, FACTS, SEARCHED
 
 if TYPE_CHECKING:
@@ -31,10 +31,12 @@ def refresh_runs(database: Transactions, root: str, progress: Callable[[int, int
         How many runs were looked at.
     """
     with database.reading() as connection:
-        changes = find_changes(connection, root)
+        changes = one_place_each(connection, find_changes(connection, root))
+    if changes.gone:  # first: a run whose directory was moved is to be found in its new place
+        _forget(database, changes.gone)
     if changes.candidates:
         _take_in(database, root, changes, progress)
-    if changes.directories or changes.gone or changes.gone_directories:
+    if changes.directories or changes.gone_directories:
         _remember(database, changes)
     return len(changes.candidates)
 
@@ -63,7 +65,10 @@ def _remember(database: Transactions, changes: Changes) -> None:
         # One that is gone may have been made anew, and found by another reader meanwhile: it is to be found again.
         parents = [above(path) for path in changes.gone_directories if path]
         connection.run("UPDATE directories SET mtime_ns = 0 WHERE path IN ??", parents)
-        if changes.gone:
-            for table in (*SEARCHED, ARTIFACTS, FACTS):
-                connection.run(f"DELETE FROM {table.name} WHERE run_id IN ??", changes.gone)
-            connection.run("DELETE FROM runs WHERE id IN ??", changes.gone)
+
+
+def _forget(database: Transactions, gone: list[int]) -> None:
+    with database.writing() as connection:
+        for table in (*SEARCHED, ARTIFACTS, FACTS):
+            connection.run(f"DELETE FROM {table.name} WHERE run_id IN ??", gone)
+        connection.run("DELETE FROM runs WHERE id IN ??", gone)

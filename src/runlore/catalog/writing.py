@@ -85,6 +85,9 @@ def write_runs(database: Transactions, gains: Iterable[Gain]) -> None:
         found = connection.rows(_CURRENT, [change.gain.path for change in changes])
         current = {path: tuple(rest) for path, *rest in found}
         changes = [change for change in changes if current.get(change.gain.path) == _guard(change.gain.known)]
+        uids = [change.gain.uid for change in changes if change.gain.known is None]
+        moved = {uid for (uid,) in connection.rows("SELECT uid FROM runs WHERE uid IN ??", uids)} if uids else set()
+        changes = [change for change in changes if change.gain.known is not None or change.gain.uid not in moved]
         next_id = (connection.rows("SELECT max(id) FROM runs")[0][0] or 0) + 1
         _replace(connection, [change for change in changes if change.gain.known is not None])
         numbered = []

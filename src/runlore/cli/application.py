@@ -20,6 +20,7 @@ LOOK = "Look"
 RECORD = "Record"
 CHANGE = "Change"
 KEEP = "Keep in order"
+SHARE = "Share"
 
 _COMMANDS = (
     Entry("ls", "listing:ls", "List the experiments of the store.", LOOK),
@@ -35,6 +36,7 @@ _COMMANDS = (
     Entry("artifacts", "artifacts:artifacts", "List the artifacts of a run, or get them.", LOOK),
     Entry("top", "top:top", "Watch the runs that are running.", LOOK),
     Entry("cards", "cards:cards", "List the cards of the registry.", LOOK),
+    Entry("ui", "serve:ui", "Look at runs in the browser.", LOOK),
     Entry("exec", "execute:execute", "Run a program as a tracked run.", RECORD),
     Entry("demo", "demo:demo", "Train real models, kill one of the trainings, and look at what was recorded.", RECORD),
     Entry("tag", "edit:tag", "Set or remove tags of a run; without any, show them.", CHANGE),
@@ -50,6 +52,7 @@ _COMMANDS = (
     Entry("merge", "transfer:merge", "Add everything that another store has to this one.", KEEP),
     Entry("export", "transfer:export", "Write runs into a file.", KEEP),
     Entry("import", "transfer:import_", "Take in the runs of an archive that `runlore export` wrote.", KEEP),
+    Entry("server", "serve:server", "Serve a store to others: they send runs to it, and read from it.", SHARE),
     Entry("version", "version:version", "Print the versions of Runlore and Python, and the place of the store.", KEEP),
 )
 

@@ -12,6 +12,7 @@ from runlore.cli._output import layout_width, note, print_fields, print_json, sa
 from runlore.cli._output import status_cell as status_of
 from runlore.cli._session import attributes_of, is_system, open_run, series_of, title_of
 from runlore.cli._table import Column, View, print_table
+from runlore.reader import provenance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,18 +84,8 @@ def _document(view: RunView, series: dict[str, dict[str, Any]], *, system: bool)
 
 
 def captured(view: RunView) -> dict[str, dict[str, Any]]:
-    """What was captured without being asked for, by name: git, environment, command.
-
-    Of one that failed `error` is the last reason, and `failures` how often.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    for event in view.events("capture"):
-        if isinstance(event.value, dict):
-            about = found.setdefault(event.key, {})
-            about.update(event.value)
-            if "error" in event.value:
-                about["failures"] = about.get("failures", 0) + 1
-    return found
+    """What was captured without being asked for, by name: git, environment, command; of what failed, how often."""
+    return provenance.captured(view.events(provenance.CAPTURE))
 
 
 def artifact_record(item: Artifact) -> dict[str, Any]:
@@ -121,7 +112,7 @@ def _show_attributes(view: RunView, facts: Mapping[str, Mapping[str, Any]]) -> N
             ("status", status_of(view.status)),
             ("deleted", "yes: in the trash" if view.deleted else ""),
             ("archived", "yes" if view.archived else ""),
-            ("command", _command_line(facts)),
+            ("command", shlex.join(provenance.command_of(facts))),
             ("git", _git(facts.get("git"))),
             ("not captured", _failures(facts)),
             ("python", _python(view, facts)),
@@ -140,15 +131,6 @@ def _show_attributes(view: RunView, facts: Mapping[str, Mapping[str, Any]]) -> N
             ("path", view.directory),
         ]
     )
-
-
-def _command_line(facts: Mapping[str, Mapping[str, Any]]) -> str:
-    """What was typed: the command that `exec` ran, or the one of the program itself."""
-    environment = facts.get("environment", {})
-    for words in (facts.get("command", {}).get("argv"), environment.get("command"), environment.get("argv")):
-        if isinstance(words, list) and words:
-            return shlex.join(map(str, words))
-    return ""
 
 
 def _git(git: Mapping[str, Any] | None) -> str:
@@ -184,8 +166,7 @@ def _python(view: RunView, facts: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _place(view: RunView, facts: Mapping[str, Mapping[str, Any]]) -> str:
     """Host and directory."""
-    directory = facts.get("command", {}).get("directory") or facts.get("environment", {}).get("working_directory")
-    return ":".join(str(part) for part in (view.host, directory) if part)
+    return ":".join(part for part in (view.host, provenance.directory_of(facts)) if part)
 
 
 def _param(value: Any) -> str:

@@ -9,8 +9,9 @@ from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from runlore.catalog import Catalog, open_catalog
+from runlore.catalog import Catalog
 from runlore.catalog.database.sqlite import SqliteDatabase
+from runlore.opening import directory_catalog
 from runlore.store.directory import in_files
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def differing_runs(session: Session) -> list[str]:
             known, anew = _answers(session.index, some), _answers(fresh, some)
             differing += [uid for uid in some if not _is_alike(known.get(uid), anew.get(uid))]
         is_open = {run.uid for index in (session.index, fresh) for run in index.runs(differing) if run.is_open}
-    misfiled = open_catalog(store).misfiled_runs()
+    misfiled = directory_catalog(store).misfiled_runs()
     return sorted({*misfiled, *(uid for uid in differing if uid not in is_open)})
 
 
@@ -64,7 +65,7 @@ def _answers(index: Index, uids: list[str]) -> dict[str, _Answer]:
     for run in index.runs(uids):
         alike = replace(run, liveness=None)  # what told so is forgotten once the run ended
         known = series.get(run.uid, {})
-        rest = {key: replace(record, sum=0.0) for key, record in known.items()}
+        rest = {key: record._replace(sum=0.0) for key, record in known.items()}
         found[run.uid] = _Answer(repr((alike, rest, artifacts.get(run.uid))), list(known.values()))
     return found
 

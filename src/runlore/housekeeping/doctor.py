@@ -10,7 +10,6 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from runlore.catalog import open_catalog
 from runlore.errors import DamagedFile, RunloreError
 from runlore.files import is_directory, open_binary, problem_of
 from runlore.housekeeping import numbering
@@ -18,6 +17,7 @@ from runlore.housekeeping.catalog_check import differing_runs
 from runlore.housekeeping.entries import strange_entries
 from runlore.housekeeping.references import referred
 from runlore.model import ARTIFACT, new_uid
+from runlore.opening import directory_catalog
 from runlore.store import claims, format_file
 from runlore.store.annotate import REMOVED
 from runlore.store.content import journals, read_events, read_points
@@ -71,7 +71,7 @@ def examine(
     directories = survey_runs(store.runs_root).directories
     blobs = [] if quick else list(_blob_paths(store))
     total = len(directories) + len(blobs)
-    findings = [*_examine_format(store, repair=repair), *_examine_entries(store)]
+    findings = [*_examine_format(store, repair=repair), *_examine_entries(store), *_second_places(store, directories)]
     wanted: dict[str, str] = {}
     for index, directory in enumerate(directories):
         findings += _examine_run(store, directory, wanted, quick=quick)
@@ -117,6 +117,20 @@ def _examine_entries(store: DirectoryStore) -> list[Finding]:
 
 
 _REMOVE = "it is left out, and nothing behind it is read; remove it, or put back from a copy what should be there"
+
+
+def _second_places(store: DirectoryStore, directories: list[str]) -> Iterator[Finding]:
+    """Runs that are there twice, as an experiment's directory is that was copied by hand."""
+    places: dict[str, list[str]] = {}
+    for directory in directories:
+        places.setdefault(os.path.basename(directory), []).append(os.path.relpath(directory, store.root))
+    for found in places.values():
+        first, *others = sorted(found)
+        for where in others:
+            yield _lasting("entry", where, f"is the run that {first} is", _SECOND)
+
+
+_SECOND = "it is left out; remove one of them, or keep both in stores of their own"
 
 
 # -- runs -----------------------------------------------------------------------------------------------------------
@@ -276,8 +290,8 @@ def _examine_catalog(session: Session, *, repair: bool) -> list[Finding]:
     if not differing:
         return []
     store = in_files(session.store, "looking for damage")
-    catalog = open_catalog(store)
-    where = os.path.relpath(catalog.path, store.root)
+    catalog = directory_catalog(store)
+    where = os.path.relpath(catalog.path, store.root) if os.path.isabs(catalog.path) else catalog.path
     problem = f"says something else than the runs themselves about {len(differing)} of them, for example {differing[0]}"
     if repair:
         catalog.rebuild()

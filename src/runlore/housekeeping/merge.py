@@ -97,11 +97,14 @@ def merge(
     runs, cards = survey_runs(source.runs_root), survey_cards(cards_root(source))
     result = Merged([], [], 0, 0, 0, 0, [], [], [], 0, [])
     result.damaged.extend(stranger.where for stranger in (*runs.strangers, *cards.strangers))
+    places = {os.path.basename(known): known for known in survey_runs(store.runs_root).directories}
     directories = (*runs.directories, *cards.directories)
     for index, directory in enumerate(directories):
-        take = _take_run if index < len(runs.directories) else _take_card
         try:
-            result = take(store, source, directory, result)
+            if index < len(runs.directories):
+                result = _take_run(store, source, directory, places, result)
+            else:
+                result = _take_card(store, source, directory, result)
         except (RunloreError, OSError) as error:
             if not _is_damage(error, source):
                 raise
@@ -140,11 +143,14 @@ def _take_contents(store: DirectoryStore, source: DirectoryStore, digests: Itera
     return result
 
 
-def _take_run(store: DirectoryStore, source: DirectoryStore, directory: str, result: Merged) -> Merged:
+def _take_run(
+    store: DirectoryStore, source: DirectoryStore, directory: str, places: dict[str, str], result: Merged
+) -> Merged:  # fmt: skip
+    """Take in a run: into the place where the store has it, also where that is another experiment's by now."""
     uid = os.path.basename(directory)
     where = os.path.relpath(directory, source.root)
-    target = os.path.join(store.root, where)
-    check_path(store.root, where)
+    target = places.setdefault(uid, os.path.join(store.root, where))
+    check_path(store.root, os.path.relpath(target, store.root))
     known = os.path.isdir(target)
     events = [
         *read_events(directory),

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from runlore.store.series import SeriesRecord
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+__all__ = [
+    "ArtifactRecord", "CardFilter", "CardRecord", "ExperimentRecord", "Lineage", "LinkRecord", "Page", "RunFacts",
+    "RunRecord", "SeriesRecord",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,36 +99,6 @@ class ExperimentRecord:
     runs: int
     statuses: Mapping[str, int]
     updated_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesRecord:
-    """One series in numbers. A step of None: the point had none. `min` and `max` are NaN where all points are.
-
-    Attributes:
-        points: how many there are.
-        finite: how many are not NaN.
-        sum: of those.
-    """
-
-    points: int
-    finite: int
-    sum: float
-    min: float
-    min_step: float | None
-    max: float
-    max_step: float | None
-    first: float
-    first_step: float | None
-    first_time_ns: int
-    last: float
-    last_step: float | None
-    last_time_ns: int
-
-    @property
-    def mean(self) -> float:
-        """Of the points that are not NaN; NaN where there is none."""
-        return self.sum / self.finite if self.finite else math.nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ JOURNAL = "journal"
 """The directory of a run, or of a card, that holds its journals."""
 SUFFIX = ".rlj"
 LOCK_SUFFIX = ".lock"
+SENDER_SUFFIX = ".sender"
+"""Beside a journal that somebody sends: changed whenever they are heard of; see `runlore.journal.liveness`."""
 
 FILE_HEADER = struct.Struct("<8sHHIII")
 LOST_OFFSET = 32

@@ -8,6 +8,10 @@ A lock that is held proves that somebody lives. One that is free, or gone, prove
 a copy, or never have been copied. So the journal's header is asked: which boot of which kernel wrote it, which process,
 and which file it was. Where neither lock nor process tells, as on network mounts and for copies of runs that go on
 elsewhere, the age of the last write decides, and the answer says so.
+
+A journal that is sent here by its writer's machine has a file `<writer>.sender` beside it, whatever its header says:
+locks and processes of this machine tell nothing of it. The sender lets hear of itself also when there is nothing to
+send, and says when the writer has died; until then the age of its last word decides.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from time import CLOCK_BOOTTIME, clock_gettime_ns, time_ns
 
 from runlore.errors import DamagedFile
 from runlore.files import kind_of, open_regular
-from runlore.journal.format import LOCK_SUFFIX, SUFFIX
+from runlore.journal.format import LOCK_SUFFIX, SENDER_SUFFIX, SUFFIX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +40,9 @@ MAPPABLE_FILE_SYSTEMS = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "ramf
 
 SILENCE_NS = 15 * 60 * 1_000_000_000
 """Where only age can decide: a writer that wrote nothing for so long is taken for dead."""
+
+SENDER_SILENCE_NS = 5 * 60 * 1_000_000_000
+"""A sender that was not heard of for so long is taken for dead, and its writer with it. It speaks every 30 s."""
 
 _FUTURE_NS = 24 * 3600 * 1_000_000_000
 """Clocks of servers differ by less: a time further ahead is not one of a last write."""
@@ -147,6 +154,9 @@ def is_alive(journal_path: str, header: dict[str, Any]) -> tuple[bool, str]:
         status = os.lstat(journal_path)
     except FileNotFoundError:
         return False, "age"
+    sent = _as_sent(journal_path, status)
+    if sent is not None:
+        return sent
     held_or_free = _probe(os.path.abspath(lock_path(journal_path)))
     if held_or_free == _HELD:
         return True, "lock"
@@ -170,6 +180,25 @@ def _by_age(status: os.stat_result) -> tuple[bool, str]:
     if not stat.S_ISREG(status.st_mode):
         return False, "age"
     return -_FUTURE_NS < time_ns() - status.st_mtime_ns < SILENCE_NS, "age"
+
+
+def sender_path(journal_path: str) -> str:
+    """The file that tells of whoever sends the journal: empty while its writer lives as far as the sender knows."""
+    return journal_path.removesuffix(SUFFIX) + SENDER_SUFFIX
+
+
+def _as_sent(journal_path: str, status: os.stat_result) -> tuple[bool, str] | None:
+    """As `is_alive`, of a journal that is sent; None: nobody sends it."""
+    try:
+        sender = os.lstat(sender_path(journal_path))
+    except OSError:
+        return None
+    if not stat.S_ISREG(sender.st_mode):
+        return None
+    if sender.st_size:
+        return False, "process"
+    heard_ns = max(sender.st_mtime_ns, status.st_mtime_ns)
+    return time_ns() - heard_ns < SENDER_SILENCE_NS, "age"
 
 
 def _is_of_this_boot(header: dict[str, Any]) -> bool:

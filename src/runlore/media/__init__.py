@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runlore.media.curve import Curve, encode_curve, encode_pr, encode_roc
     from runlore.media.data_reference import data_reference
     from runlore.media.decode import decode
+    from runlore.media.document import encode_document
     from runlore.media.encoded import Encoded
     from runlore.media.figure import encode_figure
     from runlore.media.histogram import Histogram, encode_histogram
@@ -53,6 +54,7 @@ _MODULES = {
     "encode_pr": "curve",
     "encode_roc": "curve",
     "encode_table": "table",
+    "encode_document": "document",
     "encode_text": "text",
     "encode_video": "video",
     "infer_schema": "signature",
@@ -72,6 +74,7 @@ __all__ = [
     "encode_audio",
     "encode_confusion_matrix",
     "encode_curve",
+    "encode_document",
     "encode_figure",
     "encode_histogram",
     "encode_html",

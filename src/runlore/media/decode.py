@@ -9,6 +9,7 @@ from runlore.media import encoded as kinds
 from runlore.media.audio import decode_audio
 from runlore.media.confusion_matrix import decode_confusion_matrix
 from runlore.media.curve import decode_curve
+from runlore.media.document import decode_document
 from runlore.media.figure import decode_figure
 from runlore.media.histogram import decode_histogram
 from runlore.media.image import decode_image
@@ -45,6 +46,7 @@ _DECODERS: dict[str, tuple[frozenset[str], Decoder]] = {
     kinds.CURVE: (frozenset(), lambda content, _, __, ___: decode_curve(content)),
     kinds.CONFUSION_MATRIX: (frozenset(), lambda content, _, __, ___: decode_confusion_matrix(content)),
     kinds.FIGURE: (frozenset(), lambda content, media_type, _, __: decode_figure(content, media_type)),
+    kinds.DOCUMENT: (frozenset(), lambda content, _, __, ___: decode_document(content)),
     kinds.MODEL: (
         frozenset({"allow_pickle", "trusted", "module", "max_bytes"}),
         lambda content, media_type, metadata, options: decode_model(content, media_type, metadata, **options),
@@ -76,6 +78,7 @@ def decode(
     | video | bytes of the file | `as_array`, `max_bytes` |
     | histogram, curve, confusion_matrix | `Histogram`, `Curve`, `ConfusionMatrix`, each with `to_frame()` | |
     | figure | Plotly figure, or a `Picture`: bytes that a notebook shows | |
+    | document | plain values | |
     | model | the model | `trusted`, `module`, `max_bytes` |
     | object | an equal object | `trusted`, `max_bytes` |
 

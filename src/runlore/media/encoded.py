@@ -19,8 +19,11 @@ CURVE = "curve"
 CONFUSION_MATRIX = "confusion_matrix"
 MODEL = "model"
 OBJECT = "object"
+DOCUMENT = "document"
 
-KINDS = frozenset({IMAGE, TABLE, HTML, TEXT, AUDIO, VIDEO, FIGURE, HISTOGRAM, CURVE, CONFUSION_MATRIX, MODEL, OBJECT})
+KINDS = frozenset(
+    {IMAGE, TABLE, HTML, TEXT, AUDIO, VIDEO, FIGURE, HISTOGRAM, CURVE, CONFUSION_MATRIX, MODEL, OBJECT, DOCUMENT}
+)
 """Every kind that `runlore.media.decode` reads."""
 
 

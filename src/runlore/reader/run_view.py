@@ -13,7 +13,7 @@ from runlore.reader.filters import Filter, time_bound_ns
 from runlore.store.detail import Detail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import pandas as pd
 
@@ -215,13 +215,7 @@ class RunView(EditMethods):
             >>> list(runlore.get_run(run.uid).data_refs())
             ['train']
         """
-        found: dict[str, dict[str, Any]] = {}
-        for event in self.events(model.DATA, model.UNSET):
-            if event.kind == model.DATA and isinstance(event.value, dict) and "hash" in event.value:
-                found[event.key] = event.value
-            elif event.kind == model.UNSET and event.value == model.DATA:
-                found.pop(event.key, None)
-        return found
+        return data_refs_of(self.events(model.DATA, model.UNSET))
 
     def logs(self, *streams: str) -> Iterator[str]:
         """The console, line by line, without line ends.
@@ -273,3 +267,14 @@ class RunView(EditMethods):
     def images(self, name: str | None = None) -> dict[float | None, Artifact]:
         """Images by step; of one name, or of all."""
         return {item.step: item for item in self.artifacts("image") if name is None or item.name == name}
+
+
+def data_refs_of(events: Iterable[StoredEvent]) -> dict[str, dict[str, Any]]:
+    """References to data by name, as events of a run in time order say; see `RunView.data_refs`."""
+    found: dict[str, dict[str, Any]] = {}
+    for event in events:
+        if event.kind == model.DATA and isinstance(event.value, dict) and "hash" in event.value:
+            found[event.key] = event.value
+        elif event.kind == model.UNSET and event.value == model.DATA:
+            found.pop(event.key, None)
+    return found

@@ -1,4 +1,4 @@
-"""Series as charts and tables need them: exact minima and maxima per bucket, alignment, and statistics over runs.
+"""Series of several runs side by side: alignment, and statistics over runs.
 
 Everything here works on plain arrays: a series is a pair (x, y) of equal length, x being steps or times. NumPy and
 pandas are imported inside functions.
@@ -7,12 +7,11 @@ pandas are imported inside functions.
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
 from runlore.errors import InvalidArgument
-from runlore.store.points import never_falls
+from runlore.reader.reducing import drawn_order, pair_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,132 +25,6 @@ Method = Literal["union", "nearest", "interpolate"]
 
 _HOW = ("step", "time", "relative_time")
 _METHODS = ("union", "nearest", "interpolate")
-
-
-def downsample(x: ArrayLike, y: ArrayLike, buckets: int) -> NDArray[np.int64]:
-    """The points that a chart of so many buckets has to draw: no peak is lost.
-
-    Of each bucket of equal width in x, the first least and the first greatest point; the first and the last point of
-    the series; and one NaN of each bucket that has any, so that a gap, or a divergence, shows. Points without an x are
-    left out.
-
-    Args:
-        x: steps or times, in any order. Sorted input is faster.
-        y: values.
-        buckets: how many; at least 1. A chart has about one for each pixel.
-
-    Returns:
-        Indices into x and y, in the order of x: at most 3 * buckets + 2. All points, where there are no more of them
-        than twice the buckets.
-
-    Example:
-        >>> downsample(range(8), [0, 5, 1, 1, 1, 1, -3, 0], 2).tolist()
-        [0, 1, 4, 6, 7]
-    """
-    import numpy as np
-
-    if not isinstance(buckets, int) or buckets < 1:
-        raise InvalidArgument(f"buckets={buckets!r} must be an integer >= 1: about one for each pixel of the chart")
-    place, value = _pair(x, y)
-    order = _drawn_order(place)
-    if order is not None:
-        place, value = place[order], value[order]
-    chosen = np.arange(len(place)) if len(place) <= 2 * buckets else _extremes(place, value, buckets)
-    return chosen if order is None else order[chosen]
-
-
-def _pair(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    import numpy as np
-
-    place, value = np.asarray(x), np.asarray(y, dtype=np.float64)
-    if place.ndim != 1 or place.shape != value.shape:
-        raise InvalidArgument(
-            f"x has the shape {place.shape} and y {value.shape}; both must be one list of equal length"
-        )
-    return place, value
-
-
-def _drawn_order(place: NDArray[Any]) -> NDArray[np.int64] | None:
-    """Indices that sort by x and leave out what has none; None where nothing is to be done."""
-    import numpy as np
-
-    if never_falls(place) and not (len(place) and np.isnan(place[-1])):
-        return None
-    order = np.argsort(place, kind="stable")
-    return order[: len(place) - int(np.isnan(place).sum())]
-
-
-def _extremes(place: NDArray[Any], value: NDArray[np.float64], buckets: int) -> NDArray[np.int64]:
-    """Indices of the points to draw, of sorted places without NaN.
-
-    NumPy's `argmin` and `argmax` of each bucket take as long as a pass over the memory does: nothing is to be gained
-    by a library for this.
-    """
-    import numpy as np
-
-    found = [0, len(place) - 1]
-    for start, end in pairwise(_edges(place, buckets).tolist()):
-        if start == end:
-            continue
-        part = value[start:end]
-        low = int(part.argmin())
-        if not math.isnan(part[low]):
-            found += [start + low, start + int(part.argmax())]
-            continue
-        found.append(start + low)  # the first NaN
-        known = np.flatnonzero(~np.isnan(part))
-        if len(known):
-            found += [start + int(known[part[known].argmin()]), start + int(known[part[known].argmax()])]
-    return np.unique(found)
-
-
-def _edges(place: NDArray[Any], buckets: int) -> NDArray[np.int64]:
-    """Where each bucket begins, and where the last one ends: bucket i begins at `x0 + i * (x1 - x0) / buckets`."""
-    import numpy as np
-
-    if np.issubdtype(place.dtype, np.integer):
-        low, span = int(place[0]), int(place[-1]) - int(place[0])
-        borders = np.array([low - (-span * number // buckets) for number in range(1, buckets)], dtype=place.dtype)
-    else:
-        share = np.arange(1, buckets) / buckets
-        with np.errstate(invalid="ignore"):
-            borders = place[0] * (1 - share) + place[-1] * share
-        if not np.isfinite(borders).all():  # infinite steps: buckets of equal count instead of equal width
-            return np.arange(buckets + 1) * len(place) // buckets
-    return np.concatenate(([0], np.searchsorted(place, borders), [len(place)]))
-
-
-def zoom(
-    x: ArrayLike, y: ArrayLike, x_min: float | None, x_max: float | None, buckets: int
-) -> NDArray[np.int64]:  # fmt: skip
-    """The points to draw of a range of x, and the next one beyond each end, so that lines reach the chart's edge.
-
-    Args:
-        x: steps or times, in any order.
-        y: values.
-        x_min: the least x shown; None: from the start.
-        x_max: the greatest x shown; None: to the end.
-        buckets: as for `downsample`, within the range.
-
-    Returns:
-        Indices into x and y, in the order of x.
-
-    Example:
-        >>> zoom([0, 1, 2, 3, 4], [0, 0, 9, 0, 0], 1.5, 2.5, 10).tolist()
-        [1, 2, 3]
-    """
-    import numpy as np
-
-    place, value = _pair(x, y)
-    order = _drawn_order(place)
-    sorted_place = place if order is None else place[order]
-    start = 0 if x_min is None else int(np.searchsorted(sorted_place, x_min, side="left"))
-    end = len(sorted_place) if x_max is None else max(start, int(np.searchsorted(sorted_place, x_max, side="right")))
-    rows = np.arange(start, end) if order is None else order[start:end]
-    inside = rows[downsample(place[rows], value[rows], buckets)]
-    edges = [(start - 1, start > 0), (end, end < len(sorted_place))]
-    before, after = ([at if order is None else order[at]] if there else [] for at, there in edges)
-    return np.concatenate((before, inside, after)).astype(np.int64)
 
 
 def align(
@@ -183,7 +56,7 @@ def align(
         raise InvalidArgument(f"how={how!r} must be one of {', '.join(_HOW)}")
     if method not in _METHODS:
         raise InvalidArgument(f"method={method!r} must be one of {', '.join(_METHODS)}")
-    pairs = {name: _last_of_each(*_pair(x, y), how) for name, (x, y) in series.items()}
+    pairs = {name: _last_of_each(*pair_of(x, y), how) for name, (x, y) in series.items()}
     places = [place for place, _ in pairs.values() if len(place)]
     index = np.unique(np.concatenate(places)) if places else np.empty(0, np.int64 if how == "time" else np.float64)
     columns = {name: _at(index, place, value, method) for name, (place, value) in pairs.items()}
@@ -199,7 +72,7 @@ def _last_of_each(
 
     if how == "time":
         place = place.astype(np.int64)
-    order = _drawn_order(place)
+    order = drawn_order(place)
     if order is not None:
         place, value = place[order], value[order]
     if how == "relative_time" and len(place):

@@ -89,37 +89,37 @@ def register(
     """
     called = CardName(kind, space, name).check()
     choose = _chooser(version, bump, pre_tag, build_tag)
-    about: dict[str, Any] = {
-        "metadata": _json_object(metadata, "metadata"),
-        "description": _text(description, "description"),
-        "tags": _tags(tags),
-        "inputs": [_reference(item) for item in inputs],
-        "run": _run_uid(run, store),
+    about = {
+        "uid": _uid(uid), **called._asdict(), "metadata": _json_object(metadata, "metadata"),
+        "description": _text(description, "description"), "tags": _tags(tags),
+        "inputs": [_reference(item) for item in inputs], "run": _run_uid(run, store),
         "run_role": _role(run_role) if run is not None else None,
-    }
-    if uid is not None and not is_uid(uid):
-        raise InvalidName(f"uid={uid!r} must be 32 lowercase hexadecimal digits")
-    if run is not None and not isinstance(run, str):
-        run._check_open()  # noqa: SLF001 - nothing may be claimed for a run that cannot record it
+    }  # fmt: skip
+    handle = None if run is None or isinstance(run, str) else run
+    if handle is not None:
+        handle._check_open()  # noqa: SLF001 - nothing may be claimed for a run that cannot record it
     contents = _contents(artifacts or {})
-    place = open_store(store if store is not None or run is None or isinstance(run, str) else run.store, create=True)
+    place = open_store(store if store is not None or handle is None else handle.store, create=True)
     if version is not None:
         _check_free(place.versions_taken(called), Version.parse(version))
-    encoded = _encode(contents, allow_pickle=allow_pickle)
-    try:
-        about["artifacts"] = [_keep(place, item, source) for item, source in encoded]
-    finally:
-        _discard(encoded)
+    about["artifacts"] = _kept(place, contents, allow_pickle=allow_pickle)
+    card = _completed(place, called, choose, about)
+    if handle is not None:
+        log_link(handle, card, run_role)
+    return card
+
+
+def _completed(
+    place: Store, called: CardName, choose: Callable[[Sequence[Version]], Version], about: dict[str, Any]
+) -> Card:
+    """Claim a version and let the card be seen: the two steps after which nothing can be refused any more."""
     claimed = place.claim_version(called, choose)
     about = {
-        "uid": uid or new_uid(), "kind": kind, "space": space, "name": name, "version": str(claimed),
-        "created_ns": time_ns(), "user": _user(), "host": os.uname().nodename, "runlore": __version__, **about,
+        **about, "version": str(claimed), "created_ns": time_ns(), "user": _user(), "host": os.uname().nodename,
+        "runlore": __version__,
     }  # fmt: skip
     place.complete_card(called, claimed, about)
-    card = _card(place, about)
-    if run is not None and not isinstance(run, str):
-        log_link(run, card, run_role)
-    return card
+    return _card(place, about)
 
 
 def log_link(run: Run, card: Card, role: str) -> None:
@@ -160,6 +160,12 @@ def _check_free(taken: Sequence[Version], version: Version) -> None:
             f"version={str(version)!r} is taken, and versions are never given out twice; the latest is {max(taken)}. "
             "Nothing was registered. Leave the version out to get the next one"
         )
+
+
+def _uid(uid: str | None) -> str:
+    if uid is not None and not is_uid(uid):
+        raise InvalidName(f"uid={uid!r} must be 32 lowercase hexadecimal digits")
+    return uid or new_uid()
 
 
 def _json_object(values: Any, argument: str) -> dict[str, Any]:
@@ -265,6 +271,15 @@ def _files(name: str, path: str) -> list[tuple[str, Any]]:
                 relative = os.path.relpath(inner, path).replace(os.sep, "/")
                 found.append((check_path_name(f"{name}/{relative}", "artifacts"), File(inner)))
     return found
+
+
+def _kept(place: Store, contents: list[tuple[str, Any]], *, allow_pickle: bool) -> list[dict[str, Any]]:
+    """Store contents; what card.json says of each. None is stored unless all of them can be encoded."""
+    encoded = _encode(contents, allow_pickle=allow_pickle)
+    try:
+        return [_keep(place, name, source) for name, source in encoded]
+    finally:
+        _discard(encoded)
 
 
 def _encode(contents: list[tuple[str, Any]], *, allow_pickle: bool) -> list[tuple[str, Any]]:

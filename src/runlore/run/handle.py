@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runlore.recorder import Recorder
+    from runlore.run.config import Config
     from runlore.store.base import RecordedRun, Store
 
 
@@ -149,7 +150,11 @@ class Run(ArtifactMethods, MediaMethods):
 
     @property
     def number(self) -> int:
-        """Counted 1, 2, 3 … within the experiment; 0 in a process that joined before the run's owner had one."""
+        """Counted 1, 2, 3 … within the experiment; 0 where the run has none yet.
+
+        So it is in a process that joined before the run's owner had one, and while the server that gives it is out of
+        reach.
+        """
         if self._number is None:
             found = self._run.start().get("number")
             self._number = None if found is None else int(found)
@@ -216,6 +221,34 @@ class Run(ArtifactMethods, MediaMethods):
                 break
         self._journal.row(metrics, step, time)
 
+    def log(
+        self, values: Mapping[str, Any], step: float | None = None, time: float | datetime | None = None
+    ) -> None:  # fmt: skip
+        """Record values by what they are: numbers as metrics; texts, images, figures and tables as artifacts.
+
+        Args:
+            values: names to values; nested mappings flatten with `/`. A number, or an array of one, is a point of a
+                metric; a Pillow image, a figure of Matplotlib or Plotly, a table of pandas, Polars or PyArrow, and a
+                text are artifacts of that name.
+            step: where in the run all of them belong.
+            time: as for `log_metric`, of the metrics.
+
+        Raises:
+            WrongType: a value could be several things, such as an array, or none; the message names the call for it.
+            InvalidArgument, InvalidName: as for `log_metric`. Nothing was recorded.
+            RunEnded: the run was finished.
+
+        Example:
+            >>> import runlore
+            >>> with runlore.start("iris") as run:
+            ...     run.log({"train": {"loss": 0.2}, "sample": "to be or not to be"}, step=1)
+            >>> runlore.get_run(run.uid).metrics
+            {'train/loss': 0.2}
+        """
+        from runlore.run.log import log
+
+        log(self, values, step, time)
+
     # -- facts --------------------------------------------------------------------------------------------------
 
     def log_param(self, key: str, value: Any) -> None:
@@ -253,6 +286,27 @@ class Run(ArtifactMethods, MediaMethods):
             check_event(model.PARAM, key, value)
         for key, value in flat.items():
             self.log_param(key, value)
+
+    @property
+    def config(self) -> Config:
+        """The params as a configuration: read and set by attribute and by key, at any depth. Setting records.
+
+        Example:
+            >>> import runlore
+            >>> with runlore.start("iris", params={"model": {"depth": 3}}) as run:
+            ...     run.config.lr = 0.1
+            ...     run.config.update({"model": {"width": 8}})
+            ...     print(run.config.model.depth, run.config["model"].to_dict())
+            3 {'depth': 3, 'width': 8}
+        """
+        from runlore.run.config import Config
+
+        return Config(self)
+
+    @config.setter
+    def config(self, values: Any) -> None:
+        """Record all of a configuration."""
+        self.log_params(values)
 
     def unset_params(self, *keys: str) -> None:
         """Let params count no longer. Their values stay in the run's events; logging one again brings it back.
@@ -436,6 +490,7 @@ class Run(ArtifactMethods, MediaMethods):
         elif about.get("exception"):
             self._journal.event(model.STATUS, f"process {status}", about)
         self._journal.close()
+        self._run.sync()
 
     def _keeping(self, what: str, key: str) -> Keeping:
         return Keeping(self._journal, what, key)

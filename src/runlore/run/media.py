@@ -98,6 +98,29 @@ class MediaMethods:
 
             self._encoded(encode_text(text), name, step)
 
+    def log_dict(self, values: Any, name: str = "values.json", step: float | None = None) -> None:
+        """Keep plain values, nested as they are, as a JSON document that people and programs can read.
+
+        Args:
+            values: a mapping, or anything that `log_param` takes.
+            name: artifact name.
+            step: where in the run it belongs.
+
+        Raises:
+            WrongType, InvalidArgument: a value has no form in JSON. Nothing was stored.
+
+        Example:
+            >>> import runlore
+            >>> with runlore.start("iris") as run:
+            ...     run.log_dict({"classes": ["setosa", "virginica"]}, "classes.json")
+            >>> runlore.get_run(run.uid).artifact("classes.json").load()
+            {'classes': ['setosa', 'virginica']}
+        """
+        with self._keeping("document", name):
+            from runlore.media.document import encode_document
+
+            self._encoded(encode_document(values), name, step)
+
     def log_html(self, html: Any, name: str = "page.html", step: float | None = None) -> None:
         """Keep a page or fragment of HTML: text, a path, or an object with `_repr_html_`."""
         with self._keeping("html", name):

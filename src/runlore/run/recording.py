@@ -21,8 +21,10 @@ class Begun:
 
     __slots__ = ("number", "recorder", "run", "uid")
 
-    def __init__(self, uid: str, number: int, run: RecordedRun, recorder: Recorder) -> None:
-        self.uid, self.number, self.run, self.recorder = uid, number, run, recorder
+    def __init__(self, uid: str, number: int | None, run: RecordedRun, recorder: Recorder) -> None:
+        self.uid, self.run, self.recorder = uid, run, recorder
+        self.number = number
+        """None: it gets it later."""
 
 
 def begin_run(
@@ -54,7 +56,7 @@ def begin_run(
     recorder: Recorder | None = None
     try:
         recorder = run.record(first=True)
-        number = store.claim_number(experiment, uid)
+        number = store.claim_number(experiment, uid) or None
     except OSError:
         abandon(store, experiment, uid, recorder)
         raise

@@ -15,13 +15,12 @@ from runlore.run.handle import Run
 from runlore.run.losses import Beginning
 from runlore.run.recording import begin_run
 from runlore.store import open_store
+from runlore.store.base import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
-
-    from runlore.store.base import Store
 
 _PYTHON = sys.version.split(" ", 1)[0]
 _users: dict[int, str] = {}
@@ -55,7 +54,8 @@ def start(
         description: text.
         group: a word that runs share which belong together, such as the seeds of one configuration.
         parent: the run that this one belongs under: a handle, or a text that names one as for `runlore.get_run`.
-        store: a path; by default `RUNLORE_STORE`, the nearest `.runlore` upwards, or `./.runlore`.
+        store: a path, or the address of a server, `https://…`, to which the run is sent; by default `RUNLORE_STORE`,
+            the nearest `.runlore` upwards, or `./.runlore`.
         capture: False: record nothing by itself; a mapping turns single captures on or off. See `runlore.capture`.
         join: whether `RUNLORE_RUN` is heeded; or a text that names the run of this experiment that is to be joined,
             as for `runlore.get_run`.
@@ -89,7 +89,7 @@ def start(
     exists = isinstance(join, str) or parent_text is not None  # a store with a run that is looked for
     with Beginning("the run cannot be started"):
         captures = _captures(capture)
-        place = open_store(store, create=not exists)
+        place = _open_place(store, create=not exists)
         if parent_text is not None:
             about["parent"] = _find_uid(parent_text, place)
         joined, experiment = (None, experiment) if uid is not None else _joined(join, experiment, place)
@@ -142,6 +142,7 @@ def resume(uid: str, *, store: str | os.PathLike[str] | Store | None = None, cap
     Raises:
         NotStored: as for `start`.
         RunNotFound: the store has no such run, or several could be meant.
+        NotReachable: the run is at a server that does not answer.
 
     Example:
         >>> import runlore
@@ -156,7 +157,7 @@ def resume(uid: str, *, store: str | os.PathLike[str] | Store | None = None, cap
         raise WrongType(f"uid={uid!r} must be text: a uid, or experiment#number")
     with Beginning(f"the run {uid!r} cannot be resumed"):
         captures = _captures(capture)
-        place = open_store(store)
+        place = _open_place(store, create=False)
         _end_earlier_of_this_cell()
         run = _reopen(place, uid if is_uid(uid) or not _names_a_run(uid) else _find_uid(uid, place))
     _begin(run, {}, {}, captures)
@@ -188,6 +189,18 @@ def active_run() -> Run:
     for run in reversed(list(ends.open_runs.values())):
         return run
     raise NoActiveRun("no run is active in this process; start one with runlore.start('experiment')")
+
+
+def _open_place(store: str | os.PathLike[str] | Store | None, *, create: bool) -> Store:
+    """The store to record into; for a server it is the spool from which its runs are sent."""
+    if isinstance(store, Store):
+        return store
+    address = config.store_address(store)
+    if "://" not in address:
+        return open_store(address, create=create)
+    from runlore.ship.store import open_spooled
+
+    return open_spooled(address)
 
 
 def _joined(join: bool | str, experiment: str, place: Store) -> tuple[str | None, str]:

@@ -125,6 +125,12 @@ class RecordedRun(ABC):
     def is_alive(self) -> tuple[bool, str]:
         """Whether some writer lives, and how that was found: `lock`, `process`, `age` or `closed`."""
 
+    def sync(self) -> None:  # noqa: B027 - most stores have nothing to do
+        """Wait, for a bounded time, until what this process recorded is where others read it; say what is not.
+
+        In most stores it always is.
+        """
+
 
 class Follower(ABC):
     """Gives each event of a run once, also across sealing and writers that join later."""
@@ -226,7 +232,10 @@ class Store(ABC):
 
     @abstractmethod
     def claim_number(self, experiment: str, uid: str) -> int:
-        """The next number of the experiment, counted from 1, for this run alone. It is never given out again."""
+        """The next number of the experiment, counted from 1, for this run alone. It is never given out again.
+
+        0 where numbers are given elsewhere, and later: `RecordedRun.start` tells it then.
+        """
 
     @abstractmethod
     def claim(self, namespace: str, name: str, about: Mapping[str, Any]) -> bool:

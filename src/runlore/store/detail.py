@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from runlore import model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from runlore.journal.decode import Event
     from runlore.store.content import StoredEvent
 
@@ -108,20 +110,26 @@ class Detail:
     def active_ns(self) -> int:
         """How long the run was recorded for: the time from each start or resume to its end, without what lies between.
 
-        Where a process died, its part ended with the last that any writer recorded before the run was resumed. A run
-        that goes on is counted up to its last record.
+        A run that goes on is counted up to its last record.
+        """
+        return sum(end - begin for begin, end in self.spans())
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """(begin, end) of each stretch for which it was recorded, in ns since 1970 UTC.
+
+        Where a process died, its part ended with the last that any writer recorded before the run was resumed.
         """
         begin = self.started_ns if self.started_ns is not None else self.first_ns
         if begin is None:
-            return 0
-        total, end = 0, None
+            return
+        end = None
         for time, kind, key, _ in self.statuses:
             if kind == model.RESUME and key == "resume":
-                total += max(0, (end if end is not None else self._last_before(time, begin)) - begin)
+                yield begin, max(begin, end if end is not None else self._last_before(time, begin))
                 begin, end = time, None
             elif kind == model.STOP or (end is None and kind == model.STATUS and key in model.TERMINAL):
                 end = time
-        return total + max(0, (self.last_ns if end is None else end) - begin)
+        yield begin, max(begin, self.last_ns if end is None else end)
 
     def _last_before(self, time_ns: int, begin_ns: int) -> int:
         """The last that was recorded before a time; a writer that was not done by then recorded until then."""

@@ -64,6 +64,15 @@ class DirectoryRun(RecordedRun):
 
         return start_of(self._directory)
 
+    def number(self) -> int | None:
+        """The number that it has by now, from its start or given later; None: none."""
+        found = self.start().get("number")
+        if not isinstance(found, int):
+            from runlore.store.start_event import given_number
+
+            found = given_number(self._directory)
+        return found
+
     @property
     def experiment(self) -> str:  # noqa: D102
         from urllib.parse import unquote

@@ -19,15 +19,20 @@ if TYPE_CHECKING:
     from runlore.journal.decode import Points
 
 
-class MetricSummary(NamedTuple):
-    """One series in numbers. A step of None sorts before all steps."""
+class SeriesRecord(NamedTuple):
+    """One series in numbers. A step of None sorts before all steps: the point had none.
+
+    Attributes:
+        points: how many there are.
+        finite: how many are not NaN.
+        sum: of those.
+        min, max: NaN where all points are.
+    """
 
     points: int
     finite: int
-    """Points that are not NaN."""
     sum: float
     min: float
-    """NaN when all points are."""
     min_step: float | None
     max: float
     max_step: float | None
@@ -38,13 +43,18 @@ class MetricSummary(NamedTuple):
     last_step: float | None
     last_time_ns: int
 
-    def merge(self, other: MetricSummary) -> MetricSummary:
-        """The summary of the points of both; where both have a point at the same place, the other's is the later."""
+    @property
+    def mean(self) -> float:
+        """Of the points that are not NaN; NaN where there is none."""
+        return self.sum / self.finite if self.finite else math.nan
+
+    def merge(self, other: SeriesRecord) -> SeriesRecord:
+        """The record of the points of both; where both have a point at the same place, the other's is the later."""
         low = self if _wins(self.min, self.min_step, other.min, other.min_step) else other
         high = self if _wins(-self.max, self.max_step, -other.max, other.max_step) else other
         first = self if self._place("first") <= other._place("first") else other
         last = other if other._place("last") >= self._place("last") else self
-        return MetricSummary(
+        return SeriesRecord(
             self.points + other.points, self.finite + other.finite, self.sum + other.sum,
             low.min, low.min_step, high.max, high.max_step,
             first.first, first.first_step, first.first_time_ns,
@@ -63,7 +73,7 @@ def _wins(value: float, step: float | None, other: float, other_step: float | No
     return value < other or math.isnan(other)
 
 
-FIELDS = MetricSummary._fields
+FIELDS = SeriesRecord._fields
 _INTEGERS = frozenset({"points", "finite", "first_time_ns", "last_time_ns"})
 _STEPS = frozenset({"min_step", "max_step", "first_step", "last_step"})
 _CODES = tuple("q" if name in _INTEGERS else "d" for name in FIELDS)
@@ -91,7 +101,7 @@ class SeriesColumns:
         return cls([], [array(code) for code in _CODES])
 
     @classmethod
-    def of(cls, known: Mapping[str, MetricSummary | Sequence[Any]]) -> SeriesColumns:
+    def of(cls, known: Mapping[str, SeriesRecord | Sequence[Any]]) -> SeriesColumns:
         """Series from one row of numbers each."""
         keys = sorted(known)
         columns = [
@@ -112,9 +122,9 @@ class SeriesColumns:
         """`FIELDS` of one series after the other."""
         return zip(*(_plain(name, column) for name, column in zip(FIELDS, self.columns, strict=True)), strict=True)
 
-    def items(self) -> Iterator[tuple[str, MetricSummary]]:
+    def items(self) -> Iterator[tuple[str, SeriesRecord]]:
         """Each series by its name."""
-        return zip(self.keys, map(MetricSummary._make, self.rows()), strict=True)
+        return zip(self.keys, map(SeriesRecord._make, self.rows()), strict=True)
 
     # -- bytes --------------------------------------------------------------------------------------------------
 

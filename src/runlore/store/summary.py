@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from runlore import model
 from runlore.store.annotate import REMOVED
 from runlore.store.detail import Detail
-from runlore.store.series import MetricSummary, SeriesColumns, summarise_points
+from runlore.store.series import SeriesColumns, SeriesRecord, summarise_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,7 +47,7 @@ class RunSummary:
         self.artifacts: dict[tuple[str, int], dict[str, Any]] = {}
         self.points = 0
         self._series = SeriesColumns.empty()
-        self._single: dict[str, MetricSummary] = {}
+        self._single: dict[str, SeriesRecord] = {}
         """Points that came as events, not yet among the series."""
 
     @property
@@ -128,10 +128,10 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and (not isinstance(value, int) or abs(value) < 1 << 1023)
 
 
-def _point(event: Event) -> MetricSummary:
+def _point(event: Event) -> SeriesRecord:
     value = float(event.value)
     bad = math.isnan(value)
-    return MetricSummary(
+    return SeriesRecord(
         1, int(not bad), 0.0 if bad else value + 0.0, value, event.step, value, event.step,
         value, event.step, event.time_ns, value, event.step, event.time_ns,
     )  # fmt: skip

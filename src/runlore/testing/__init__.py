@@ -10,8 +10,9 @@
         run.log_metric("acc", 0.9)
     assert runlore.get_run(run.uid, store=store).metrics == {"acc": 0.9}
 
-`StoreSuite` and `StoreMachine` (in `runlore.testing.store_suite`, which needs pytest and Hypothesis) are the tests that
-every kind of store passes; a kind of its own overrides one fixture.
+`StoreSuite` and `IndexSuite` (in `runlore.testing.store_suite` and `index_suite`, which need pytest) and `StoreMachine`
+(in `runlore.testing.machine`, which needs Hypothesis) are the tests that every kind of store passes; a kind of its own
+overrides one fixture.
 """
 
 from __future__ import annotations

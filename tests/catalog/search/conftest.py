@@ -17,7 +17,7 @@ from runlore.catalog.database.tables import ARTIFACTS, FACTS, METRICS, OPEN, PAR
 from runlore.catalog.packing import pack
 from runlore.catalog.rows import metric_rows, param_rows, tag_rows
 from runlore.catalog.search import fetch_page
-from runlore.store.series import MetricSummary, SeriesColumns
+from runlore.store.series import SeriesColumns, SeriesRecord
 from runlore.store.summary import RunSummary
 from runlore.stored_text import to_stored
 
@@ -32,7 +32,7 @@ def _series(points):
     """A series in numbers, of points (step, value) in order."""
     values = [value for _, value in points]
     numbers = [value for value in values if not math.isnan(value)]
-    return MetricSummary(
+    return SeriesRecord(
         points=len(values),
         finite=len(numbers),
         sum=sum(numbers) if numbers else 0.0,

@@ -294,9 +294,9 @@ def _clear_journals(directory: str, writers: dict[str, Any]) -> None:
             _keep_damaged(directory, writer, path)
         else:
             os.unlink(path)
-        lock = liveness.lock_path(path)
-        if is_regular(lock):
-            os.unlink(lock)
+        for beside in (liveness.lock_path(path), liveness.sender_path(path)):
+            if is_regular(beside):
+                os.unlink(beside)
 
 
 def _has_more(path: str, about: dict[str, Any]) -> bool:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
 
+    from runlore.media import Encoded
+
 __all__ = ["load_sklearn", "save_sklearn"]
 
 MODEL_TAG = "runlore::model:v1"
@@ -65,6 +67,25 @@ def save_sklearn(
         >>> load_sklearn(reference).predict([[2.0]]).round(6).tolist()
         [4.0]
     """
+    _check(estimator, dependencies, extra_code_modules)
+    takes = _inputs(inputs)
+    encoded = encode_model(estimator, example=_rows(inputs), allow_pickle=allow_pickle)
+    try:
+        manifest = {
+            "variant": "pyfunc", "name": manifest_model_name, "version": manifest_model_version,
+            "description": manifest_model_description, "producer_name": "runlore", "producer_version": __version__,
+            "producer_tags": ["runlore::sklearn:v1", *(manifest_extra_producer_tags or ())], "inputs": takes,
+            "outputs": [_output(estimator, inputs)], "dynamic_attributes": [], "env_vars": [],
+        }  # fmt: skip
+        environment = _environment(dependencies, extra_dependencies or ())
+        target = str(path) if path is not None else f"sklearn_model_{time_ns()}.luml"
+        write_archive(target, _members(encoded, manifest, environment))
+    finally:
+        encoded.discard()
+    return ModelReference(target)
+
+
+def _check(estimator: Any, dependencies: str | Sequence[str], extra_code_modules: Any) -> None:
     if not callable(getattr(estimator, "predict", None)) or not callable(getattr(estimator, "get_params", None)):
         raise WrongType(f"estimator of type {type(estimator).__name__} must be a scikit-learn estimator with predict()")
     if extra_code_modules is not None or dependencies == "all":
@@ -72,42 +93,23 @@ def save_sklearn(
             "extra_code_modules and dependencies='all' would put code into the model file, which holds data only; "
             "name packages with extra_dependencies, and install your own code where the model is loaded"
         )
-    takes = _inputs(inputs)
-    encoded = encode_model(estimator, example=_rows(inputs), allow_pickle=allow_pickle)
+
+
+def _members(encoded: Encoded, manifest: dict[str, Any], environment: Any) -> dict[str, bytes | str]:
+    """Every file of a model file, by its name in it: bytes, or the path of one."""
     member = f"{_FOLDER}/estimator{encoded.suffix}"
+    order = [item["name"] for item in manifest["inputs"]]
     about = {
-        "member": member,
-        "media_type": encoded.media_type,
-        "metadata": encoded.metadata,
-        "input_order": [item["name"] for item in takes],
-    }
-    manifest = {
-        "variant": "pyfunc",
-        "name": manifest_model_name,
-        "version": manifest_model_version,
-        "description": manifest_model_description,
-        "producer_name": "runlore",
-        "producer_version": __version__,
-        "producer_tags": ["runlore::sklearn:v1", *(manifest_extra_producer_tags or ())],
-        "inputs": takes,
-        "outputs": [_output(estimator, inputs)],
-        "dynamic_attributes": [],
-        "env_vars": [],
-    }
+        "member": member, "media_type": encoded.media_type, "metadata": encoded.metadata, "input_order": order,
+    }  # fmt: skip
     documents = {
         "manifest.json": manifest,
         "ops.json": [],
-        "variant_config.json": {"extra_values": {"input_order": about["input_order"]}},
-        "env.json": _environment(dependencies, extra_dependencies or ()),
+        "variant_config.json": {"extra_values": {"input_order": order}},
+        "env.json": environment,
         "meta.json": [{"id": new_uid(), "tags": [MODEL_TAG], "payload": about}],
     }
-    target = str(path) if path is not None else f"sklearn_model_{time_ns()}.luml"
-    try:
-        members: dict[str, bytes | str] = {name: json.dumps(value).encode() for name, value in documents.items()}
-        write_archive(target, {**members, member: encoded.content})
-    finally:
-        encoded.discard()
-    return ModelReference(target)
+    return {**{name: json.dumps(value).encode() for name, value in documents.items()}, member: encoded.content}
 
 
 def load_sklearn(

@@ -1,0 +1,126 @@
+"""`ui` and `server`: the store over HTTP."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from runlore.cli._command import command
+from runlore.cli._options import flag, option, store_option
+from runlore.cli._output import note, say
+from runlore.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from runlore.server.settings import Settings
+
+DEFAULT_PORT = 5005
+
+_port = option(
+    "--port", metavar="PORT", type=int, default=DEFAULT_PORT, help="Where to listen; 0: any port that is free."
+)
+_base_path = option(
+    "--base-path", metavar="PATH", default="", help="Before every path, such as /runlore behind a proxy."
+)
+_allow_host = option(
+    "--allow-host", "allowed_hosts", metavar="NAME", multiple=True,
+    help="A name under which it may be called besides, as behind a proxy. Repeat it for several.",
+)  # fmt: skip
+_log_format = option(
+    "--log-format",
+    metavar="FORMAT",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="How the log is written, on stderr: text or json.",
+)
+
+
+@command("ui")
+@_port
+@flag("--no-browser", help="Do not open the browser.")
+@_base_path
+@store_option
+def ui(port: int, no_browser: bool, base_path: str, store: str | None) -> None:
+    """Look at runs in the browser. Only this machine can reach it. Ctrl-C ends it.
+
+    Where the port is taken, the next free one is used.
+
+    \b
+    Examples:
+      runlore ui
+      runlore ui --store /data/runs --port 8080 --no-browser
+    """
+    settings = _settings(store, port=port, base_path=base_path)
+    _serve(settings, next_free=True, browser=not no_browser)
+
+
+@command("server")
+@option("--host", metavar="ADDRESS", default="127.0.0.1", help="Where to listen.")
+@_port
+@option("--workers", metavar="N", type=click.IntRange(min=1), default=1, help="Processes that answer.")
+@_base_path
+@_allow_host
+@_log_format
+@store_option
+def server(
+    host: str, port: int, workers: int, base_path: str, allowed_hosts: tuple[str, ...], log_format: str,
+    store: str | None,
+) -> None:  # fmt: skip
+    """Serve a store to others: they send runs to it, and read from it.
+
+    It listens on this machine alone; put a proxy with TLS and a password before it for others.
+
+    \b
+    Examples:
+      runlore server --store /data/runs
+      runlore server --port 8080 --workers 4 --base-path /runlore --allow-host ml.example.com
+    """
+    settings = _settings(
+        store, host=host, port=port, workers=workers, base_path=base_path, allowed_hosts=allowed_hosts,
+        log_format=log_format,
+    )  # fmt: skip
+    if not settings.is_loopback:
+        raise InvalidArgument(
+            f"--host {host} would let everybody who reaches this machine read and change all runs, because the server "
+            "has no accounts; listen on 127.0.0.1 and put a proxy with TLS and a password before it"
+        )
+    _log_requests()
+    _serve(settings, next_free=False, browser=False)
+
+
+def _settings(store: str | None, **fields: object) -> Settings:
+    from runlore.config import store_address
+    from runlore.server.settings import Settings
+    from runlore.store import open_store
+
+    return Settings(store=open_store(store_address(store), create=True).location, **fields)  # type: ignore[arg-type]
+
+
+def _serve(settings: Settings, *, next_free: bool, browser: bool) -> None:
+    from runlore.server.serving import address_of, listen, serve
+
+    listening = listen(settings.host, settings.port, next_free=next_free)
+    address = address_of(listening, settings)
+    if settings.port and not address.startswith(f"http://{settings.host}:{settings.port}/"):
+        note(f"port {settings.port} is taken")
+
+    def when_ready() -> None:
+        say(f"Runlore serves {settings.store} at {address}")
+        say("Ctrl-C ends it.")
+        sys.stdout.flush()
+        if browser:
+            import webbrowser
+
+            webbrowser.open(address)
+
+    with listening:
+        serve(settings, listening, when_ready)
+
+
+def _log_requests() -> None:
+    """Lines of the log go to stderr: requests, and what went wrong."""
+    import logging
+
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("runlore.access").setLevel(logging.INFO)

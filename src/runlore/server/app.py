@@ -1,0 +1,79 @@
+"""The application: the rooms of the server, put together. The only module that knows them all."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from runlore.server import operation
+from runlore.server.context import Context
+from runlore.server.middleware import answers
+from runlore.server.middleware.hosts import Hosts
+from runlore.server.middleware.requests import Requests
+from runlore.server.native.endpoints import ENDPOINTS as NATIVE
+from runlore.server.native.endpoints import PREFIX as NATIVE_PREFIX
+from runlore.server.page.endpoints import ENDPOINTS as PAGE
+from runlore.server.receiving.endpoints import ENDPOINTS as RECEIVING
+from runlore.server.receiving.endpoints import PREFIX as RECEIVING_PREFIX
+from runlore.server.settings import VARIABLE, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.routing import BaseRoute
+    from starlette.types import ASGIApp
+
+    from runlore.server.endpoint import Endpoint
+
+
+def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
+    """An ASGI application that serves a store.
+
+    Args:
+        settings: which store, and how.
+        context: what it works on; None: opened from the settings.
+
+    Raises:
+        StoreNotFound, UnsupportedFormat, ReadOnlyStore: the store cannot be served.
+    """
+    opened = context or Context.open(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        opened.close()
+
+    routes = list_routes()
+    base = settings.base_path
+    app = Starlette(
+        routes=[Mount(base, routes=routes)] if base else routes,
+        exception_handlers=answers.HANDLERS,
+        lifespan=lifespan,
+    )
+    app.state.context = opened
+    return Requests(Hosts(app, settings), settings)
+
+
+def list_endpoints() -> list[tuple[str, Endpoint]]:
+    """Every endpoint of all rooms, with the prefix of its room."""
+    rooms = (
+        ("", operation.ENDPOINTS),
+        (NATIVE_PREFIX, NATIVE),
+        (RECEIVING_PREFIX, RECEIVING),
+        ("", PAGE),  # last: it answers at every other address
+    )
+    return [(prefix, endpoint) for prefix, endpoints in rooms for endpoint in endpoints]
+
+
+def list_routes() -> list[BaseRoute]:
+    """Their routes."""
+    return [endpoint.route(prefix) for prefix, endpoint in list_endpoints()]
+
+
+def from_environment() -> ASGIApp:
+    """For a worker: the application of the settings in the environment."""
+    return make_app(Settings.load(os.environ[VARIABLE]))

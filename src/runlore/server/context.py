@@ -1,0 +1,121 @@
+"""What a server works on, and for whom: one for each process of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from starlette.requests import ClientDisconnect
+
+from runlore.reader.console_pages import ConsoleReader
+from runlore.reader.series_cache import SeriesCache
+from runlore.reader.session import Session
+from runlore.server.changes import Changes
+from runlore.server.freshness import Freshness
+from runlore.server.problems import Problem
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from runlore.index.base import Index
+    from runlore.server.settings import Settings
+    from runlore.store.base import Store
+
+
+class Access(Protocol):
+    """Who may do what. Accounts are a room of their own; without one, everybody who reaches the server may do all."""
+
+    def check(self, request: Request, needs: str) -> None:
+        """Let the request pass.
+
+        Raises:
+            Problem: its caller is not known (401), or may not do this (403).
+        """
+
+
+class Everybody:
+    """No accounts: whoever can reach the server may do all."""
+
+    def check(self, request: Request, needs: str) -> None:
+        """Let it pass."""
+
+
+@dataclass
+class Context:
+    """See the module.
+
+    Attributes:
+        settings: what the server was told.
+        session: the store and its index.
+        access: who may do what.
+        freshness: what keeps the index up to date.
+        series: series that were read, as far as the settings give them room.
+        consoles: the same of consoles.
+        changes: which runs changed, for those who watch.
+    """
+
+    settings: Settings
+    session: Session
+    access: Access = field(default_factory=Everybody)
+    freshness: Freshness = field(init=False)
+    series: SeriesCache = field(init=False)
+    consoles: ConsoleReader = field(init=False)
+    changes: Changes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.freshness = Freshness(self.session.index)
+        self.series = SeriesCache(self.session, self.settings.series_cache_bytes)
+        self.consoles = ConsoleReader(self.session, self.settings.console_cache_bytes)
+        self.changes = Changes(self.session, self.freshness)
+
+    @classmethod
+    def open(cls, settings: Settings) -> Context:
+        """Open the store that the settings name.
+
+        Raises:
+            StoreNotFound, UnsupportedFormat, ReadOnlyStore: it cannot be served.
+        """
+        return cls(settings, Session(settings.store))
+
+    @property
+    def store(self) -> Store:
+        """The store that is served."""
+        return self.session.store
+
+    @property
+    def index(self) -> Index:
+        """Its index, as it is; see `fresh`."""
+        return self.session.index
+
+    def fresh(self) -> Session:
+        """The store and its index, which is at most half a second old."""
+        self.freshness.wait()
+        return self.session
+
+    def fresh_now(self) -> Session:
+        """The store and its index, which has all that was recorded before this call."""
+        self.freshness.wait_for_now()
+        return self.session
+
+    async def read_body(self, request: Request) -> bytes:
+        """A body as a whole.
+
+        Raises:
+            Problem: it is larger than the settings allow (413), or was not sent to its end (400).
+        """
+        limit = self.settings.max_body_bytes
+        pieces, size = [], 0
+        try:
+            async for piece in request.stream():
+                size += len(piece)
+                if size > limit:
+                    raise Problem(413, f"the body has more than {limit} bytes; send less at once", limit=limit)
+                pieces.append(piece)
+        except ClientDisconnect:
+            raise Problem(400, "the request broke off before its end") from None
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.freshness.close()
+        self.session.index.close()

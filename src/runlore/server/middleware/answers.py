@@ -1,0 +1,66 @@
+"""Errors as answers: problem documents for all of them, also for addresses that there are not."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from runlore.server import problems
+from runlore.server.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+
+log = logging.getLogger("runlore.server")
+
+
+def answer(problem: Problem, request_id: str) -> Response:
+    """A problem as a response."""
+    content = msgspec.json.encode(_sendable(problem.document(request_id)))
+    return Response(content, problem.status, problem.headers, problems.MEDIA_TYPE)
+
+
+def _sendable(document: Mapping[str, object]) -> dict[str, object]:
+    """Texts that came from a caller may be no valid Unicode."""
+    return {
+        key: value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+        for key, value in document.items()
+    }
+
+
+async def _of_ours(request: Request, error: Exception) -> Response:
+    problem = problems.of(error)
+    if problem is None:
+        raise error
+    return answer(problem, request.scope.get("request_id", ""))
+
+
+async def _of_starlette(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 500)
+    if status == 404:
+        problem = Problem(404, f"there is nothing at {request.url.path[:200]!r}")
+    elif status == 405:
+        problem = Problem(405, f"{request.url.path[:200]!r} does not take {request.method}", headers=error.headers)  # type: ignore[attr-defined]
+    else:
+        problem = Problem(status, str(getattr(error, "detail", "")))
+    return answer(problem, request.scope.get("request_id", ""))
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    request_id = request.scope.get("request_id", "")
+    log.error("request %s: %s %s failed", request_id, request.method, request.url.path, exc_info=error)
+    return answer(Problem(500, f"this is a fault of the server; its log has request {request_id}"), request_id)
+
+
+HANDLERS = {
+    HTTPException: _of_starlette,
+    Problem: _of_ours,
+    **dict.fromkeys((kind for kind, _ in problems.STATUSES), _of_ours),
+    Exception: _fault,
+}

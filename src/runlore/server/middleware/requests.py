@@ -1,0 +1,82 @@
+"""The id of a request, and its line in the log.
+
+The id comes from the caller's `X-Request-ID` where that is a plain one, so that a proxy's log and ours can be laid side
+by side, else it is made here; it goes back with the answer.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from starlette.datastructures import Headers, MutableHeaders
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from runlore.server.settings import Settings
+
+log = logging.getLogger("runlore.access")
+
+_PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+
+SECURITY_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+"""Of every answer that does not say otherwise."""
+
+
+class Requests:
+    """The outermost: gives each request its id, and logs how it went."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = scope["request_id"] = given if _PLAIN_ID.fullmatch(given) else secrets.token_hex(8)
+        begun = perf_counter()
+        status, size = 0, 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status, size
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            elif message["type"] == "http.response.body":
+                size += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            self._log(scope, request_id, status, size, perf_counter() - begun)
+
+    def _log(self, scope: Scope, request_id: str, status: int, size: int, seconds: float) -> None:
+        if not log.isEnabledFor(logging.INFO):
+            return
+        client = scope.get("client") or ("", 0)
+        fields: dict[str, Any] = {
+            "request_id": request_id, "client": client[0], "method": scope["method"], "path": scope["path"],
+            "status": status, "bytes": size, "ms": round(seconds * 1e3, 1),
+        }  # fmt: skip
+        if self._settings.log_format == "json":
+            log.info("%s", json.dumps(fields))
+        else:  # `repr` leaves no line break of a caller's in the log
+            log.info("%s %s %s %s %d bytes %.1f ms %s", fields["client"], fields["method"], repr(fields["path"])[1:-1],
+                     status, size, fields["ms"], request_id)  # fmt: skip

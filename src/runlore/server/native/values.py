@@ -1,0 +1,69 @@
+"""Values as the page gets them: JSON, with what JSON does not have written as text or marked.
+
+A number in a metric's place is a number, or "NaN", "Infinity", "-Infinity". A param is the value that was logged, in
+which such a number is `{"$number": "NaN"}`, so that it cannot be taken for text. Times are ms since 1970 UTC.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from runlore.plain import CUT, MAX_DEPTH
+from runlore.reader.cells import TIMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runlore.reader.cells import Cells, Field
+
+Number = int | float | str | None
+
+
+def number(value: float | None) -> Number:
+    """A number of a metric; None: there is none."""
+    if value is None or (value - value) == 0:
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def numbers(values: Mapping[str, float]) -> dict[str, Number]:
+    """Numbers by key."""
+    return {key: number(value) for key, value in values.items()}
+
+
+def param(value: Any, level: int = 0) -> Any:
+    """A value that was logged; what is nested too deep is cut."""
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"$number": number(value)}
+    if level >= MAX_DEPTH:
+        return CUT
+    if isinstance(value, dict):
+        return {str(key): param(item, level + 1) for key, item in value.items()}
+    return [param(item, level + 1) for item in value]
+
+
+def params(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Params by key."""
+    return {key: param(value) for key, value in values.items()}
+
+
+def ms(time_ns: int | None) -> float | None:
+    """A time in ns since 1970 UTC as ms."""
+    return None if time_ns is None else time_ns / 1e6
+
+
+def cells(field: Field, found: Cells) -> Cells:
+    """The cells of a column."""
+    if field.kind == "metrics":
+        return [value if value is None or (value - value) == 0 else number(value) for value in found]
+    if field.kind == "params":
+        return [value if type(value) in _PLAIN else param(value) for value in found]
+    if field.key in TIMES and field.kind == "attribute":
+        return [None if value is None else value / 1e6 for value in found]
+    return found
+
+
+_PLAIN = frozenset({str, int, bool, type(None)})

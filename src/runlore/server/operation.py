@@ -1,0 +1,45 @@
+"""For who operates it: whether it lives, and whether it can answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from runlore.server.endpoint import OPEN, Endpoint
+from runlore.server.problems import Problem
+
+if TYPE_CHECKING:
+    from runlore.server.endpoint import Call
+
+
+class Health(msgspec.Struct):
+    """The server lives."""
+
+    status: str = "ok"
+
+
+def health(call: Call) -> Health:  # noqa: ARG001 - every endpoint gets it
+    """Nothing is asked of the store."""
+    return Health()
+
+
+def ready(call: Call) -> Health:
+    """The store can be read.
+
+    Raises:
+        Problem: it cannot (503).
+    """
+    try:
+        call.context.index.experiments("__none__")
+    except OSError as error:
+        raise Problem(503, f"the store cannot be read: {error.strerror}") from error
+    return Health()
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/health", health, "Whether the server lives.", OPEN, answer=Health),
+    Endpoint(
+        "GET", "/ready", ready, "Whether it can answer: the store can be read.", OPEN, answer=Health, problems=[503]
+    ),
+)

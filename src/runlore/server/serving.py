@@ -1,0 +1,126 @@
+"""Listening: ports, workers, signals. The application itself is in `app`."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from runlore.errors import InvalidArgument, NotReachable
+from runlore.server.app import make_app
+from runlore.server.settings import VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runlore.server.settings import Settings
+
+TRIED_PORTS = 100
+"""How many are tried beyond the one that is taken."""
+
+GRACE_S = 3
+"""How long requests that are being answered may go on when the server is told to end. Event streams never end by
+themselves."""
+
+
+def listen(host: str, port: int, *, next_free: bool = False) -> socket.socket:
+    """A socket that listens.
+
+    Args:
+        host: name or address.
+        port: 0: any that is free.
+        next_free: take the next port where it is taken.
+
+    Raises:
+        NotReachable: the port is taken, or may not be used.
+        InvalidArgument: there is no such address on this machine.
+    """
+    last = min(port + (TRIED_PORTS if next_free and port else 1), 65_536) - 1
+    for candidate in range(port, last + 1):
+        made = _bound(host, candidate)
+        if made is not None:
+            return made
+    until = f" to {last}" if last > port else ""
+    verb = "are" if until else "is"
+    raise NotReachable(
+        f"port={port}{until} of {host} {verb} taken by another program; choose another with --port, or 0 for any"
+    )
+
+
+def _bound(host: str, port: int) -> socket.socket | None:
+    """A socket that listens; None where the port is taken."""
+    try:
+        return _open(host, port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return None
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise InvalidArgument(f"host={host!r} is no address of this machine: {error.strerror}") from error
+        raise NotReachable(f"port={port} of {host} cannot be used: {error.strerror}") from error
+
+
+def _open(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    made = socket.socket(family, kind, protocol)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+        made.listen(1024)
+    except BaseException:
+        made.close()
+        raise
+    made.set_inheritable(True)  # workers inherit it
+    return made
+
+
+def address_of(listening: socket.socket, settings: Settings) -> str:
+    """The URL at which it answers."""
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}{settings.base_path}/"
+
+
+def serve(settings: Settings, listening: socket.socket, when_ready: Callable[[], None] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        settings: which store, and how.
+        listening: of `listen`.
+        when_ready: called when it answers; with several workers when it listens.
+
+    Raises:
+        StoreNotFound, UnsupportedFormat, ReadOnlyStore: the store cannot be served.
+    """
+    if settings.workers == 1:
+        config = _config(make_app(settings), settings)
+        _Server(config, when_ready).run(sockets=[listening])
+        return
+    from uvicorn.supervisors import Multiprocess
+
+    os.environ[VARIABLE] = settings.dump()
+    config = _config("runlore.server.app:from_environment", settings)
+    if when_ready is not None:
+        when_ready()
+    Multiprocess(config, [listening]).run()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, when_ready: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._when_ready = when_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._when_ready is not None:
+            self._when_ready()
+
+
+def _config(app: object, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app, factory=isinstance(app, str), workers=settings.workers, log_config=None, access_log=False,  # type: ignore[arg-type]
+        server_header=False, proxy_headers=False, timeout_graceful_shutdown=GRACE_S, timeout_keep_alive=75,
+        h11_max_incomplete_event_size=64 << 10, ws="none",
+    )  # fmt: skip

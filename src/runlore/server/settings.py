@@ -1,0 +1,72 @@
+"""What a server is told when it starts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from runlore.errors import InvalidArgument
+
+VARIABLE = "_RUNLORE_SERVER"
+"""Environment variable by which the settings reach the workers, from the process that starts them."""
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a server runs.
+
+    Attributes:
+        store: address of the store that is served.
+        host: address to listen on.
+        port: to listen on; 0: any that is free.
+        base_path: before every path, such as `/runlore` behind a proxy; empty: none.
+        workers: processes.
+        allowed_hosts: names under which it may be called besides the one it listens on; `*`: any.
+        max_body_bytes: of a request that is read as a whole; uploads are streamed and have their own limit.
+        max_upload_bytes: of contents that are sent.
+        series_cache_bytes: of series that were read for charts, in each worker.
+        console_cache_bytes: of consoles that were read, in each worker.
+        slow_client_s: seconds that a client may take between two pieces of a request.
+        log_format: `text` or `json`.
+    """
+
+    store: str
+    host: str = "127.0.0.1"
+    port: int = 5005
+    base_path: str = ""
+    workers: int = 1
+    allowed_hosts: tuple[str, ...] = ()
+    max_body_bytes: int = 64 << 20
+    max_upload_bytes: int = 1 << 40
+    series_cache_bytes: int = 256 << 20
+    console_cache_bytes: int = 64 << 20
+    slow_client_s: float = 60.0
+    log_format: str = "text"
+
+    def __post_init__(self) -> None:
+        if self.base_path and (not self.base_path.startswith("/") or self.base_path.endswith("/")):
+            raise InvalidArgument(
+                f"base_path={self.base_path!r} should begin with a slash and not end with one, such as '/runlore'"
+            )
+        if not 0 <= self.port <= 65_535:
+            raise InvalidArgument(f"port={self.port} should be from 0 (any that is free) to 65535")
+        if self.workers < 1:
+            raise InvalidArgument(f"workers={self.workers} should be at least 1")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host in LOOPBACK
+
+    def dump(self) -> str:
+        """As text, for `load`."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def load(cls, text: str) -> Settings:
+        """What `dump` gave."""
+        fields = json.loads(text)
+        fields["allowed_hosts"] = tuple(fields["allowed_hosts"])
+        return cls(**fields)

@@ -1,0 +1,28 @@
+"""A server for the tests: the real one, on a port of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+from runlore.server.app import make_app
+from runlore.server.serving import _config, _Server, address_of, listen
+from runlore.server.settings import Settings
+
+
+@contextlib.contextmanager
+def serving(store, **settings):
+    """Serve a store in a thread; gives the address."""
+    told = Settings(str(store), port=0, **settings)
+    answers = threading.Event()
+    with listen(told.host, 0) as listening:
+        server = _Server(_config(make_app(told), told), answers.set)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        assert answers.wait(30), "the server does not answer"
+        try:
+            yield address_of(listening, told).rstrip("/")
+        finally:
+            server.should_exit = True
+            thread.join(30)
+            assert not thread.is_alive(), "the server does not end"
