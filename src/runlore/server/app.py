@@ -13,9 +13,11 @@ from runlore.server import operation
 from runlore.server.context import Context
 from runlore.server.middleware import answers
 from runlore.server.middleware.hosts import Hosts
+from runlore.server.middleware.limits import Limits
 from runlore.server.middleware.requests import Requests
 from runlore.server.native.endpoints import ENDPOINTS as NATIVE
 from runlore.server.native.endpoints import PREFIX as NATIVE_PREFIX
+from runlore.server.openapi import serves_document
 from runlore.server.receiving.endpoints import ENDPOINTS as RECEIVING
 from runlore.server.receiving.endpoints import PREFIX as RECEIVING_PREFIX
 from runlore.server.settings import VARIABLE, Settings
@@ -54,13 +56,16 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
         lifespan=lifespan,
     )
     app.state.context = opened
-    return Requests(Hosts(app, settings), settings)
+    return Requests(Limits(Hosts(app, settings), settings), settings, opened.measures)
 
 
 def list_endpoints() -> list[tuple[str, Endpoint]]:
     """Every endpoint of all rooms, with the prefix of its room."""
-    rooms = (("", operation.ENDPOINTS), (NATIVE_PREFIX, NATIVE), (RECEIVING_PREFIX, RECEIVING))
+    rooms = (("", (*operation.ENDPOINTS, DOCUMENT)), (NATIVE_PREFIX, NATIVE), (RECEIVING_PREFIX, RECEIVING))
     return [(prefix, endpoint) for prefix, endpoints in rooms for endpoint in endpoints]
+
+
+DOCUMENT = serves_document(list_endpoints)
 
 
 def list_routes() -> list[BaseRoute]:

@@ -12,6 +12,7 @@ from runlore.reader.series_cache import SeriesCache
 from runlore.reader.session import Session
 from runlore.server.changes import Changes
 from runlore.server.freshness import Freshness
+from runlore.server.measures import Measures
 from runlore.server.problems import Problem
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Context:
         series: series that were read, as far as the settings give them room.
         consoles: the same of consoles.
         changes: which runs changed, for those who watch.
+        measures: what was done.
     """
 
     settings: Settings
@@ -61,6 +63,7 @@ class Context:
     series: SeriesCache = field(init=False)
     consoles: ConsoleReader = field(init=False)
     changes: Changes = field(init=False)
+    measures: Measures = field(default_factory=Measures)
 
     def __post_init__(self) -> None:
         self.freshness = Freshness(self.session.index)

@@ -79,6 +79,14 @@ class Freshness:
             with self._condition:
                 self._watchers.remove(look)
 
+    def age_s(self) -> float:
+        """Seconds since the index was last brought up to date; infinite: never."""
+        return monotonic() - self._known_at
+
+    def watchers(self) -> int:
+        """How many watch."""
+        return len(self._watchers)
+
     def close(self) -> None:
         """End the thread. What waits is let go."""
         with self._condition:

@@ -29,6 +29,7 @@ class Settings:
         series_cache_bytes: of series that were read for charts, in each worker.
         console_cache_bytes: of consoles that were read, in each worker.
         slow_client_s: seconds that a client may take between two pieces of a request.
+        max_requests: that a worker answers at once.
         log_format: `text` or `json`.
     """
 
@@ -43,6 +44,7 @@ class Settings:
     series_cache_bytes: int = 256 << 20
     console_cache_bytes: int = 64 << 20
     slow_client_s: float = 60.0
+    max_requests: int = 1_000
     log_format: str = "text"
 
     def __post_init__(self) -> None:
