@@ -74,14 +74,13 @@ ANYWHERE = {"numpy", "pandas", "pyarrow"}
 """Required libraries that any module may use (inside functions, where the import budget says so)."""
 
 HOMES = {
-    "lark": ("query",),
     "rich": ("cli", "demo", "exec"),
     "re2": ("query.regex",),
     "psycopg": ("catalog.database._psycopg",),
     "click": ("cli",),
     "msgspec": ("server",),
     "starlette": ("server",),
-    "uvicorn": ("server.serving",),
+    "uvicorn": ("server.serving", "server.impatient"),
     "pytest": ("testing",),
     "hypothesis": ("testing",),
     "sklearn": ("demo", "media._skops", "media._lightgbm"),
