@@ -72,9 +72,13 @@ def test_what_is_too_much_is_put_off(store_path):
         assert httpx.get(f"{address}/health").status_code == 200
 
 
-def test_long_answers_are_compressed_where_that_is_asked_for(address, store_path):
-    store = open_store(store_path)
-    make_run(store, params={f"key {place}": "value" for place in range(200)})
+def test_long_answers_are_compressed_where_that_is_asked_for(store_path):
+    make_run(open_store(store_path), params={f"key {place}": "value" for place in range(200)})
+    with serving(store_path) as address:
+        check_compression(address)
+
+
+def check_compression(address):
     plain = httpx.post(f"{address}/api/v1/runs/table", json={}, headers={"accept-encoding": "identity"})
     assert "content-encoding" not in plain.headers
     assert plain.headers["vary"] == "accept-encoding"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,10 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        warming = threading.Thread(target=opened.warm_up, name="runlore-warm-up", daemon=True)
+        warming.start()
         yield
+        warming.join()
         opened.close()
 
     routes = list_routes()

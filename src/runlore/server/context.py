@@ -74,7 +74,7 @@ class Context:
     measures: Measures = field(default_factory=Measures)
 
     def __post_init__(self) -> None:
-        self.freshness = Freshness(self.session.index)
+        self.freshness = Freshness(self.session.index, self.settings.index_age_s)
         self.series = SeriesCache(self.session, self.settings.series_cache_bytes)
         self.consoles = ConsoleReader(self.session, self.settings.console_cache_bytes)
         self.changes = Changes(self.session, self.freshness)
@@ -110,7 +110,7 @@ class Context:
         return self.session.index
 
     def fresh(self) -> Session:
-        """The store and its index, which is at most half a second old."""
+        """The store and its index, which is as fresh as the settings ask for."""
         self.freshness.wait()
         return self.session
 
@@ -136,6 +136,12 @@ class Context:
         except ClientDisconnect:
             raise Problem(400, "the request broke off before its end") from None
         return b"".join(pieces)
+
+    def warm_up(self) -> None:
+        """Do once what the first answers would wait for: bring the index up to date, load what reads series."""
+        self.freshness.wait_for_now()
+        import numpy as np  # noqa: F401 - to be there
+        import pyarrow.parquet  # noqa: F401 - as above
 
     def close(self) -> None:
         """Let go of what the rooms keep, and of the store."""
