@@ -100,19 +100,29 @@ class Server:
 
     # -- asking and changing ------------------------------------------------------------------------------------
 
-    def ask(self, path: str, arguments: dict[str, Any], *, limit_s: float = LIMIT_S, **headers: str) -> Any:
-        """The answer to a question.
+    def ask(
+        self, path: str, arguments: dict[str, Any], kind: type | tuple[type, ...] = object, *,
+        limit_s: float = LIMIT_S, **headers: str,
+    ) -> Any:  # fmt: skip
+        """The answer to a question, which is of the kind that is expected.
 
         Raises:
             NotReachable: the server does not answer, or not what can be understood.
             NotAllowed: it does not let us.
             RunloreError: what it answered with.
         """
-        return self._value(self._request(path, arguments, headers, limit_s))
+        answer = self.exchange(self._request(path, arguments, headers, limit_s))
+        try:
+            return text.expect(text.loads(answer.body), kind, "the answer")
+        except Garbled as error:
+            raise answers.not_understood(self.address, str(error)) from None
 
-    def change(self, path: str, arguments: dict[str, Any], *, limit_s: float = LIMIT_S, **headers: str) -> Any:
+    def change(
+        self, path: str, arguments: dict[str, Any], kind: type | tuple[type, ...] = object, *,
+        limit_s: float = LIMIT_S, **headers: str,
+    ) -> Any:  # fmt: skip
         """The answer to a change, which is made once. Raises as `ask`."""
-        return self.ask(path, arguments, limit_s=limit_s, **{text.KEY_HEADER: new_uid(), **headers})
+        return self.ask(path, arguments, kind, limit_s=limit_s, **{text.KEY_HEADER: new_uid(), **headers})
 
     def _request(self, path: str, arguments: dict[str, Any], headers: dict[str, str], limit_s: float) -> Request:
         body = text.dumps(arguments)
@@ -121,13 +131,6 @@ class Server:
             body = gzip.compress(body, 1)
             sent["Content-Encoding"] = "gzip"
         return Request("POST", path, body, sent, limit_s)
-
-    def _value(self, request: Request) -> Any:
-        answer = self.exchange(request)
-        try:
-            return text.loads(answer.body)
-        except Garbled as error:
-            raise answers.not_understood(self.address, str(error)) from None
 
     def exchange(self, request: Request) -> Answer:
         """Send a request and read its answer to the end. Raises as `ask`."""
@@ -183,7 +186,7 @@ class Server:
                 problem = answers.refused(self.address, response)
                 if not isinstance(problem, NotReachable):
                     raise problem
-                pause_s = answers.pause_of(response)
+                wanted_s = answers.pause_of(response)
             except BaseException as error:
                 connection.close()
                 if not answers.is_of_connection(error) or isinstance(error, NotReachable):
@@ -191,12 +194,12 @@ class Server:
                 if not is_new and not isinstance(error, TimeoutError):
                     count += 1
                     continue  # the server had closed a connection that was kept
-                problem, pause_s = answers.broken(self.address, error), None
+                problem, wanted_s = answers.broken(self.address, error), None
                 if isinstance(error, (TimeoutError, ssl.SSLCertVerificationError)):
                     raise problem from error
             connection.close()
-            pause_s = self._pause(count, pause_s)
-            if monotonic() + pause_s > begun + (request.limit_s if answers.names_time(problem) else self._patience_s):
+            pause_s = self._pause(count, wanted_s)
+            if monotonic() + pause_s > begun + (self._patience_s if wanted_s is None else request.limit_s):
                 raise problem
             sleep(pause_s)
             count += 1
@@ -248,6 +251,10 @@ class Server:
                 self._idle.append(connection)
                 return
         connection.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_idle"):
+            self.close()
 
     def close(self) -> None:
         """Close the connections that are kept. The next request opens one."""

@@ -99,11 +99,10 @@ def _hash(path: str | os.PathLike[str]) -> tuple[str, int]:
 
 def _pieces(path: str | os.PathLike[str], size: int | None, digest: Any) -> Iterator[bytes]:
     """A regular file, as far as it was when this began, or as many bytes of it."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe without a writer would block
-    with open(descriptor, "rb", buffering=0) as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise InvalidArgument(f"{os.fspath(path)!r} is {kind_of(found.st_mode)}, not a file that could be copied")
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):  # a pipe without a writer would block
+        raise InvalidArgument(f"{os.fspath(path)!r} is {kind_of(found.st_mode)}, not a file that could be copied")
+    with open(path, "rb", buffering=0) as file:
         left = found.st_size if size is None else size
         while left > 0:
             piece = file.read(min(_PIECE_BYTES, left))

@@ -186,7 +186,7 @@ class ServerRecorder(Recorder):
             "records": [record.sent for record in batch],
         }  # fmt: skip
         try:
-            answer = self._server.change("store/append", arguments)
+            answer = self._server.change("store/append", arguments, dict)
             self._is_open = True
             self._take(answer, batch)
         except (OSError, RunloreError, LookupError, TypeError) as error:
