@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
 
 from runlore.errors import ArtifactNotFound, DamagedFile, InvalidArgument, RunloreError
+from runlore.files import check_directory
 from runlore.housekeeping._copying import copy_run
 from runlore.housekeeping._unpacking import Limits, is_place, unpack
 from runlore.housekeeping.claiming import Clash
@@ -34,7 +35,7 @@ from runlore.store import claims, format_file
 from runlore.store.content import read_events
 from runlore.store.directory import in_files
 from runlore.store.keeping import SelfKeeping
-from runlore.store.listing import check_directory, run_directories
+from runlore.store.listing import run_directories
 
 __all__ = ["Limits", "export_archive", "import_archive"]
 

@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.errors import DamagedFile, RunloreError
-from runlore.files import is_directory, open_binary
+from runlore.files import is_directory, open_binary, problem_of
 from runlore.housekeeping import numbering
 from runlore.housekeeping.catalog_check import differing_runs
 from runlore.housekeeping.entries import strange_entries
@@ -23,7 +23,7 @@ from runlore.store.annotate import REMOVED
 from runlore.store.content import journals, read_events, read_points
 from runlore.store.directory import in_files
 from runlore.store.keeping import EXAMINE, SelfKeeping
-from runlore.store.listing import list_entries, problem_of, survey_runs
+from runlore.store.listing import list_entries, survey_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

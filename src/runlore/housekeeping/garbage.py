@@ -14,7 +14,7 @@ from time import time, time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.errors import ReadOnlyStore
-from runlore.files import is_directory, is_regular
+from runlore.files import check_directory, is_directory, is_regular
 from runlore.housekeeping.references import references
 from runlore.model import new_uid
 from runlore.reader.facts import facts_of
@@ -22,7 +22,6 @@ from runlore.store.deletion import DELETED_RUNS
 from runlore.store.directory import in_files
 from runlore.store.folders import remove_tree
 from runlore.store.keeping import COLLECT, SelfKeeping
-from runlore.store.listing import check_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

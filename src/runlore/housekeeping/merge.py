@@ -18,7 +18,7 @@ from runlore.errors import (
     RunNotFound,
     UnsupportedFormat,
 )
-from runlore.files import sync_path
+from runlore.files import check_directory, check_path, sync_path
 from runlore.housekeeping._copying import copy_blob, copy_file, copy_journals, copy_run, merge_run, put_journal
 from runlore.housekeeping.claiming import Clash, take_claims
 from runlore.housekeeping.garbage import INCOMING
@@ -31,7 +31,7 @@ from runlore.store.cards import CARD_FILE, cards_root, read_card, touch
 from runlore.store.content import read_events
 from runlore.store.directory import in_files
 from runlore.store.journal_files import journal_paths
-from runlore.store.listing import check_directory, check_path, survey_cards, survey_runs
+from runlore.store.listing import survey_cards, survey_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

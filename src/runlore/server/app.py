@@ -18,6 +18,7 @@ from runlore.server.middleware.hosts import Hosts
 from runlore.server.middleware.requests import Requests
 from runlore.server.native.endpoints import ENDPOINTS as NATIVE
 from runlore.server.native.endpoints import PREFIX as NATIVE_PREFIX
+from runlore.server.page.endpoints import ENDPOINTS as PAGE
 from runlore.server.receiving.endpoints import ENDPOINTS as RECEIVING
 from runlore.server.receiving.endpoints import PREFIX as RECEIVING_PREFIX
 from runlore.server.settings import VARIABLE, Settings
@@ -62,8 +63,12 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
 def list_endpoints() -> list[tuple[str, Endpoint]]:
     """Every endpoint of all rooms, with the prefix of its room."""
     rooms = (
-        ("", operation.ENDPOINTS), (NATIVE_PREFIX, NATIVE), (RECEIVING_PREFIX, RECEIVING), (CONTRACT_PREFIX, CONTRACT),
-    )  # fmt: skip
+        ("", operation.ENDPOINTS),
+        (NATIVE_PREFIX, NATIVE),
+        (RECEIVING_PREFIX, RECEIVING),
+        (CONTRACT_PREFIX, CONTRACT),
+        ("", PAGE),  # last: it answers at every other address
+    )
     return [(prefix, endpoint) for prefix, endpoints in rooms for endpoint in endpoints]
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from starlette.requests import ClientDisconnect
 
+from runlore.reader.console_pages import ConsoleReader
 from runlore.reader.series_cache import SeriesCache
 from runlore.reader.session import Session
+from runlore.server.changes import Changes
 from runlore.server.freshness import Freshness
 from runlore.server.problems import Problem
 
@@ -54,6 +56,8 @@ class Context:
         access: who may do what.
         freshness: what keeps the index up to date.
         series: series that were read, as far as the settings give them room.
+        consoles: the same of consoles.
+        changes: which runs changed, for those who watch.
     """
 
     settings: Settings
@@ -63,10 +67,14 @@ class Context:
     _making: RLock = field(default_factory=RLock)
     freshness: Freshness = field(init=False)
     series: SeriesCache = field(init=False)
+    consoles: ConsoleReader = field(init=False)
+    changes: Changes = field(init=False)
 
     def __post_init__(self) -> None:
         self.freshness = Freshness(self.session.index)
         self.series = SeriesCache(self.session, self.settings.series_cache_bytes)
+        self.consoles = ConsoleReader(self.session, self.settings.console_cache_bytes)
+        self.changes = Changes(self.session, self.freshness)
 
     def part(self, kind: Callable[[], _Part]) -> _Part:
         """What a room keeps between requests: one of each kind, made when it is first asked for.

@@ -90,12 +90,13 @@ class Connection:
         sent = {"User-Agent": f"runlore/{__version__}", "Accept": "application/json", **_authorization(),
                 **(headers or {})}  # fmt: skip
         sent["Content-Length"] = str(len(body) if isinstance(body, bytes) else length)
-        was_open = self._open is not None
-        try:
-            return self._ask(method, self._base + path, body, sent)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            self.close()
-            if not (was_open and isinstance(body, bytes)):  # a server may close a connection that was not used
+        if self._open is not None and isinstance(body, bytes):
+            try:
+                return self._ask(method, self._base + path, body, sent)
+            except (ConnectionError, http.client.HTTPException):
+                self.close()  # a server may close a connection that was not used for a while: again, on a new one
+            except (OSError, ValueError) as error:
+                self.close()
                 raise Unreachable(_words(error)) from error
         try:
             return self._ask(method, self._base + path, body, sent)
@@ -127,6 +128,7 @@ class Connection:
             pieces.append(piece)
         if response.length:
             raise http.client.HTTPException("the answer broke off before its end")
+        response.close()  # `read1` leaves it open, and the connection could not be used again
         if response.will_close:
             self.close()
         return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, b"".join(pieces))
@@ -141,7 +143,9 @@ class Connection:
 
 
 def _authorization() -> dict[str, str]:
-    token = os.environ.get("RUNLORE_TOKEN", "")
+    token = os.environ.get("RUNLORE_TOKEN", "").strip()
+    if not (token.isascii() and token.isprintable()):
+        raise Unreachable("RUNLORE_TOKEN has characters that no token has")  # it is a secret: it is not shown
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 

@@ -84,7 +84,9 @@ class Shipper:
             self._thread = thread
 
     def sent_run(self, uid: str, timeout_s: float) -> SentRun | None:
-        """What the server says of a run, once it does; None: not in this time."""
+        """What the server says of a run, once it does; None: not in this time, or nobody sends it."""
+        if uid not in self._runs:
+            return None
         deadline = monotonic() + timeout_s
         with self._condition:
             while True:

@@ -146,26 +146,28 @@ class SpooledStore(Store):
         if not is_uid(uid):
             raise RunNotFound(f"uid={uid!r} is no uid: 32 hexadecimal digits")
         known = self._spool.experiment_of(uid, experiment)
-        if known is None:
-            known = self._look(uid, experiment)
-        return SpooledRun(self, uid, known)
+        if known is not None:
+            return SpooledRun(self, uid, known)
+        there = self._look(uid, experiment)
+        return SpooledRun(self, uid, there.experiment, there)
 
-    def _look(self, uid: str, experiment: str | None) -> str:
-        """The experiment of a run that is not in the spool."""
-        from runlore.ship.client import Gone, Refused
+    def _look(self, uid: str, experiment: str | None) -> SentRun:
+        """What the server says of a run that is not in the spool; where it does not, the experiment that was given."""
+        from runlore.ship.client import Gone, Refused, SentRun
         from runlore.ship.connection import Unreachable
 
+        given = None if experiment is None else SentRun(uid, experiment, None, None, is_new=False)
         if is_offline():
-            if experiment is not None:
-                return experiment
+            if given is not None:
+                return given
             raise NotReachable(f"run {uid} is not on this machine, and RUNLORE_OFFLINE=1 keeps us from asking for it")
         try:
-            return self._asked(lambda client: client.look(uid)).experiment
+            return self._asked(lambda client: client.look(uid))
         except Gone as error:
             raise RunNotFound(f"no run has the uid {uid!r} at {self._address}") from error
         except (Unreachable, Refused) as error:
-            if experiment is not None:
-                return experiment  # it will turn out when it is sent
+            if given is not None:
+                return given  # it will turn out when it is sent
             raise NotReachable(
                 f"run {uid} is not on this machine, and {self._address} does not tell of it: {error}. Nothing was "
                 "recorded; try again, or start a new run"
@@ -250,11 +252,13 @@ class SpooledRun(RecordedRun):
         store: the server.
         uid: of the run.
         experiment: its experiment.
+        known: what the server said of it, if it was asked.
     """
 
-    def __init__(self, store: SpooledStore, uid: str, experiment: str) -> None:
+    def __init__(self, store: SpooledStore, uid: str, experiment: str, known: SentRun | None = None) -> None:
         self._store = store
         self._experiment = experiment
+        self._known = known
         self.uid = uid
         self.location = f"{store.location}/{experiment}/{uid}"
 
@@ -294,7 +298,9 @@ class SpooledRun(RecordedRun):
         from runlore.store.start_event import start_of
 
         about = start_of(self._spool_directory)
-        sent = None if is_offline() else self._shipper.sent_run(self.uid, _NUMBER_S)
+        sent = self._known
+        if (sent is None or sent.number is None) and not is_offline():
+            sent = self._shipper.sent_run(self.uid, _NUMBER_S)
         if sent is None:
             return about
         told = {"experiment": sent.experiment, "number": sent.number, "name": sent.name}

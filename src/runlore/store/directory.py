@@ -16,7 +16,6 @@ import errno
 import os
 from contextlib import suppress
 from time import time_ns
-from typing import TYPE_CHECKING, Any, overload
 
 from runlore.config import store_address
 from runlore.errors import (
@@ -27,16 +26,16 @@ from runlore.errors import (
     RunNotFound,
     StoreNotFound,
 )
-from runlore.files import is_directory, is_regular
+from runlore.files import check_directory, check_path, is_directory, is_regular, make_folders
 from runlore.journal.folder import JOURNAL
 from runlore.names import encode, encode_path, is_uid
 from runlore.store import blobs, format_file, numbers
 from runlore.store.base import Store
-from runlore.store.listing import check_directory, check_path
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-    from typing import BinaryIO
+    from typing import Any, BinaryIO, overload
 
     from runlore.store.base import Fact
     from runlore.store.cards import CardName
@@ -45,12 +44,16 @@ if TYPE_CHECKING:
     from runlore.versions import Version
 
 
-@overload
-def open_store(
-    store: str | os.PathLike[str] | DirectoryStore | None = None, *, create: bool = False
-) -> DirectoryStore: ...
-@overload
-def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: bool = False) -> Store: ...
+if TYPE_CHECKING:
+
+    @overload
+    def open_store(
+        store: str | os.PathLike[str] | DirectoryStore | None = None, *, create: bool = False
+    ) -> DirectoryStore: ...
+    @overload
+    def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: bool = False) -> Store: ...
+
+
 def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: bool = False) -> Store:
     """The directory to use as a store. `runlore.opening.open_store` opens stores of every kind.
 
@@ -193,8 +196,6 @@ class DirectoryStore(Store):
                 try:
                     os.mkdir(directory)
                 except FileNotFoundError:  # noqa: PERF203 - the first run of its experiment, or the last one just goes
-                    from runlore.store.folders import make_folders
-
                     make_folders(os.path.dirname(directory))
                 else:
                     break

@@ -84,7 +84,7 @@ class ReceivedJournal:
             raise InvalidArgument(
                 f"offset={offset}: a journal has at most {MAX_JOURNAL_BYTES:,} bytes; start a new run"
             )
-        with self._opened(create=offset == 0 and bool(content)) as descriptor:
+        with self._opened(content if offset == 0 else b"") as descriptor:
             if descriptor is None:
                 return self._absent(offset + len(content))
             size = os.fstat(descriptor).st_size
@@ -114,7 +114,7 @@ class ReceivedJournal:
             InvalidArgument: the beginning is none.
             OSError: the disk fails.
         """
-        with self._opened(create=False) as descriptor:
+        with self._opened() as descriptor:
             if descriptor is None:
                 return self._absent(size)
             found = os.fstat(descriptor).st_size
@@ -136,9 +136,9 @@ class ReceivedJournal:
             return Received(size)
 
     @contextmanager
-    def _opened(self, *, create: bool) -> Iterator[int | None]:
-        """The journal, which nobody else appends to meanwhile; None: there is none."""
-        descriptor = self._open(create=create)
+    def _opened(self, begins: bytes = b"") -> Iterator[int | None]:
+        """The journal, which nobody else appends to meanwhile; made if it begins with these bytes, else None."""
+        descriptor = self._open(begins)
         if descriptor is None:
             yield None
             return
@@ -148,11 +148,12 @@ class ReceivedJournal:
         finally:
             os.close(descriptor)
 
-    def _open(self, *, create: bool) -> int | None:
+    def _open(self, begins: bytes) -> int | None:
         with suppress(FileNotFoundError):
             return open_regular(self._path, os.O_RDWR)
-        if not create or self._sealed_bytes():
+        if not begins or self._sealed_bytes() >= len(begins):
             return None
+        check_beginning(begins, self._uid, self._writer)
         self._store.journal_directory(self._directory)
         self._touch(create=True)  # before the journal: no reader takes it for one that is written here
         descriptor = open_regular(self._path, os.O_RDWR | os.O_CREAT)
