@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runlore.errors import InvalidName, RunNotFound
+from runlore.errors import CardNotFound, InvalidName, RunNotFound
 from runlore.model import uid_time_ns
 from runlore.names import check_path_name, is_uid
 from runlore.server.contract.calls import answering, came_again, changing
@@ -228,7 +228,13 @@ def claim_version(call: Call, sent: dict[str, Any]) -> str:
 
 def complete_card(call: Call, sent: dict[str, Any]) -> None:
     """See `Store.complete_card`."""
-    call.context.store.complete_card(card_of(sent), version_of(sent), expect(sent.get("about"), dict, "about"))
+    card, version, about = card_of(sent), version_of(sent), expect(sent.get("about"), dict, "about")
+    said = [about.get(name) for name in ("kind", "space", "name", "version")]
+    if said != [*card, str(version)] or not is_uid(str(about.get("uid"))):
+        raise Garbled("what is said of a card should begin with its uid, kind, space, name and version")
+    if version not in call.context.store.versions_taken(card):
+        raise CardNotFound(f"nobody claimed {card}@{version}; a version is claimed before it is a card")
+    call.context.store.complete_card(card, version, about)
 
 
 def annotate_card(call: Call, sent: dict[str, Any]) -> int:
@@ -256,6 +262,7 @@ def _changes(function: Callable[[Call, dict[str, Any]], Any], summary: str, exam
 
 _RUN = {"experiment": "iris", "uid": "0" * 32}
 _CLAIM = {"namespace": "names", "name": "best", "about": {"uid": "0" * 32}}
+_ABOUT = {"uid": "0" * 32, "kind": "model", "space": "team", "name": "classifier", "version": "1.0.0"}
 _CARD = {"card": ["model", "team", "classifier"], "version": "1.0.0"}
 
 ENDPOINTS = (
@@ -273,7 +280,7 @@ ENDPOINTS = (
     _changes(release, "Give a name back; whether it was claimed with this.", _CLAIM),
     _asks(versions_taken, "Every version of a card that was ever claimed.", {"card": _CARD["card"]}),
     _changes(claim_version, "Claim a version of a card.", _CARD),
-    _changes(complete_card, "Make a claimed version a card.", {**_CARD, "about": {"uid": "0" * 32}}),
+    _changes(complete_card, "Make a claimed version a card.", {**_CARD, "about": _ABOUT}),
     _changes(
         annotate_card,
         "Record facts of a card; at which time.",
