@@ -112,7 +112,7 @@ def test_a_slow_server_does_not_keep_its_caller_for_ever(slowly):
 
     with answering(answer) as (address, _):
         begun = monotonic()
-        with pytest.raises(NotReachable, match="in time|within"):
+        with pytest.raises(NotReachable, match=r"in time|within"):
             Server(Address.parse(address), 0.3).ask("index/keys", {}, limit_s=0.5)
         assert monotonic() - begun < 2
 
@@ -129,7 +129,7 @@ def test_a_server_that_asks_for_patience_gets_it():
         assert len(seen) == 2
 
 
-# -- answers that get lost ----------------------------------------------------------------------------------------------
+# -- answers that get lost --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(params=["the same server", "a new server"])
@@ -228,7 +228,7 @@ def test_a_stream_that_breaks_off_is_taken_up(lossy):
     assert [uid for uid, _ in store.points(uids)] == uids
 
 
-# -- a server that comes and goes ---------------------------------------------------------------------------------------
+# -- a server that comes and goes -------------------------------------------------------------------------------------
 
 
 def free_port() -> int:
@@ -329,7 +329,7 @@ def test_idle_recorders_are_closed_and_opened_anew(tmp_path):
         recorder.close()
 
 
-# -- contents -----------------------------------------------------------------------------------------------------------
+# -- contents ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -388,7 +388,7 @@ def test_the_cache_is_bounded(served, monkeypatch):
         store_at(address).content_path(store.put_bytes(b"new")[0])
 
 
-# -- tokens -------------------------------------------------------------------------------------------------------------
+# -- tokens -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

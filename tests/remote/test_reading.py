@@ -1,4 +1,4 @@
-"""Reader and registry give the same from a server as from the directory that it serves, in as many requests as pages."""
+"""Reader and registry give the same from a server as from its directory, in as many requests as pages."""
 
 from __future__ import annotations
 
@@ -14,11 +14,27 @@ from tests.server.live import serving
 
 import runlore
 from runlore import registry
-from runlore.errors import NotLocal, NothingMatches, QuerySyntaxError, WrongType
+from runlore.errors import NothingMatches, NotLocal, QuerySyntaxError, WrongType
 from runlore.index.reference import RunReference
 from runlore.opening import open_index, open_store
-from runlore.query import And, Attribute, Compare, Contains, In, IsNull, Like, Matches, Metric, MetricAt, Not, Or, Param
-from runlore.query import OrderKey, Tag, Tags
+from runlore.query import (
+    And,
+    Attribute,
+    Compare,
+    Contains,
+    In,
+    IsNull,
+    Like,
+    Matches,
+    Metric,
+    MetricAt,
+    Not,
+    Or,
+    OrderKey,
+    Param,
+    Tag,
+    Tags,
+)
 from runlore.query.values import Clock
 from runlore.testing.comparing import assert_same
 
@@ -111,7 +127,7 @@ QUERIES = [
     And((Compare(Metric("loss"), "<", 0.5), Not(IsNull(Param("lr"))))),
     Or((In(Param("lr"), (1, 2.0, "x", True)), Contains(Attribute("experiment"), "ri"), Matches(Tag("t"), "^$"))),
     Like(Attribute("name"), "b%", True), Compare(MetricAt("loss", 2.0), ">=", 0.2), Contains(Tags(), "t"),
-    Compare(Attribute("started"), ">", dt.datetime(2020, 1, 1)),  # noqa: DTZ001 - one without a zone
+    Compare(Attribute("started"), ">", dt.datetime(2020, 1, 1)),
     Compare(Attribute("started"), ">", dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)),
     Compare(Attribute("duration"), "<", dt.timedelta(hours=1)),
     "started > '-7d' and status = succeeded", "metrics.loss < 0.3 or params.lr in (0, 1)", "", None,
@@ -177,7 +193,7 @@ def test_no_path_is_promised(stores):
 
 
 def test_it_can_be_copied_and_used_by_threads(stores):
-    copy = pickle.loads(pickle.dumps(stores[1]))  # noqa: S301 - made here
+    copy = pickle.loads(pickle.dumps(stores[1]))
     assert copy == stores[1]
     found = []
     threads = [threading.Thread(target=lambda: found.append(len(runlore.runs(store=copy)))) for _ in range(8)]

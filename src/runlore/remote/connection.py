@@ -13,7 +13,7 @@ import os
 import random
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -102,7 +102,7 @@ class Server:
 
     def ask(
         self, path: str, arguments: dict[str, Any], kind: type | tuple[type, ...] = object, *,
-        limit_s: float = LIMIT_S, **headers: str,
+        limit_s: float = LIMIT_S, headers: Mapping[str, str] | None = None,
     ) -> Any:  # fmt: skip
         """The answer to a question, which is of the kind that is expected.
 
@@ -111,7 +111,7 @@ class Server:
             NotAllowed: it does not let us.
             RunloreError: what it answered with.
         """
-        answer = self.exchange(self._request(path, arguments, headers, limit_s))
+        answer = self.exchange(self._request(path, arguments, headers or {}, limit_s))
         try:
             return text.expect(text.loads(answer.body), kind, "the answer")
         except Garbled as error:
@@ -119,12 +119,12 @@ class Server:
 
     def change(
         self, path: str, arguments: dict[str, Any], kind: type | tuple[type, ...] = object, *,
-        limit_s: float = LIMIT_S, **headers: str,
+        limit_s: float = LIMIT_S,
     ) -> Any:  # fmt: skip
         """The answer to a change, which is made once. Raises as `ask`."""
-        return self.ask(path, arguments, kind, limit_s=limit_s, **{text.KEY_HEADER: new_uid(), **headers})
+        return self.ask(path, arguments, kind, limit_s=limit_s, headers={text.KEY_HEADER: new_uid()})
 
-    def _request(self, path: str, arguments: dict[str, Any], headers: dict[str, str], limit_s: float) -> Request:
+    def _request(self, path: str, arguments: dict[str, Any], headers: Mapping[str, str], limit_s: float) -> Request:
         body = text.dumps(arguments)
         sent = {"Content-Type": text.MEDIA_TYPE, "Accept-Encoding": "gzip", **headers}
         if len(body) > _PACKED_BYTES:
@@ -185,7 +185,7 @@ class Server:
                     return connection, response
                 problem = answers.refused(self.address, response)
                 if not isinstance(problem, NotReachable):
-                    raise problem
+                    raise problem  # noqa: TRY301 - it closes the connection below
                 wanted_s = answers.pause_of(response)
             except BaseException as error:
                 connection.close()
@@ -208,7 +208,7 @@ class Server:
     def _pause(count: int, wanted_s: float | None) -> float:
         if wanted_s is not None:
             return wanted_s
-        return min(_LONGEST_PAUSE_S, _PAUSE_S * 2**count) * (0.5 + random.random())  # noqa: S311 - no secret
+        return min(_LONGEST_PAUSE_S, _PAUSE_S * 2.0**count) * (0.5 + random.random())  # noqa: S311 - no secret
 
     def _attempt(self, connection: _Connection, request: Request, count: int) -> http.client.HTTPResponse:
         headers = {

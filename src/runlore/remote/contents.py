@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from time import time
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -188,10 +189,8 @@ class Cache:
         for used, size, path in sorted(found):
             if total <= most or used > time() - _YOUNG_S:
                 return
-            try:
+            with suppress(FileNotFoundError):  # another process bounds it too
                 os.unlink(path)
-            except FileNotFoundError:
-                pass  # another process bounds it too
             total -= size
 
 
@@ -209,7 +208,9 @@ def _download(server: Server, digest: str, path: str) -> None:
             try:
                 with server.opened(Request("GET", _PATH + digest, b"", headers)) as response:
                     if size and response.status != 206:
-                        raise NotReachable(f"the server {server.address} does not go on where it broke off")
+                        raise NotReachable(  # noqa: TRY301 - another attempt may do
+                            f"the server {server.address} does not go on where it broke off"
+                        )
                     for piece in response.pieces():
                         file.write(piece)
                         found.update(piece)

@@ -60,7 +60,7 @@ class ServerIndex(Index):
         """The answer to a question; a fresh one where the index was to be refreshed since the last fresh one."""
         wanted = self._wanted
         fresh = {"Runlore-Fresh": "1"} if self._done < wanted else {}
-        answer = self._server.ask(f"index/{method}", arguments, limit_s=limit_s, **fresh)
+        answer = self._server.ask(f"index/{method}", arguments, limit_s=limit_s, headers=fresh)
         with self._lock:
             self._done = max(self._done, wanted)
         try:

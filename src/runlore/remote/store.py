@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from runlore.store.base import Fact
     from runlore.store.cards import CardName
     from runlore.store.points import RunPoints
+    from runlore.wire.points import Part
 
 _T = TypeVar("_T")
 
@@ -131,7 +132,7 @@ class ServerStore(IndexedStore, SelfKeeping):
 
     def _stream(
         self, path: str, uids: Sequence[str], arguments: dict[str, Any],
-        read: Callable[[Iterator[points.Part]], Iterator[tuple[str, _T]]],
+        read: Callable[[Iterator[Part]], Iterator[tuple[str, _T]]],
     ) -> Iterator[tuple[str, _T]]:  # fmt: skip
         """What a stream gives of each run. One that breaks off is asked for what is missing."""
         left, failures = list(dict.fromkeys(uids)), 0
@@ -253,7 +254,7 @@ class ServerStore(IndexedStore, SelfKeeping):
         return contents.put_archive(self.server, file, limits, progress, _KEEPING_S)
 
 
-def _parts(location: str, take: Callable[[int], bytes]) -> Iterator[points.Part]:
+def _parts(location: str, take: Callable[[int], bytes]) -> Iterator[Part]:
     """The parts of a stream.
 
     Raises:
@@ -269,6 +270,6 @@ def _parts(location: str, take: Callable[[int], bytes]) -> Iterator[points.Part]
         raise NotReachable(f"what {location} answers cannot be understood: {error}") from None
 
 
-def _unpack_events(parts: Iterator[points.Part]) -> Iterator[tuple[str, list[StoredEvent]]]:
+def _unpack_events(parts: Iterator[Part]) -> Iterator[tuple[str, list[StoredEvent]]]:
     for part in parts:
         yield str(part.header.get("uid")), records.unpack(StoredEvent, part.header.get("events"))

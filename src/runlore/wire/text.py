@@ -40,14 +40,14 @@ def dumps(value: Any) -> bytes:
 
 
 def loads(data: bytes | bytearray | memoryview) -> Any:
-    """What `dumps` wrote.
+    r"""What `dumps` wrote.
 
     Raises:
         Garbled: it is none of that.
 
     Example:
-        >>> loads(dumps(["\\ud800", 2**63, -0.0, 1, 1.0]))
-        ['\\ud800', 9223372036854775808, -0.0, 1, 1.0]
+        >>> loads(dumps(["\ud800", 2**63, -0.0, 1, 1.0]))
+        ['\ud800', 9223372036854775808, -0.0, 1, 1.0]
     """
     try:
         return json.loads(bytes(data).decode("utf-8", "surrogatepass"))

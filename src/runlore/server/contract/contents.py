@@ -150,7 +150,7 @@ def _digest(call: Call) -> str:
 _PATH = "/store/contents/{digest}"
 
 ENDPOINTS = (
-    Endpoint("GET", _PATH, get, "Contents by their SHA-256; ranges are served.", READ, answer=BYTES, problems=[404, 416]),
+    Endpoint("GET", _PATH, get, "Contents by their SHA-256, also in part.", READ, answer=BYTES, problems=[404, 416]),
     Endpoint(
         "PUT", _PATH, put, "Keep contents under their SHA-256, which is verified.", WRITE, body=BYTES,
         answer="application/json", problems=[404, 413, 507],

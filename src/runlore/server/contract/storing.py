@@ -1,4 +1,4 @@
-"""The methods of a store and of its runs, one endpoint each; recorders, streams and contents are modules of their own."""
+"""The methods of a store and of its runs, one endpoint each; recorders, streams and contents have their own modules."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _CLOCKS_NS = 300 * 1_000_000_000
 """What the caller's clock may be ahead of the store's."""
 
-# -- arguments ----------------------------------------------------------------------------------------------------------
+# -- arguments --------------------------------------------------------------------------------------------------------
 
 
 def experiment_of(sent: dict[str, Any]) -> str | None:
@@ -112,7 +112,7 @@ def version_of(sent: dict[str, Any]) -> Version:
     return Version.parse(expect(sent.get("version"), str, "version"))
 
 
-# -- runs ---------------------------------------------------------------------------------------------------------------
+# -- runs -------------------------------------------------------------------------------------------------------------
 
 
 def create_run(call: Call, sent: dict[str, Any]) -> bool:
@@ -173,7 +173,7 @@ def _said_ns(run: RecordedRun, facts: list[Fact], after_ns: int) -> int | None:
     return next((time_ns for time_ns, known in found.items() if sorted(known) == wanted), None)
 
 
-# -- claims -------------------------------------------------------------------------------------------------------------
+# -- claims -----------------------------------------------------------------------------------------------------------
 
 
 def claim_number(call: Call, sent: dict[str, Any]) -> int:
@@ -212,7 +212,7 @@ def _named(sent: dict[str, Any]) -> tuple[str, str]:
     return expect(sent.get("namespace"), str, "namespace"), expect(sent.get("name"), str, "name")
 
 
-# -- cards --------------------------------------------------------------------------------------------------------------
+# -- cards ------------------------------------------------------------------------------------------------------------
 
 
 def versions_taken(call: Call, sent: dict[str, Any]) -> list[str]:
@@ -243,7 +243,7 @@ def annotate_card(call: Call, sent: dict[str, Any]) -> int:
     return call.context.store.annotate_card(card, str(version), uid, facts_of(sent), after_ns=after_of(sent))
 
 
-# -- the list -----------------------------------------------------------------------------------------------------------
+# -- the list ---------------------------------------------------------------------------------------------------------
 
 
 def _asks(function: Callable[[Call, dict[str, Any]], Any], summary: str, example: Any) -> Endpoint:
