@@ -59,7 +59,11 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
 
 def list_endpoints() -> list[tuple[str, Endpoint]]:
     """Every endpoint of all rooms, with the prefix of its room."""
-    rooms = (("", operation.ENDPOINTS), (NATIVE_PREFIX, NATIVE), (RECEIVING_PREFIX, RECEIVING))
+    rooms = (
+        (RECEIVING_PREFIX, RECEIVING),  # first: routes are tried one after the other, and most requests go there
+        ("", operation.ENDPOINTS),
+        (NATIVE_PREFIX, NATIVE),
+    )
     return [(prefix, endpoint) for prefix, endpoints in rooms for endpoint in endpoints]
 
 

@@ -70,6 +70,8 @@ class Connection:
         self._port = port
         self._patience_s = patience_s
         self._open: http.client.HTTPConnection | None = None
+        self.is_here = parts.hostname in ("127.0.0.1", "::1", "localhost")
+        """Whether the server is on this machine: there is nothing to be gained by compressing."""
 
     def request(
         self, method: str, path: str, body: bytes | Iterable[bytes] = b"", headers: Mapping[str, str] | None = None,

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from runlore.journal.format import HEADER_BYTES
-from runlore.server.endpoint import WRITE, Endpoint, Parameter
+from runlore.server.endpoint import WRITE, Endpoint, Parameter, json_response
 from runlore.server.problems import Problem
 from runlore.server.receiving.room import check_uid, disk, files_of, run_directory
 from runlore.store.received import DIFFERS, MAX_JOURNAL_BYTES, Received, ReceivedJournal
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
+
     from runlore.server.endpoint import Call
 
 MAX_APPEND_BYTES = 16 << 20
@@ -46,7 +48,7 @@ class Ending(msgspec.Struct):
     died: bool = False
 
 
-def append(call: Call) -> Appended:
+def append(call: Call) -> Response:
     """Append bytes to a journal, or none: that its sender lives.
 
     Raises:
@@ -68,7 +70,8 @@ def append(call: Call) -> Appended:
     beginning = read_beginning(given, BEGINNING) if given else b""
     journal = _journal(call)
     with disk(f"journal {call.path('writer')}"):
-        return Appended(_settled(journal.append(offset, content, beginning)))
+        appended = Appended(_settled(journal.append(offset, content, beginning)))
+    return json_response(appended)  # in this thread: going to another one takes as long as all the rest
 
 
 def end(call: Call) -> Appended:
