@@ -23,7 +23,7 @@ from runlore.catalog.packing import pack
 from runlore.catalog.rows import metric_rows, param_rows, tag_rows
 from runlore.catalog.search import fetch_page
 from runlore.query import parse
-from runlore.store.series import MetricSummary, SeriesColumns
+from runlore.store.series import SeriesColumns, SeriesRecord
 from runlore.store.summary import RunSummary
 
 SERIES = 20
@@ -59,7 +59,7 @@ def summary_of(source, number):
         value = math.nan if source.random() < 0.01 else source.random()
         finite = int(not math.isnan(value))
         total = value if finite else 0.0
-        numbers[f"metric_{key}"] = MetricSummary(
+        numbers[f"metric_{key}"] = SeriesRecord(
             1, finite, total, value, None, value, None, value, None, 0, value, None, 0
         )
     summary.series = SeriesColumns.of(numbers)

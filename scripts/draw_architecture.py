@@ -66,6 +66,7 @@ SAYS = {
     "server": "store and index over HTTP",
     "ship": "sending, in one thread",
     "wire": "records as bytes",
+    "remote": "a server as a store",
     "testing": "a store in memory, suites",
     "cli": "the command line",
     "demo": "the demo",

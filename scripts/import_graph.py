@@ -74,7 +74,6 @@ ANYWHERE = {"numpy", "pandas", "pyarrow"}
 """Required libraries that any module may use (inside functions, where the import budget says so)."""
 
 HOMES = {
-    "lark": ("query",),
     "rich": ("cli", "demo", "exec"),
     "re2": ("query.regex",),
     "psycopg": ("catalog.database._psycopg",),

@@ -195,8 +195,8 @@ def test_a_library_with_two_homes_or_a_public_one_is_found(tmp_path):
 
 
 def test_a_library_outside_its_named_home_is_found(tmp_path):
-    tree = make_tree(tmp_path, store__layout="import lark", query__grammar="import lark")
-    assert homeless_libraries(tree) == ["runlore.store.layout imports lark, which lives in runlore.query"]
+    tree = make_tree(tmp_path, store__layout="import re2", query__regex="import re2")
+    assert homeless_libraries(tree) == ["runlore.store.layout imports re2, which lives in runlore.query.regex"]
 
 
 def test_an_optional_library_reached_by_a_public_module_is_found(tmp_path):

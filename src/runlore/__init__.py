@@ -10,12 +10,13 @@ Example:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from runlore import leaving as _leaving  # noqa: F401 - notices `sys.exit(main())`, whose main starts the first run
 from runlore._version import __version__
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from runlore import registry
     from runlore.errors import NothingMatches
     from runlore.reader import Experiment, RunView, compare, experiment, experiments, get_run, runs
@@ -58,14 +59,12 @@ if not TYPE_CHECKING:  # to a type checker a name that does not exist is an erro
 
     def __getattr__(name: str) -> Any:
         """Import what is asked for, and not before: `import runlore` costs next to nothing."""
-        from importlib import import_module
-
         if name == "registry":
-            return import_module("runlore.registry")
+            return __import__("runlore.registry", fromlist=["registry"])
         home = _HOMES.get(name)
         if home is None:
             raise AttributeError(f"module 'runlore' has no attribute {name!r}")
-        value = getattr(import_module(home), name)
+        value = getattr(__import__(home, fromlist=[name]), name)
         globals()[name] = value
         return value
 

@@ -3,16 +3,18 @@
 A store may come from anywhere: an archive, a disk that others write to, an unlucky script. A link would lead out of it,
 a FIFO or a device would keep the reader waiting for ever. What is not a regular file where one is expected is damage
 of that entry, said as `DamagedFile`; every other entry can still be read.
+
+And making directories that others remove at the same moment.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from runlore.errors import DamagedFile
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
@@ -150,3 +152,50 @@ def sync_path(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def directory_problem(path: str) -> str | None:
+    """What is wrong with what is at the path, where it is no directory, in words; None where it is, or nothing is."""
+    try:
+        mode = os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return None if stat.S_ISDIR(mode) else f"is {kind_of(mode)} where a directory should be"
+
+
+def check_directory(path: str) -> None:
+    """Raise `DamagedFile` where something is at the path that is no directory. Nothing there is fine."""
+    problem = directory_problem(path)
+    if problem is not None:
+        raise DamagedFile(
+            f"{path!r} {problem}; no link within a store is followed. Put the directory there. A whole store may be "
+            "somewhere else, and a link lead to it"
+        )
+
+
+def check_path(root: str, path: str) -> None:
+    """As `check_directory`, for each directory of a path below the root."""
+    parts = path.split("/")
+    for count in range(1, len(parts) + 1):
+        check_directory(os.path.join(root, *parts[:count]))
+
+
+def problem_of(error: DamagedFile, path: str) -> str:
+    """What is wrong with a file, in words that follow its name, without what there is to do about it."""
+    return str(error).partition(". ")[0].removeprefix(f"{path!r} ")
+
+
+def make_folders(path: str) -> None:
+    """Make a directory and those above it, while others remove empty ones of them.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    while not os.path.isdir(path):
+        try:
+            os.makedirs(path, exist_ok=True)
+        except FileNotFoundError:  # noqa: PERF203 - a second attempt is the point of the loop
+            continue  # one above was removed before the next one was in it
+        except FileExistsError:
+            if os.path.lexists(path) and not os.path.isdir(path):
+                raise

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import sys
 from types import BuiltinFunctionType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _code: Any = None
 _getframe = getattr(sys, "_getframe", None)

@@ -99,7 +99,7 @@ def test_help_is_fast_because_it_loads_little(store):
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=processes.environment()
     )
     loaded = set(json.loads(done.stdout))
-    assert not loaded & {"numpy", "pandas", "pyarrow", "sqlalchemy", "sqlite3", "rich", "lark", "plotext", "sklearn"}
+    assert not loaded & {"numpy", "pandas", "pyarrow", "sqlalchemy", "sqlite3", "rich", "plotext", "sklearn"}
 
 
 @pytest.mark.parametrize(

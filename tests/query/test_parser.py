@@ -397,7 +397,7 @@ def test_importing_the_language_loads_no_pandas():
 def test_an_order_that_is_read_without_the_grammar_is_what_the_grammar_reads(text):
     simple = parser._simple_order(text)
     if simple is not None and text.strip():
-        assert simple == grammar.read(text, "order", "order_by")
+        assert simple == grammar.read_order(text)
 
 
 def test_plain_orders_are_read_without_the_grammar():

@@ -7,7 +7,8 @@ import os
 
 import pytest
 
-from runlore.store.folders import make_folders, remove_if_empty, remove_tree
+from runlore.files import make_folders
+from runlore.store.folders import remove_if_empty, remove_tree
 
 
 def _make(root, count):

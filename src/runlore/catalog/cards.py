@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.catalog.changes import Directory, above, trusted
 from runlore.catalog.database.card_tables import CARD_DIRECTORIES
-from runlore.store.listing import change_time, directory_problem, list_entries, unreadable
+from runlore.files import directory_problem
+from runlore.store.listing import change_time, list_entries, unreadable
 
 if TYPE_CHECKING:
     from runlore.catalog.database.base import Connection, Transactions

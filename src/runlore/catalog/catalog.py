@@ -15,7 +15,7 @@ from runlore.catalog.database.sqlite import SqliteDatabase
 from runlore.catalog.refresh import refresh_runs
 from runlore.errors import RunNotFound
 from runlore.index.base import DEFAULT_TIME_LIMIT_S, Index
-from runlore.index.limits import check_time_limit
+from runlore.index.limits import check_limit, check_time_limit
 from runlore.index.records import Page
 from runlore.notices import say_once
 from runlore.store.listing import Stranger
@@ -176,6 +176,11 @@ class Catalog(Index):
     def runs(self, uids: Sequence[str], *, facts: bool = True) -> list[RunRecord]:  # noqa: D102
         with self.database.reading() as connection:
             return run_answers.runs_by_uid(connection, uids, facts=facts)
+
+    def latest(self, limit: int, *, facts: bool = False) -> list[RunRecord]:  # noqa: D102
+        check_limit(limit)
+        with self.database.reading() as connection:
+            return run_answers.latest_runs(connection, limit, facts=facts)
 
     def series(self, uids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, dict[str, SeriesRecord]]:  # noqa: D102
         with self.database.reading() as connection:

@@ -12,8 +12,9 @@ from time import time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.catalog.database.tables import OPEN
+from runlore.files import check_directory
 from runlore.names import is_uid
-from runlore.store.listing import change_time, check_directory, list_entries, unreadable
+from runlore.store.listing import change_time, list_entries, unreadable
 
 if TYPE_CHECKING:
     from runlore.catalog.database.base import Connection, Row

@@ -6,11 +6,12 @@ import json
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from runlore.files import directory_problem
 from runlore.journal import liveness
 from runlore.journal.decode import CLOSED, UNREADABLE, Chunk, Context, read, read_header, read_pieces
 from runlore.journal.folder import JOURNAL
 from runlore.store.journal_files import journal_paths
-from runlore.store.listing import directory_problem, is_text
+from runlore.store.listing import is_text
 
 if TYPE_CHECKING:
     from runlore.store.summary import RunSummary

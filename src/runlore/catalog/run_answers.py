@@ -37,6 +37,16 @@ def runs_by_uid(connection: Connection, uids: Sequence[str], *, facts: bool) -> 
     return [reader.record(by_uid[uid]) for uid in uids if uid in by_uid]
 
 
+def latest_runs(connection: Connection, limit: int, *, facts: bool) -> list[RunRecord]:
+    """The runs that were recorded to, or whose directories changed, last."""
+    reader = RecordsReader(facts=facts)
+    latest = "CASE WHEN runs.mtime_ns > runs.updated_ns THEN runs.mtime_ns ELSE runs.updated_ns END"
+    rows = connection.rows(
+        f"SELECT {reader.columns} FROM runs {reader.joined} ORDER BY {latest} DESC, runs.uid DESC LIMIT ?", limit
+    )
+    return [reader.record(row) for row in rows]
+
+
 def find_runs(connection: Connection, reference: RunReference, *, facts: bool) -> list[RunRecord]:
     """The runs that a reference could mean, at most three."""
     reader = RecordsReader(facts=facts)

@@ -51,7 +51,7 @@ def merge(other: str, store: str | None, json: bool) -> None:
       runlore merge ../other-project/.runlore --json
     """
     from runlore.housekeeping.merge import merge as merge_stores
-    from runlore.store import open_store
+    from runlore.opening import open_store
 
     source = open_store(other)  # before this store is made, where there is none yet
     open_store(store, create=True)
@@ -210,11 +210,8 @@ def _write(
 
     if chosen == "runlore":
         from runlore.housekeeping.archive import export_archive
-        from runlore.store.directory import in_files
 
-        export_archive(
-            in_files(session.store, "packing an archive"), views, file, progress=bar.update, damaged=leave_out
-        )
+        export_archive(session.store, views, file, progress=bar.update, damaged=leave_out)
         return None
     from runlore.housekeeping.export import export_table
 
@@ -244,7 +241,7 @@ def import_(
       ssh cluster runlore export --format runlore | runlore import -
     """
     from runlore.housekeeping.archive import Limits, import_archive
-    from runlore.store import open_store
+    from runlore.opening import open_store
 
     limits = Limits(max_size, max_files, max_depth)
     with _source(file) as stream, Bar("Importing") as bar:

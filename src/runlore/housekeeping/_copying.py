@@ -11,13 +11,12 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, BinaryIO
 
 from runlore.errors import DamagedFile, NotStored, RunNotFound
-from runlore.files import is_directory, is_regular, open_binary, sync_path
+from runlore.files import check_path, is_directory, is_regular, open_binary, sync_path
 from runlore.journal.copying import copy_journal
 from runlore.journal.decode import CLOSED, Context, read_pieces
 from runlore.journal.folder import JOURNAL, is_journal, journal_path
 from runlore.model import new_uid
 from runlore.store.journal_files import journal_paths
-from runlore.store.listing import check_path
 from runlore.store.seal_lock import sealing
 from runlore.store.sealed.combining import adopt_sealed, combine_sealed
 from runlore.store.sealed.files import EVENTS, METRICS, Sealed, Superseded, identity, open_sealed

@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.errors import DamagedFile, RunloreError
-from runlore.files import is_directory, open_binary
+from runlore.files import is_directory, open_binary, problem_of
 from runlore.housekeeping import numbering
 from runlore.housekeeping.catalog_check import differing_runs
 from runlore.housekeeping.entries import strange_entries
@@ -22,7 +22,8 @@ from runlore.store import claims, format_file
 from runlore.store.annotate import REMOVED
 from runlore.store.content import journals, read_events, read_points
 from runlore.store.directory import in_files
-from runlore.store.listing import list_entries, problem_of, survey_runs
+from runlore.store.keeping import EXAMINE, SelfKeeping
+from runlore.store.listing import list_entries, survey_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,6 +68,9 @@ def examine(
     Returns:
         What was found; empty when all is well.
     """
+    if isinstance(session.store, SelfKeeping):
+        found = session.store.keep(EXAMINE, repair=repair, quick=quick)["findings"]
+        return [Finding(**item) for item in found]
     store = in_files(session.store, "looking for damage")
     directories = survey_runs(store.runs_root).directories
     blobs = [] if quick else list(_blob_paths(store))

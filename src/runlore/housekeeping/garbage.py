@@ -14,14 +14,14 @@ from time import time, time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.errors import ReadOnlyStore
-from runlore.files import is_directory, is_regular
+from runlore.files import check_directory, is_directory, is_regular
 from runlore.housekeeping.references import references
 from runlore.model import new_uid
 from runlore.reader.facts import facts_of
 from runlore.store.deletion import DELETED_RUNS
 from runlore.store.directory import in_files
 from runlore.store.folders import remove_tree
-from runlore.store.listing import check_directory
+from runlore.store.keeping import COLLECT, SelfKeeping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -76,6 +76,11 @@ def collect(
     Raises:
         ReadOnlyStore: the store cannot be written to.
     """
+    if isinstance(session.store, SelfKeeping):
+        about = {"older_than_s": older_than_s, "grace_s": grace_s, "dry_run": dry_run, "removed": [*map(list, removed)]}
+        done = Garbage(**session.store.keep(COLLECT, **about))
+        session.refresh()
+        return done
     store = in_files(session.store, "removing what nobody needs")
     if not dry_run and not os.access(store.root, os.W_OK):
         raise ReadOnlyStore(f"the store {store.root!r} cannot be written to; nothing was removed")

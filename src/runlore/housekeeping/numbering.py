@@ -10,13 +10,13 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.errors import DamagedFile
+from runlore.files import check_path
 from runlore.model import ATTRIBUTE
 from runlore.names import is_uid
 from runlore.notices import say_once
 from runlore.store import numbers
 from runlore.store.annotate import ORIGINAL_NUMBER
 from runlore.store.directory import in_files
-from runlore.store.listing import check_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

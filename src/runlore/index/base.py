@@ -166,6 +166,18 @@ class Index(ABC):
 
     # -- made of the above --------------------------------------------------------------------------------------
 
+    def latest(self, limit: int, *, facts: bool = False) -> list[RunRecord]:
+        """The runs that changed last, the latest first, deleted ones included.
+
+        Here those whose own records are the latest. An index that also knows when something was said of a run from
+        outside of it, such as a tag, counts that too.
+
+        Args:
+            limit: at most so many.
+            facts: whether the records have their facts.
+        """
+        return list(self.page(None, "-updated", limit, include_deleted=True, facts=facts, last=True).runs)
+
     def lineage(self, uid: str) -> Lineage:
         """What a card or run came of, and what came of it, over any number of links."""
         return walk(uid, self.links)

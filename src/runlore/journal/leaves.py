@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 import sys
 from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 MAX_DIGITS = 4300
 """Digits of an integer: as many as Python reads by default."""

@@ -21,11 +21,14 @@ import os
 import stat
 import sys
 from time import CLOCK_BOOTTIME, clock_gettime_ns, time_ns
-from typing import Any
 
 from runlore.errors import DamagedFile
 from runlore.files import kind_of, open_regular
 from runlore.journal.format import LOCK_SUFFIX, SENDER_SUFFIX, SUFFIX
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 LOCAL_FILE_SYSTEMS = frozenset(
     {"ext2", "ext3", "ext4", "xfs", "tmpfs", "ramfs", "overlay", "btrfs", "zfs", "f2fs", "bcachefs", "squashfs"}
@@ -285,7 +288,7 @@ def boot_id() -> str:
     global _boot_id  # noqa: PLW0603 - it cannot change while the process lives
     if _boot_id is None:
         try:
-            with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
                 _boot_id = file.read().strip()
         except OSError:
             _boot_id = ""

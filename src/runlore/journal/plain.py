@@ -10,13 +10,14 @@ import sys
 from collections.abc import Mapping, MappingView, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, WrongType
 from runlore.journal.leaves import TOO_LARGE, Unstorable, is_instance, leaf, shown
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
 
 MAX_NESTING = 64
 """Levels of lists and mappings within one value. Some readers of JSON stop at a few hundred."""

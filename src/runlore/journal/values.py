@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, WrongType
 from runlore.journal.format import MAX_PAYLOAD_BYTES
@@ -17,8 +16,10 @@ MAX_JSON_BYTES = MAX_PAYLOAD_BYTES
 _MOMENTS = ("m", "M")
 _MAY_BE_MISSING = frozenset({"MaskedConstant", "MaskedArray", "NAType"})
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
 
 def number_of(key: object, value: Any) -> float:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import struct
 from time import time_ns
-from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument, WrongType
 from runlore.failures import reason_of
@@ -26,9 +25,10 @@ from runlore.model import LOST, STOP
 from runlore.names import check_key
 from runlore.recorder import Recorder
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     _Layout: TypeAlias = tuple[int, struct.Struct]
 

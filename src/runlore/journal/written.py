@@ -6,7 +6,6 @@ import errno
 import os
 from contextlib import suppress
 from time import time_ns
-from typing import Any
 
 from runlore.failures import is_environmental
 from runlore.journal import format as fmt
@@ -14,6 +13,10 @@ from runlore.journal.file import NOTHING
 from runlore.journal.values import number_of, step_of, time_ns_of
 from runlore.journal.writer import JournalWriter
 from runlore.names import check_key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _NAN = float("nan")
 _SENDING = memoryview(bytearray())

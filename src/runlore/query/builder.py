@@ -1,20 +1,17 @@
-"""What the parser calls as it reduces a query: builds the tree, reads words, counts limits, and says where it hurts."""
+"""What a query means, rule by rule: builds the tree, reads words, counts limits, and says where it hurts."""
 
-# ruff: noqa: D102 - each method is a rule of grammar.lark, which describes it
+# ruff: noqa: D102 - each method is a rule that `runlore.query.grammar` describes
 
 from __future__ import annotations
 
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar, cast
-
-from lark import Token, Transformer
+from typing import TYPE_CHECKING, TypeVar
 
 from runlore.errors import InvalidArgument
 from runlore.query.checks import check_condition
 from runlore.query.expression import (
-    EVERYTHING,
     MAX_DEPTH,
     MAX_TERMS,
     MAX_VALUES,
@@ -63,6 +60,13 @@ _ESCAPE = {quote: re.compile(r"\\([\\'\"nrt])|\\u([0-9a-fA-F]{4})|" + quote * 2)
 _ESCAPES = {"\\": "\\", "'": "'", '"': '"', "n": "\n", "r": "\r", "t": "\t"}
 
 
+class Token(str):
+    """A word of a text, and where it begins."""
+
+    __slots__ = ("start_pos",)
+    start_pos: int
+
+
 class Refused(Exception):
     """Why and where; the parser adds the query and makes it the error that users see."""
 
@@ -75,7 +79,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
+class Node:
     """An expression with what the limits count, and the column where it begins."""
 
     expression: Expression
@@ -86,14 +90,16 @@ class _Node:
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class FieldPart:
+    """A field as written; `sign`: what stands before it, for an order."""
+
     field: Field
     column: int
     sign: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Literal:
+class LiteralPart:
     """A value as written: `text` without quotes, and whether it had any."""
 
     text: str
@@ -118,7 +124,7 @@ def guard(action: Callable[[], _T], column: int) -> _T:
 
 
 def _column(token: Token) -> int:
-    return cast("int", token.start_pos) + 1
+    return token.start_pos + 1
 
 
 def _unquote(text: str) -> str:
@@ -138,15 +144,15 @@ def _check_at(condition: Condition, column: int) -> None:
     guard(lambda: check_condition(condition, _CLOCK), column)
 
 
-def _condition(condition: Condition, where: _Field, column: int, *, negate: bool = False, values: int = 0) -> _Node:
+def _condition(condition: Condition, where: FieldPart, column: int, *, negate: bool = False, values: int = 0) -> Node:
     if where.sign:
         raise Refused("a field has no sign here", where.column, EXPECTED_FIELD)
     _check_at(condition, column)
-    node = _Node(condition, where.column, values=values)
+    node = Node(condition, where.column, values=values)
     return replace(node, expression=Not(condition), depth=2) if negate else node
 
 
-def _combine(kind: type[And | Or], nodes: list[_Node]) -> _Node:
+def _combine(kind: type[And | Or], nodes: list[Node]) -> Node:
     if len(nodes) == 1:
         return nodes[0]
     operands: list[Expression] = []
@@ -162,7 +168,7 @@ def _combine(kind: type[And | Or], nodes: list[_Node]) -> _Node:
         if values > MAX_VALUES:
             raise Refused(f"the query has more than {MAX_VALUES:,} values in lists; split it", node.column)
     _check_depth(depth + 1, nodes[0].column)
-    return _Node(kind(tuple(operands)), nodes[0].column, depth + 1, terms, values)
+    return Node(kind(tuple(operands)), nodes[0].column, depth + 1, terms, values)
 
 
 def _check_depth(depth: int, column: int) -> None:
@@ -174,45 +180,35 @@ _CLOCK = Clock(now_ns=0)
 """For checking values only: what they mean is settled when the query is compiled."""
 
 
-class Builder(Transformer[Token, Any]):
-    """Called by the parser as it reduces: no tree, no recursion. Stateless, so that threads can share the parser."""
+class Builder:
+    """Called for each rule that was read, the inner ones first. Stateless, so that threads can share it."""
 
-    def query(self, children: list[_Node | None]) -> Expression:
-        return children[0].expression if children and children[0] else EVERYTHING
+    def disjunction(self, nodes: list[Node]) -> Node:
+        return _combine(Or, nodes)
 
-    def disjunction(self, children: list[_Node]) -> _Node:
-        return _combine(Or, children)
+    def conjunction(self, nodes: list[Node]) -> Node:
+        return _combine(And, nodes)
 
-    def conjunction(self, children: list[_Node]) -> _Node:
-        return _combine(And, children)
-
-    def parenthesized(self, children: list[_Node]) -> _Node:
-        return children[0]
-
-    def negated(self, children: list[Any]) -> _Node:
-        token, node = cast("tuple[Token, _Node]", tuple(children))
+    def negated(self, token: Token, node: Node) -> Node:
         if isinstance(node.expression, Not):
             return replace(node, expression=node.expression.operand, column=_column(token), depth=node.depth - 1)
         _check_depth(node.depth + 1, _column(token))
         return replace(node, expression=Not(node.expression), column=_column(token), depth=node.depth + 1)
 
-    def compare(self, children: list[Any]) -> _Node:
-        where, operator, value = children
+    def compare(self, where: FieldPart, operator: str, value: LiteralPart) -> Node:
         made = Compare(where.field, _OPERATORS[operator], self._value(where, value))
         return _condition(made, where, value.column)
 
-    def member(self, children: list[Any]) -> _Node:
-        where, negate, _, *values = children
-        read = tuple(self._value(where, value) for value in values if value is not None)
+    def member(self, where: FieldPart, values: list[LiteralPart], *, negate: bool) -> Node:
+        read = tuple(self._value(where, value) for value in values)
         if len(read) > MAX_VALUES:
             raise Refused(f"more than {MAX_VALUES:,} values in a list; split it", values[MAX_VALUES].column)
-        for value, written in zip(read, values, strict=False):
+        for value, written in zip(read, values, strict=True):
             _check_at(In(where.field, (value,)), written.column)
-        return _condition(In(where.field, read), where, where.column, negate=negate is not None, values=len(read))
+        return _condition(In(where.field, read), where, where.column, negate=negate, values=len(read))
 
-    def text(self, children: list[Any]) -> _Node:
-        where, negate, operator, value = children
-        kind = str(operator).lower()
+    def text(self, where: FieldPart, operator: str, value: LiteralPart, *, negate: bool) -> Node:
+        kind = operator.lower()
         made: Condition
         if kind == "contains":
             made = Contains(where.field, value.text)
@@ -220,83 +216,73 @@ class Builder(Transformer[Token, Any]):
             made = Matches(where.field, value.text)
         else:
             made = Like(where.field, value.text, ignore_case=kind == "ilike")
-        return _condition(made, where, value.column, negate=negate is not None)
+        return _condition(made, where, value.column, negate=negate)
 
-    def between(self, children: list[Any]) -> _Node:
-        where, negate, _, low, high = children
+    def between(self, where: FieldPart, low: LiteralPart, high: LiteralPart, *, negate: bool) -> Node:
         at_least = _condition(Compare(where.field, ">=", self._value(where, low)), where, low.column)
         at_most = _condition(Compare(where.field, "<=", self._value(where, high)), where, high.column)
         node = _combine(And, [at_least, at_most])
-        return replace(node, expression=Not(node.expression), depth=3) if negate is not None else node
+        return replace(node, expression=Not(node.expression), depth=3) if negate else node
 
-    def null(self, children: list[Any]) -> _Node:
-        where, _, negate, _ = children
-        return _condition(IsNull(where.field), where, where.column, negate=negate is not None)
+    def null(self, where: FieldPart, *, negate: bool) -> Node:
+        return _condition(IsNull(where.field), where, where.column, negate=negate)
 
-    def identity(self, children: list[Any]) -> _Node:
-        where, _, negate, token = children
+    def identity(self, where: FieldPart, token: Token, *, negate: bool) -> Node:
         if token.lower() not in ("nan", "true", "false"):
             raise Refused(f"{str(token)[:40]!r} cannot stand here", _column(token), "null, nan, true or false")
-        made = Compare(where.field, "!=" if negate is not None else "=", literal(token))
+        made = Compare(where.field, "!=" if negate else "=", literal(token))
         return _condition(made, where, _column(token))
 
-    def reference(self, children: list[Token]) -> _Field:
-        (token,) = children
+    def reference(self, token: Token) -> FieldPart:
         column, (sign, text) = _column(token), _split_sign(token)
         if text.lower() == "tags":
-            return _Field(Tags(), column, sign)
+            return FieldPart(Tags(), column, sign)
         prefix, dot, key = text.partition(".")
         if not dot:
-            return _Field(guard(lambda: attribute(text), column), column, sign)
+            return FieldPart(guard(lambda: attribute(text), column), column, sign)
         if key.endswith(":"):
             raise Refused(
                 f"the key {key!r} ends with a colon", column, f"an operator, or a quoted key: {prefix}.`{key}`"
             )
-        return _Field(guard(lambda: field(prefix, key), column), column, sign)
+        return FieldPart(guard(lambda: field(prefix, key), column), column, sign)
 
-    def quoted_reference(self, children: list[Token]) -> _Field:
-        (token,) = children
+    def quoted_reference(self, token: Token) -> FieldPart:
         column, (sign, text) = _column(token), _split_sign(token)
         prefix, _, quoted = text.partition(".")
-        return _Field(guard(lambda: field(prefix, _unquote(quoted)), column), column, sign)
+        return FieldPart(guard(lambda: field(prefix, _unquote(quoted)), column), column, sign)
 
-    def function(self, children: list[Any]) -> _Field:
-        name, argument, *rest = children
+    def function(self, name: Token, argument: FieldPart, step: LiteralPart | None) -> FieldPart:
         column, (sign, text) = _column(name), _split_sign(name)
         if argument.sign:
             raise Refused("a sign cannot stand inside a function", argument.column)
         if text.lower() != "at":
-            if rest:
-                raise Refused(f"{text[:40]}() takes one argument", rest[0].column, "')'")
-            return _Field(guard(lambda: apply_function(text, argument.field), column), column, sign)
-        if not rest or not isinstance(argument.field, Metric) or argument.field.aggregate != "last":
+            if step is not None:
+                raise Refused(f"{text[:40]}() takes one argument", step.column, "')'")
+            return FieldPart(guard(lambda: apply_function(text, argument.field), column), column, sign)
+        if step is None or not isinstance(argument.field, Metric) or argument.field.aggregate != "last":
             raise Refused("at() takes a metric and a step", column, "for example at(metrics.loss, 100)")
-        step = guard(lambda: to_number(rest[0].text), rest[0].column)
-        if math.isnan(step):
-            raise Refused("a step is not nan", rest[0].column, "a number")
-        return _Field(MetricAt(argument.field.key, step), column, sign)
+        number = guard(lambda: to_number(step.text), step.column)
+        if math.isnan(number):
+            raise Refused("a step is not nan", step.column, "a number")
+        return FieldPart(MetricAt(argument.field.key, number), column, sign)
 
-    def bare(self, children: list[Token]) -> _Literal:
-        return _Literal(str(children[0]), _column(children[0]), quoted=False)
+    def bare(self, token: Token) -> LiteralPart:
+        return LiteralPart(str(token), _column(token), quoted=False)
 
-    def string(self, children: list[Token]) -> _Literal:
-        text = guard(lambda: check_text(_unquote(children[0])), _column(children[0]))
-        return _Literal(text, _column(children[0]), quoted=True)
+    def string(self, token: Token) -> LiteralPart:
+        text = guard(lambda: check_text(_unquote(token)), _column(token))
+        return LiteralPart(text, _column(token), quoted=True)
 
-    def order_key(self, children: list[Any]) -> OrderKey:
-        where, direction = children
+    def order_key(self, where: FieldPart, direction: Token | None) -> OrderKey:
         if isinstance(where.field, Tags):
             raise Refused("all tags together have no order", where.column, "one of them, for example tags.team")
         if where.sign and direction is not None:
             raise Refused("a sign and a direction together", _column(direction), "one of the two")
-        descending = str(direction).lower().startswith("desc") if direction is not None else where.sign == "-"
+        descending = direction.lower().startswith("desc") if direction is not None else where.sign == "-"
         return OrderKey(where.field, descending)
 
-    def order(self, children: list[OrderKey | None]) -> tuple[OrderKey, ...]:
-        return tuple(key for key in children if key is not None)
-
     @staticmethod
-    def _value(where: _Field, value: _Literal) -> Value:
+    def _value(where: FieldPart, value: LiteralPart) -> Value:
         if not value.quoted and value.text.lower() in ("null", "none"):
             raise Refused("nothing equals null", value.column, "`is null` or `is not null`")
         prefix = value.text.partition(".")[0].lower()

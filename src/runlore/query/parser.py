@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from runlore.errors import InvalidArgument, WrongType
 from runlore.query.expression import EVERYTHING, Expression, OrderKey
@@ -33,7 +33,9 @@ Not(operand=Compare(field=Attribute(name='status'), operator='=', value='failed'
     """
     if text is None or (isinstance(text, str) and not text.strip()):
         return EVERYTHING
-    return cast("Expression", _read(text, "query", "query"))
+    from runlore.query.grammar import read_query
+
+    return read_query(text)
 
 
 def parse_order(order_by: str | Sequence[str | OrderKey] | OrderKey | None) -> tuple[OrderKey, ...]:
@@ -56,7 +58,9 @@ OrderKey(field=Attribute(name='started'), descending=False))
         simple = _simple_order(order_by)
         if simple is not None:
             return simple
-        return cast("tuple[OrderKey, ...]", _read(order_by, "order", "order_by"))
+        from runlore.query.grammar import read_order
+
+        return read_order(order_by)
     if not isinstance(order_by, (list, tuple)):
         raise WrongType(f"order_by={order_by!r} must be text or a list of texts, not {type(order_by).__name__}")
     if not all(isinstance(part, (str, OrderKey)) for part in order_by):
@@ -86,9 +90,3 @@ def _simple_order(text: str) -> tuple[OrderKey, ...] | None:
 
 _WORDS = frozenset({"and", "or", "not", "in", "is", "null", "none", "between", "like", "ilike", "contains", "matches"})
 """Words of the grammar, which are no names."""
-
-
-def _read(text: str, start: str, argument: str) -> Expression | tuple[OrderKey, ...]:
-    from runlore.query.grammar import read
-
-    return read(text, start, argument)

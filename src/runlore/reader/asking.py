@@ -36,7 +36,7 @@ class Question:
     tree: Expression
     order: tuple[OrderKey, ...]
     experiment: str | Sequence[str] | None
-    words: _Words | None
+    words: Words | None
 
     def page(self, limit: int | None = None, *, last: bool = False) -> Page:
         """A page of runs with their facts; see `Index.page`."""
@@ -88,7 +88,7 @@ def ask(
     from runlore.query.hints import check_statuses, explain
     from runlore.query.parser import parse, parse_order
 
-    words = _Words(session.index)
+    words = Words(session.index)
     try:
         tree = parse(query) if query is None or isinstance(query, str) else query
         order = parse_order(order_by)
@@ -136,22 +136,31 @@ def find_runs(
     return Found(page, question.tree, question.order, question.hints(found=bool(page.runs), had=had))
 
 
-class _Words:
-    """What a store has, looked up when it is asked for."""
+class Words:
+    """What a store has, looked up when it is asked for.
 
-    def __init__(self, index: Index) -> None:
+    Args:
+        index: of the store.
+        experiment: keys of runs of these experiments only; None: of all.
+    """
+
+    def __init__(self, index: Index, experiment: str | Sequence[str] | None = None) -> None:
         self._index = index
+        self._experiment = experiment
         self._keys: dict[str, Collection[str]] = {}
 
     def keys(self, kind: str) -> Collection[str]:
+        """Keys of `metrics`, `params` or `tags`."""
         if kind not in self._keys:
-            self._keys[kind] = set(self._index.keys(kind))
+            self._keys[kind] = dict.fromkeys(self._index.keys(kind, experiment=self._experiment))
         return self._keys[kind]
 
     def experiments(self) -> Collection[str]:
+        """Names of experiments."""
         return [known.name for known in self._known]
 
     def statuses(self) -> Collection[str]:
+        """Statuses that runs have."""
         return {status for known in self._known for status in known.statuses}
 
     @cached_property

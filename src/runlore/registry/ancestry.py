@@ -12,7 +12,7 @@ from runlore.names import is_uid
 from runlore.opening import open_index
 from runlore.registry.card import Card
 from runlore.registry.finding import run_uid
-from runlore.store import open_store
+from runlore.opening import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

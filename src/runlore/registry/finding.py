@@ -10,7 +10,7 @@ from runlore.index.reference import MIN_UID_PREFIX, RunReference
 from runlore.names import is_uid
 from runlore.opening import open_index
 from runlore.registry.card import Card
-from runlore.store import open_store
+from runlore.opening import open_store
 from runlore.store.cards import CardName
 from runlore.versions import Version, is_query, select_versions
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from runlore import model
 from runlore.errors import InvalidArgument, WrongType
 from runlore.journal.leaves import shown
 from runlore.journal.values import MAX_JSON_BYTES, event_bytes, step_of, time_ns_of
 from runlore.names import check_key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _STORED = {"digest": "0" * 64, "size": 2**63}
 """What storing adds to what is known of an artifact, at its longest."""

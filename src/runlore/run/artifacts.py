@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runlore import model
 from runlore.errors import ArtifactNotFound, InvalidArgument, InvalidName, NotStored, WrongType
@@ -14,8 +13,10 @@ from runlore.names import check_file_name, check_path_name
 from runlore.run.arguments import as_mapping, check_artifact, check_columns, optional_time_ns
 from runlore.store.blobs import kind_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
 
     from runlore.run.losses import Keeping
     from runlore.store.base import RecordedRun, Store
@@ -157,14 +158,19 @@ class ArtifactMethods:
         return path
 
 
-class _Found(NamedTuple):
-    """What stands in a directory that is kept."""
+class _Found:
+    """What stands in a directory that is kept.
 
-    path: str
-    name: str
-    """Relative, with `/` between components."""
-    problem: str
-    """Why it is left out; empty for a file."""
+    Attributes:
+        path: where.
+        name: relative, with `/` between components.
+        problem: why it is left out; empty for a file.
+    """
+
+    __slots__ = ("name", "path", "problem")
+
+    def __init__(self, path: str, name: str, problem: str) -> None:
+        self.path, self.name, self.problem = path, name, problem
 
 
 def _walk(root: str, keeping: Callable[[str, str], Keeping]) -> Iterator[_Found]:

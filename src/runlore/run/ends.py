@@ -11,14 +11,15 @@ import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
 
 from runlore import leaving
 from runlore.model import STOPPED
 from runlore.run import outcome
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
+    from typing import Any
 
     from runlore.run.handle import Run
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
 from runlore import model
 from runlore.errors import InvalidArgument, RunEnded, WrongType
@@ -18,10 +17,12 @@ from runlore.run.artifacts import ArtifactMethods
 from runlore.run.losses import Keeping
 from runlore.run.media import MediaMethods
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from types import TracebackType
+    from typing import Any
 
     from runlore.recorder import Recorder
     from runlore.run.config import Config

@@ -7,11 +7,11 @@ that find no room, a module that cannot be loaded because no descriptor is left,
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
 
 from runlore.errors import NotStored, RunloreError
 from runlore.failures import is_environmental, reason_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Literal

@@ -6,16 +6,16 @@ What the object is decides how it is stored, and its kind and metadata say how t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from runlore import model
 from runlore.errors import InvalidArgument, WrongType
 from runlore.names import check_key, check_path_name
 from runlore.run.arguments import as_mapping
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
+    from typing import Any
 
     from runlore.media.encoded import Encoded
     from runlore.run.losses import Keeping

@@ -6,9 +6,11 @@ hold. Nothing here raises, so that it reaches the program's user as it is.
 
 from __future__ import annotations
 
-from typing import Any
-
 from runlore.model import FAILED, STOPPED, SUCCEEDED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _MAX_MESSAGE_CHARACTERS = 16_384
 _MAX_TRACEBACK_CHARACTERS = 262_144

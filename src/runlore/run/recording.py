@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runlore._version import __version__
 from runlore.model import START, new_uid
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from runlore.recorder import Recorder
     from runlore.store.base import RecordedRun, Store
 
 
-class Begun(NamedTuple):
+class Begun:
     """A run that begins."""
 
-    uid: str
-    number: int | None
-    """None: it gets it later."""
-    run: RecordedRun
-    recorder: Recorder
+    __slots__ = ("number", "recorder", "run", "uid")
+
+    def __init__(self, uid: str, number: int | None, run: RecordedRun, recorder: Recorder) -> None:
+        self.uid, self.run, self.recorder = uid, run, recorder
+        self.number = number
+        """None: it gets it later."""
 
 
 def begin_run(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
 from runlore import config, model
 from runlore.errors import AlreadyExists, InvalidName, NoActiveRun, WrongType
@@ -18,8 +17,10 @@ from runlore.run.recording import begin_run
 from runlore.store import open_store
 from runlore.store.base import Store
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
 _PYTHON = sys.version.split(" ", 1)[0]
 _users: dict[int, str] = {}

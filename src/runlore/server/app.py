@@ -11,11 +11,14 @@ from starlette.routing import Mount
 
 from runlore.server import operation
 from runlore.server.context import Context
+from runlore.server.contract.endpoints import ENDPOINTS as CONTRACT
+from runlore.server.contract.endpoints import PREFIX as CONTRACT_PREFIX
 from runlore.server.middleware import answers
 from runlore.server.middleware.hosts import Hosts
 from runlore.server.middleware.requests import Requests
 from runlore.server.native.endpoints import ENDPOINTS as NATIVE
 from runlore.server.native.endpoints import PREFIX as NATIVE_PREFIX
+from runlore.server.page.endpoints import ENDPOINTS as PAGE
 from runlore.server.receiving.endpoints import ENDPOINTS as RECEIVING
 from runlore.server.receiving.endpoints import PREFIX as RECEIVING_PREFIX
 from runlore.server.settings import VARIABLE, Settings
@@ -63,6 +66,8 @@ def list_endpoints() -> list[tuple[str, Endpoint]]:
         (RECEIVING_PREFIX, RECEIVING),  # first: routes are tried one after the other, and most requests go there
         ("", operation.ENDPOINTS),
         (NATIVE_PREFIX, NATIVE),
+        (CONTRACT_PREFIX, CONTRACT),
+        ("", PAGE),  # last: it answers at every other address
     )
     return [(prefix, endpoint) for prefix, endpoints in rooms for endpoint in endpoints]
 

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from starlette.requests import ClientDisconnect
 
+from runlore.reader.console_pages import ConsoleReader
 from runlore.reader.series_cache import SeriesCache
 from runlore.reader.session import Session
+from runlore.server.changes import Changes
 from runlore.server.freshness import Freshness
 from runlore.server.problems import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
     from runlore.index.base import Index
     from runlore.server.settings import Settings
     from runlore.store.base import Store
+
+
+_Part = TypeVar("_Part")
 
 
 class Access(Protocol):
@@ -48,17 +56,36 @@ class Context:
         access: who may do what.
         freshness: what keeps the index up to date.
         series: series that were read, as far as the settings give them room.
+        consoles: the same of consoles.
+        changes: which runs changed, for those who watch.
     """
 
     settings: Settings
     session: Session
     access: Access = field(default_factory=Everybody)
+    _parts: dict[Callable[[], Any], Any] = field(default_factory=dict)
+    _making: RLock = field(default_factory=RLock)
     freshness: Freshness = field(init=False)
     series: SeriesCache = field(init=False)
+    consoles: ConsoleReader = field(init=False)
+    changes: Changes = field(init=False)
 
     def __post_init__(self) -> None:
         self.freshness = Freshness(self.session.index)
         self.series = SeriesCache(self.session, self.settings.series_cache_bytes)
+        self.consoles = ConsoleReader(self.session, self.settings.console_cache_bytes)
+        self.changes = Changes(self.session, self.freshness)
+
+    def part(self, kind: Callable[[], _Part]) -> _Part:
+        """What a room keeps between requests: one of each kind, made when it is first asked for.
+
+        Args:
+            kind: a class whose objects threads may share; one with a method `close` is closed with the server.
+        """
+        with self._making:
+            if kind not in self._parts:
+                self._parts[kind] = kind()
+            return self._parts[kind]  # type: ignore[no-any-return]
 
     @classmethod
     def open(cls, settings: Settings) -> Context:
@@ -108,6 +135,9 @@ class Context:
         return b"".join(pieces)
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Let go of what the rooms keep, and of the store."""
+        for part in self._parts.values():
+            if hasattr(part, "close"):
+                part.close()
         self.freshness.close()
         self.session.index.close()

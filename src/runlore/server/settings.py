@@ -27,6 +27,7 @@ class Settings:
         max_body_bytes: of a request that is read as a whole; uploads are streamed and have their own limit.
         max_upload_bytes: of contents that are sent.
         series_cache_bytes: of series that were read for charts, in each worker.
+        console_cache_bytes: of consoles that were read, in each worker.
         slow_client_s: seconds that a client may take between two pieces of a request.
         log_format: `text` or `json`.
     """
@@ -40,6 +41,7 @@ class Settings:
     max_body_bytes: int = 64 << 20
     max_upload_bytes: int = 1 << 40
     series_cache_bytes: int = 256 << 20
+    console_cache_bytes: int = 64 << 20
     slow_client_s: float = 60.0
     log_format: str = "text"
 

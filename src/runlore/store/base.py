@@ -7,14 +7,14 @@ above knows which one it has. `runlore.testing` has the suite that says what a s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
 
 from runlore.errors import NotLocal
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-    from typing import BinaryIO, TypeAlias
+    from typing import Any, BinaryIO, TypeAlias
 
     from runlore.recorder import Recorder
     from runlore.store.cards import CardName
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     StoreLike: TypeAlias = "str | os.PathLike[str] | Store"
     """A store, or its address."""
 
-Fact = tuple[str, str, Any]
-"""(kind, key, value) of an event that is added to a run or card."""
+    Fact: TypeAlias = tuple[str, str, Any]
+    """(kind, key, value) of an event that is added to a run or card."""
 
 
 class RecordedRun(ABC):

@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO
 
 from runlore.errors import InvalidArgument
-from runlore.files import open_binary
+from runlore.files import check_path, open_binary
 from runlore.model import new_uid
-from runlore.store.listing import check_path
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
 
 _PIECE_BYTES = 1024 * 1024
 _HEX = frozenset("0123456789abcdef")

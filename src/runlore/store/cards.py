@@ -28,7 +28,7 @@ from runlore.errors import (
     ReadOnlyStore,
     UnsupportedFormat,
 )  # fmt: skip
-from runlore.files import refuse_others
+from runlore.files import check_directory, directory_problem, problem_of, refuse_others
 from runlore.journal import open_journal
 from runlore.journal.folder import JOURNAL, journals_in
 from runlore.journal.values import to_bytes
@@ -36,7 +36,6 @@ from runlore.json_files import read_json
 from runlore.model import new_uid
 from runlore.names import check_key, check_path_name, encode
 from runlore.store.card_about import FORMAT, check_about
-from runlore.store.listing import check_directory, directory_problem, problem_of
 from runlore.versions import Version
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import DamagedFile
-from runlore.files import is_directory
+from runlore.files import check_path, directory_problem, is_directory
 from runlore.json_files import read_json
 from runlore.model import new_uid
 from runlore.names import encode
 from runlore.notices import say_once
-from runlore.store.listing import check_path, directory_problem, is_text
+from runlore.store.listing import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

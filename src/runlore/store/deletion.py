@@ -15,13 +15,12 @@ from time import monotonic, sleep, time
 from typing import TYPE_CHECKING
 
 from runlore.errors import DamagedFile, NotStored
-from runlore.files import is_directory
+from runlore.files import check_path, is_directory, make_folders
 from runlore.journal.folder import JOURNAL, is_journal
 from runlore.model import new_uid
 from runlore.names import check_path_name, encode_path, is_uid
 from runlore.store import numbers
-from runlore.store.folders import make_folders, remove_if_empty, remove_tree
-from runlore.store.listing import check_path
+from runlore.store.folders import remove_if_empty, remove_tree
 from runlore.store.seal_lock import exclusive
 
 if TYPE_CHECKING:

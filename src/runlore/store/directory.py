@@ -16,7 +16,6 @@ import errno
 import os
 from contextlib import suppress
 from time import time_ns
-from typing import TYPE_CHECKING, Any, overload
 
 from runlore.config import store_address
 from runlore.errors import (
@@ -27,16 +26,16 @@ from runlore.errors import (
     RunNotFound,
     StoreNotFound,
 )
-from runlore.files import is_directory, is_regular
+from runlore.files import check_directory, check_path, is_directory, is_regular, make_folders
 from runlore.journal.folder import JOURNAL
 from runlore.names import encode, encode_path, is_uid
 from runlore.store import blobs, format_file, numbers
 from runlore.store.base import Store
-from runlore.store.listing import check_directory, check_path
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-    from typing import BinaryIO
+    from typing import Any, BinaryIO, overload
 
     from runlore.store.base import Fact
     from runlore.store.cards import CardName
@@ -45,17 +44,21 @@ if TYPE_CHECKING:
     from runlore.versions import Version
 
 
-@overload
-def open_store(
-    store: str | os.PathLike[str] | DirectoryStore | None = None, *, create: bool = False
-) -> DirectoryStore: ...
-@overload
-def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: bool = False) -> Store: ...
+if TYPE_CHECKING:
+
+    @overload
+    def open_store(
+        store: str | os.PathLike[str] | DirectoryStore | None = None, *, create: bool = False
+    ) -> DirectoryStore: ...
+    @overload
+    def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: bool = False) -> Store: ...
+
+
 def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: bool = False) -> Store:
-    """The store to use. This is the one place that makes a store of an address.
+    """The directory to use as a store. `runlore.opening.open_store` opens stores of every kind.
 
     Args:
-        store: an address, a store that is open already, or None; see `runlore.config.store_address` for which one that
+        store: a path, a store that is open already, or None; see `runlore.config.store_address` for which one that
             is.
         create: make it if it does not exist.
 
@@ -63,15 +66,14 @@ def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: b
         StoreNotFound: it does not exist, and `create` is false.
         ReadOnlyStore: it does not exist and cannot be created.
         UnsupportedFormat: a newer version of Runlore made it.
-        InvalidArgument: there is no kind of store with such an address.
+        InvalidArgument: it is the address of a server.
     """
     if isinstance(store, Store):
         return store
     address = store_address(store)
     if "://" in address:
         raise InvalidArgument(
-            f"store={address!r} is the address of a server, and this Runlore opens directories only. Record into a "
-            "directory, and take it to where it is wanted: copy it, or use `runlore export` or `runlore merge`"
+            f"store={address!r} is the address of a server, and the directory of a store is needed here, on this machine"
         )
     opened = DirectoryStore(address)
     if format_file.is_current(opened.root):
@@ -194,8 +196,6 @@ class DirectoryStore(Store):
                 try:
                     os.mkdir(directory)
                 except FileNotFoundError:  # noqa: PERF203 - the first run of its experiment, or the last one just goes
-                    from runlore.store.folders import make_folders
-
                     make_folders(os.path.dirname(directory))
                 else:
                     break

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING, Any
 
 from runlore.config import fsync, journal_mode
 from runlore.errors import ReadOnlyStore
@@ -12,8 +11,10 @@ from runlore.journal import open_journal
 from runlore.journal.folder import JOURNAL
 from runlore.store.base import RecordedRun
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+    from typing import Any
 
     from runlore.journal import JournalWriter
     from runlore.store.base import Fact, Follower

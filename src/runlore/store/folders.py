@@ -1,25 +1,9 @@
-"""Making and removing directories that other processes make and remove at the same moment."""
+"""Removing directories that other processes make and remove at the same moment."""
 
 from __future__ import annotations
 
 import errno
 import os
-
-
-def make_folders(path: str) -> None:
-    """Make a directory and those above it, while others remove empty ones of them.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    while not os.path.isdir(path):
-        try:
-            os.makedirs(path, exist_ok=True)
-        except FileNotFoundError:  # noqa: PERF203 - a second attempt is the point of the loop
-            continue  # one above was removed before the next one was in it
-        except FileExistsError:
-            if os.path.lexists(path) and not os.path.isdir(path):
-                raise
 
 
 def remove_if_empty(path: str) -> bool:

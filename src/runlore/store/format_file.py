@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 
 from runlore.errors import DamagedFile, UnsupportedFormat
-from runlore.files import read_bytes
+from runlore.files import problem_of, read_bytes
 from runlore.model import new_uid
-from runlore.notices import say_once
-from runlore.store.listing import problem_of
 
 FORMAT = "1"
 _CONTENT = f"{FORMAT}\n"
@@ -35,6 +33,8 @@ def check(root: str) -> None:
     """
     wrong = problem(root)
     if wrong is not None:
+        from runlore.notices import say_once
+
         say_once(
             f"the file 'format' of the store {root!r} {wrong}; the store is taken for one of version {FORMAT}. "
             "`runlore doctor --repair` writes it anew"

@@ -11,8 +11,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from runlore.errors import DamagedFile
-from runlore.files import is_directory, kind_of
+from runlore.files import check_directory, directory_problem, is_directory, kind_of
 from runlore.names import is_uid
 
 if TYPE_CHECKING:
@@ -86,37 +85,6 @@ def change_time(path: str) -> int | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return _time(status) if stat.S_ISDIR(status.st_mode) else None
-
-
-def directory_problem(path: str) -> str | None:
-    """What is wrong with what is at the path, where it is no directory, in words; None where it is, or nothing is."""
-    try:
-        mode = os.lstat(path).st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return None if stat.S_ISDIR(mode) else f"is {kind_of(mode)} where a directory should be"
-
-
-def check_directory(path: str) -> None:
-    """Raise `DamagedFile` where something is at the path that is no directory. Nothing there is fine."""
-    problem = directory_problem(path)
-    if problem is not None:
-        raise DamagedFile(
-            f"{path!r} {problem}; no link within a store is followed. Put the directory there. A whole store may be "
-            "somewhere else, and a link lead to it"
-        )
-
-
-def check_path(root: str, path: str) -> None:
-    """As `check_directory`, for each directory of a path below the root."""
-    parts = path.split("/")
-    for count in range(1, len(parts) + 1):
-        check_directory(os.path.join(root, *parts[:count]))
-
-
-def problem_of(error: DamagedFile, path: str) -> str:
-    """What is wrong with a file, in words that follow its name, without what there is to do about it."""
-    return str(error).partition(". ")[0].removeprefix(f"{path!r} ")
 
 
 class Survey(NamedTuple):

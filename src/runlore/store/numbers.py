@@ -11,7 +11,7 @@ import os
 from time import time
 
 from runlore.errors import DamagedFile
-from runlore.files import is_directory, read_bytes
+from runlore.files import is_directory, make_folders, read_bytes
 from runlore.model import new_uid
 from runlore.names import encode_path, is_uid
 
@@ -62,8 +62,6 @@ def claim_one(directory: str, number: int, uid: str) -> bool:
     except FileExistsError:
         return False
     except FileNotFoundError:
-        from runlore.store.folders import make_folders
-
         make_folders(directory)
         return claim_one(directory, number, uid)
     try:
@@ -85,7 +83,7 @@ def transfer(directory: str, number: int, uid: str) -> None:
     if is_directory(path):
         os.rename(path, f"{path}.damaged-{new_uid()}")
     temporary = f"{path}.{os.getpid()}.tmp"
-    with open(temporary, "w", encoding="ascii") as file:
+    with open(temporary, "w", encoding="utf-8") as file:
         file.write(uid)
     os.replace(temporary, path)
 

@@ -148,7 +148,7 @@ def test_recording_loads_nothing_heavy(run_program):
         e = Experiment('p').create(tags='a')
         e.log_params(lr=1)
         e.log_metrics(loss=1)
-        print(sorted({'numpy', 'pandas', 'pyarrow', 'sqlalchemy', 'sqlite3', 'lark', 'asyncio'} & set(sys.modules)))
+        print(sorted({'numpy', 'pandas', 'pyarrow', 'sqlalchemy', 'sqlite3', 'asyncio'} & set(sys.modules)))
         """)
     assert (done.returncode, done.stdout) == (0, "[]\n")
 

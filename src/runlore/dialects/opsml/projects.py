@@ -19,7 +19,7 @@ from runlore.errors import InvalidArgument
 from runlore.registry import finding
 from runlore.registry.registering import register
 from runlore.run import resume, start
-from runlore.store import open_store
+from runlore.opening import open_store
 from runlore.store.cards import CardName
 
 if TYPE_CHECKING:

@@ -1,0 +1,14 @@
+"""A store that a server keeps, over HTTP: the contracts of store, index and recorder for whoever is elsewhere.
+
+    address      where a server is, and which token it is shown
+    connection   requests: connections that are kept, time limits, trying again
+    store, index, run, recorder, contents: one contract each
+
+Nothing connects before something is asked.
+"""
+
+from __future__ import annotations
+
+from runlore.remote.store import ServerStore, open_server
+
+__all__ = ["ServerStore", "open_server"]
