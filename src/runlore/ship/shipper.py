@@ -15,8 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from runlore.failures import reason_of
-from runlore.journal.chain import closing_check
-from runlore.journal.format import RECORD_BYTES
+from runlore.journal.committed import is_ended
 from runlore.notices import say_once
 from runlore.ship.settings import keeps_spool
 
@@ -122,7 +121,7 @@ class Shipper:
     def _wait(self, directory: str, deadline: float) -> list[SpooledJournal]:
         with _Progress(self._spool.address) as progress, self._condition:
             while True:
-                left = [journal for journal in self._spool.journals_of(directory) if _is_closed(journal.path)]
+                left = [journal for journal in self._spool.journals_of(directory) if is_ended(journal.path)]
                 rest = deadline - monotonic()
                 if not left or rest <= 0 or not self._can_send(left):
                     return left
@@ -238,17 +237,6 @@ class _Progress:
         with suppress(OSError, ValueError):  # it was closed: nobody is there to tell
             stream.write(text)
             stream.flush()
-
-
-def _is_closed(path: str) -> bool:
-    """Whether the writer of a journal ended it."""
-    try:
-        with open(path, "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(size - RECORD_BYTES, 0))
-            return closing_check(file.read(RECORD_BYTES)) is not None
-    except OSError:
-        return False  # it was sent just now
 
 
 def _forget_after_fork() -> None:
