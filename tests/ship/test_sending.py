@@ -111,6 +111,9 @@ def test_ranks_and_forks_write_journals_of_the_same_run(address, store_path, spo
     found = runlore.get_run(run.uid, store=store_path)
     assert found.metrics == {"forked": 1.0, "joined": 2.0, "copied": 3.0}
     assert (found.status, found.experiment) == ("succeeded", "iris")
+    deadline = time.monotonic() + 30  # this process looks every few seconds whether its children live
+    while time.monotonic() < deadline and left_in(spool_root):
+        time.sleep(0.1)
     assert left_in(spool_root) == []
 
 
