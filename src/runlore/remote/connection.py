@@ -255,3 +255,8 @@ class Server:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
+
+    def __del__(self) -> None:
+        """Whoever drops the last handle of a store has no more use for its connections."""
+        for connection in self.__dict__.get("_idle", ()):
+            connection.close()

@@ -44,7 +44,11 @@ export class LineStore {
       const page = await api.console(this.uid, { ...this.#parameters(), tail: TAIL }, this.#request.signal);
       const from = Math.floor(Math.max(0, page.total - TAIL) / CHUNK);
       // Chunks that were not full, or may have been rewritten, are fetched anew.
-      for (let chunk = Math.min(from, Math.floor(this.total / CHUNK)); chunk <= Math.floor(page.total / CHUNK); chunk++) {
+      for (
+        let chunk = Math.min(from, Math.floor(this.total / CHUNK));
+        chunk <= Math.floor(page.total / CHUNK);
+        chunk++
+      ) {
         this.#asked.delete(chunk);
       }
       this.total = page.total;
@@ -69,7 +73,11 @@ export class LineStore {
 
   async #fetch(chunk: number): Promise<void> {
     try {
-      const page = await api.console(this.uid, { ...this.#parameters(), from: chunk * CHUNK, limit: CHUNK }, this.#request.signal);
+      const page = await api.console(
+        this.uid,
+        { ...this.#parameters(), from: chunk * CHUNK, limit: CHUNK },
+        this.#request.signal,
+      );
       this.#chunks.delete(chunk);
       this.#chunks.set(chunk, page.lines);
       for (const old of this.#chunks.keys()) {
