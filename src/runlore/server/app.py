@@ -69,9 +69,9 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
 def list_endpoints() -> list[tuple[str, Endpoint]]:
     """Every endpoint of all rooms, with the prefix of its room."""
     rooms = (
+        (RECEIVING_PREFIX, RECEIVING),  # first: routes are tried one after the other, and most requests go there
         ("", (*operation.ENDPOINTS, DOCUMENT)),
         (NATIVE_PREFIX, NATIVE),
-        (RECEIVING_PREFIX, RECEIVING),
         (CONTRACT_PREFIX, CONTRACT),
         ("", PAGE),  # last: it answers at every other address
     )
