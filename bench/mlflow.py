@@ -105,10 +105,9 @@ def search_seconds(port, runs):
     for number in range(runs):
         uid = post(connection, "runs/create", {"experiment_id": experiment, "start_time": 1_700_000_000_000 + number})
         uid = uid["run"]["info"]["run_id"]
-        post(connection, "runs/log-batch", {
-            "run_id": uid, "metrics": [{"key": f"m{n}", "value": number / (n + 1), "timestamp": 1, "step": 1} for n in range(10)],
-            "params": [{"key": f"p{n}", "value": str(number * n)} for n in range(10)],
-        })  # fmt: skip
+        metrics = [{"key": f"m{n}", "value": number / (n + 1), "timestamp": 1, "step": 1} for n in range(10)]
+        params = [{"key": f"p{n}", "value": str(number * n)} for n in range(10)]
+        post(connection, "runs/log-batch", {"run_id": uid, "metrics": metrics, "params": params})
         post(connection, "runs/update", {"run_id": uid, "status": "FINISHED"})
     body = {"experiment_ids": [experiment], "filter": "metrics.m0 > 100 and params.p1 != '7'",
             "order_by": ["metrics.m1 DESC"], "max_results": 100}  # fmt: skip

@@ -85,13 +85,15 @@ def test_a_killed_server_lost_nothing_and_goes_on(server):
     base = f"{address}/api/2.0/mlflow"
     uid = httpx.post(f"{base}/runs/create", json={}).json()["run"]["info"]["run_id"]
     for step in range(100):
-        httpx.post(f"{base}/runs/log-metric", json={"run_id": uid, "key": "m", "value": step, "step": step})
+        httpx.post(
+            f"{base}/runs/log-metric", json={"run_id": uid, "key": "m", "value": step, "timestamp": 1, "step": step}
+        )
     program.send_signal(signal.SIGKILL)
     program.wait(30)
     _, address = server()
     base = f"{address}/api/2.0/mlflow"
     assert httpx.get(f"{base}/runs/get", params={"run_id": uid}).json()["run"]["info"]["status"] == "RUNNING"
-    httpx.post(f"{base}/runs/log-metric", json={"run_id": uid, "key": "m", "value": 100, "step": 100})
+    httpx.post(f"{base}/runs/log-metric", json={"run_id": uid, "key": "m", "value": 100, "timestamp": 1, "step": 100})
     answer = httpx.get(f"{base}/metrics/get-history", params={"run_id": uid, "metric_key": "m"}).json()
     assert [point["step"] for point in answer["metrics"]] == list(range(101))
 
