@@ -118,7 +118,8 @@ class OpsmlProject:
         """
         if self._active is not None:
             raise ActiveRunException(f"project {self._info.name!r}: run {self._active.run_id} is active; end it first")
-        capture = {"hardware": _interval(hardware_interval) if log_hardware else False}
+        wanted = {"interval_s": _interval(hardware_interval), "per_core": True, "whole_start": True}
+        capture = {"hardware": wanted if log_hardware else False}
         if self._resumes:
             native = resume(self.run_id, store=self._store, capture=capture)
         else:
