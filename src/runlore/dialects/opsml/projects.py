@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runlore import model as words
-from runlore.dialects.opsml._cards import CardInfo, check_v1, clean_v1
+from runlore.dialects.opsml._card_info import CardInfo
+from runlore.dialects.opsml._cards import check_v1, clean_v1
 from runlore.dialects.opsml._errors import ActiveRunException
 from runlore.dialects.opsml._metrics import view_of
 from runlore.dialects.opsml._recorded_run import RecordedRun
