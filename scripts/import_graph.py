@@ -81,7 +81,7 @@ HOMES = {
     "click": ("cli",),
     "msgspec": ("server",),
     "starlette": ("server",),
-    "uvicorn": ("server.serving",),
+    "uvicorn": ("server.serving", "server.impatient"),
     "pytest": ("testing",),
     "hypothesis": ("testing",),
     "sklearn": ("demo", "media._skops", "media._lightgbm"),

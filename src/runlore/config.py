@@ -2,12 +2,14 @@
 
 | variable | meaning | default |
 | --- | --- | --- |
-| `RUNLORE_STORE` | path of the store | the nearest `.runlore` upwards, else `./.runlore` |
+| `RUNLORE_STORE` | path of the store, or address of a server | the nearest `.runlore` upwards, else `./.runlore` |
 | `RUNLORE_RUN` | uid of a run that this process joins | none |
 | `RUNLORE_EXPERIMENT` | the experiment of `RUNLORE_RUN`, as `Run.env` sets it | the one that `start` names |
 | `RUNLORE_FSYNC` | `1`: each call reaches the disk before it returns, which also survives a loss of power | `0` |
 | `RUNLORE_CAPTURE` | `0` or `1`: default of `capture=`; or a list such as `git,environment` | `1` |
 | `RUNLORE_JOURNAL` | `mmap`, `write` or `auto`: how journal bytes go out | `auto` |
+| `RUNLORE_TOKEN` | what a server is shown to let this process in | what `runlore login` kept |
+| `RUNLORE_CACHE_BYTES` | how large the cache of contents from servers may grow | 10 GiB |
 | `RUNLORE_CATALOG` | address of a PostgreSQL database for catalogs | a file in each store |
 | `RUNLORE_CACHE` | directory for catalogs of stores that cannot hold their own | `$XDG_CACHE_HOME/runlore` |
 """
@@ -121,6 +123,18 @@ def cache_directory() -> str:
     from runlore.scratch import scratch_directory
 
     return lasting_cache_directory() or os.path.join(scratch_directory(), "runlore")
+
+
+def cache_bytes() -> int:
+    """How large the cache of contents that were fetched from servers may grow (`RUNLORE_CACHE_BYTES`).
+
+    Raises:
+        InvalidArgument: it is no number of bytes.
+    """
+    text = os.environ.get("RUNLORE_CACHE_BYTES") or str(10 << 30)
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise InvalidArgument(f"RUNLORE_CACHE_BYTES={text!r} must be a number of bytes, such as 10000000000")
+    return int(text)
 
 
 def lasting_cache_directory() -> str | None:

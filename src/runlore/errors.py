@@ -18,6 +18,7 @@
     ├── ReadOnlyStore (PermissionError)
     ├── NotStored (OSError)                  the disk did not take what had to be kept
     ├── NotReachable (ConnectionError)       a server does not answer
+    ├── NotAllowed (PermissionError)         a server does not let the caller do this
     ├── NotLocal (OSError)                   no file of this machine: the store is elsewhere
     ├── UnsupportedFormat (RuntimeError)     written by a newer Runlore
     ├── DamagedFile (RuntimeError)           a file of the store is not what it should be
@@ -42,6 +43,7 @@ __all__ = [
     "InvalidName",
     "MissingDependency",
     "NoActiveRun",
+    "NotAllowed",
     "NotFound",
     "NotLocal",
     "NotReachable",
@@ -153,6 +155,10 @@ class NotStored(RunloreError, OSError):
 
 class NotReachable(RunloreError, ConnectionError):
     """A server does not answer, or answers what cannot be understood. What was recorded is kept where it was."""
+
+
+class NotAllowed(RunloreError, PermissionError):
+    """A server does not know the caller, or does not let them do this."""
 
 
 class NotLocal(RunloreError, OSError):

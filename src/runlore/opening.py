@@ -1,4 +1,9 @@
-"""The index of a store: the catalog of a directory, or the one that a store of another kind brings with it.
+"""From an address to a store, and from a store to its index: the one place that knows every kind of both.
+
+    a path               a directory; its index is the catalog
+    http://… https://…   what a server keeps; its index is the server's
+
+A training process imports this: whatever a directory does not need is imported when it is used.
 
 Where the catalog of a directory is kept is for the reader to say, not for the store (`RUNLORE_CATALOG`): an address
 that lay in a directory would be followed by whoever was given that directory.
@@ -8,15 +13,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runlore.config import catalog_address
+from runlore import config
 from runlore.errors import WrongType
-from runlore.index.store import IndexedStore
 from runlore.store import DirectoryStore
+from runlore.store import open_store as open_directory
+from runlore.store.base import Store
 
 if TYPE_CHECKING:
+    import os
+
     from runlore.catalog import Catalog
     from runlore.index.base import Index
-    from runlore.store.base import Store
+
+
+def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: bool = False) -> Store:
+    """The store to use.
+
+    Args:
+        store: an address, a store that is open already, or None; see `runlore.config.store_address` for which one that
+            is.
+        create: make it if it is a directory that does not exist.
+
+    Raises:
+        StoreNotFound: it is a directory that does not exist, and `create` is false. A server is not asked yet.
+        ReadOnlyStore: it does not exist and cannot be created.
+        UnsupportedFormat: a newer version of Runlore made it.
+        InvalidArgument: there is no kind of store with such an address.
+    """
+    if isinstance(store, Store):
+        return store
+    address = config.store_address(store)
+    if "://" not in address:
+        return open_directory(address, create=create)
+    from runlore.remote.store import open_server
+
+    return open_server(address)
 
 
 def open_index(store: Store) -> Index:
@@ -27,6 +58,8 @@ def open_index(store: Store) -> Index:
         InvalidArgument: `RUNLORE_CATALOG` is no address of a database.
         MissingDependency: it is one, and psycopg is not installed.
     """
+    from runlore.index.store import IndexedStore
+
     if isinstance(store, IndexedStore):
         return store.index()
     if isinstance(store, DirectoryStore):
@@ -38,4 +71,4 @@ def directory_catalog(store: DirectoryStore) -> Catalog:
     """The catalog of a directory, in the file or the database that the environment names. Raises as `open_index`."""
     from runlore.catalog import open_catalog
 
-    return open_catalog(store, catalog_address())
+    return open_catalog(store, config.catalog_address())

@@ -6,17 +6,28 @@ import contextlib
 import threading
 
 from runlore.server.app import make_app
+from runlore.server.context import Context
 from runlore.server.serving import _config, _Server, address_of, listen
 from runlore.server.settings import Settings
 
 
 @contextlib.contextmanager
-def serving(store, **settings):
-    """Serve a store in a thread; gives the address."""
-    told = Settings(str(store), port=0, **settings)
+def serving(store, *, contexts=None, port=0, **settings):
+    """Serve a store in a thread; gives the address.
+
+    Args:
+        store: its address.
+        contexts: a list, to which the server's context is added.
+        port: to listen on; 0: any.
+        settings: of the server.
+    """
+    told = Settings(str(store), port=port, **settings)
     answers = threading.Event()
-    with listen(told.host, 0) as listening:
-        server = _Server(_config(make_app(told), told), answers.set)
+    context = Context.open(told)
+    if contexts is not None:
+        contexts.append(context)
+    with listen(told.host, port) as listening:
+        server = _Server(_config(make_app(told, context), told), answers.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         assert answers.wait(30), "the server does not answer"

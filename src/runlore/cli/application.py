@@ -53,6 +53,9 @@ _COMMANDS = (
     Entry("export", "transfer:export", "Write runs into a file.", KEEP),
     Entry("import", "transfer:import_", "Take in the runs of an archive that `runlore export` wrote.", KEEP),
     Entry("server", "serve:server", "Serve a store to others: they send runs to it, and read from it.", SHARE),
+    Entry("login", "login:login", "Keep the token of a server.", SHARE),
+    Entry("logout", "login:logout", "Forget the token of a server.", SHARE),
+    Entry("sync", "sync:sync", "Send to the server what waits on this machine.", SHARE),
     Entry("version", "version:version", "Print the versions of Runlore and Python, and the place of the store.", KEEP),
 )
 

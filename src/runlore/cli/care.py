@@ -148,14 +148,11 @@ def seal(force: bool, store: str | None, json: bool) -> None:
     Examples:
       runlore seal
     """
-    from runlore.store.directory import in_files
-    from runlore.store.sealed.sealing import seal_store
+    from runlore.housekeeping.sealing import seal as seal_runs
 
     session = open_session(store, live=True)
-    place = in_files(session.store, "sealing")
     with Bar("Sealing runs") as bar:
-        done = seal_store(place, progress=bar.update, force=force)
-    session.refresh()
+        done = seal_runs(session, progress=bar.update, force=force)
     if json:
         print_json({**done._asdict(), "failures": [{"path": path, "error": why} for path, why in done.failures]})
     else:

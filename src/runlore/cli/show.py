@@ -65,7 +65,7 @@ def _document(view: RunView, series: dict[str, dict[str, Any]], *, system: bool)
 
     document = {
         **attributes_of(view),
-        "path": view.directory,
+        "path": view.recorded().location,
         "params": view.params,
         "metrics": {key: item for key, item in series.items() if not is_system(key)},
         "tags": view.tags,
@@ -128,7 +128,7 @@ def _show_attributes(view: RunView, facts: Mapping[str, Mapping[str, Any]]) -> N
             *(("note", text) for text in view.notes),
             ("points", f"{view.points:,}"),
             ("uid", view.uid),
-            ("path", view.directory),
+            ("path", view.recorded().location),
         ]
     )
 

@@ -51,7 +51,7 @@ def merge(other: str, store: str | None, json: bool) -> None:
       runlore merge ../other-project/.runlore --json
     """
     from runlore.housekeeping.merge import merge as merge_stores
-    from runlore.store import open_store
+    from runlore.opening import open_store
 
     source = open_store(other)  # before this store is made, where there is none yet
     with _store_to_fill(store):
@@ -210,11 +210,8 @@ def _write(
 
     if chosen == "runlore":
         from runlore.housekeeping.archive import export_archive
-        from runlore.store.directory import in_files
 
-        export_archive(
-            in_files(session.store, "packing an archive"), views, file, progress=bar.update, damaged=leave_out
-        )
+        export_archive(session.store, views, file, progress=bar.update, damaged=leave_out)
         return None
     from runlore.housekeeping.export import export_table
 
@@ -258,6 +255,9 @@ def _store_to_fill(store: str | None) -> Iterator[None]:
     from runlore.store import open_store
     from runlore.store.deletion import remove_empty_store
 
+    if "://" in store_address(store):  # a server's store is there, or cannot be made from here
+        yield
+        return
     was_there = os.path.exists(store_address(store))
     try:
         open_store(store)

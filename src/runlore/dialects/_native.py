@@ -52,7 +52,7 @@ def open_store(store: StoreLike | None = None, *, create: bool = False) -> Store
     Raises:
         StoreNotFound: there is none, and `create` is false.
     """
-    from runlore.store import open_store as open_any
+    from runlore.opening import open_store as open_any
 
     return open_any(store, create=create)
 

@@ -22,8 +22,10 @@ from runlore.errors import ArtifactNotFound, DamagedFile, InvalidArgument, Runlo
 from runlore.files import check_directory
 from runlore.housekeeping._copying import copy_run
 from runlore.housekeeping._unpacking import Limits, is_place, unpack
+from runlore.housekeeping.claiming import Clash
 from runlore.housekeeping.garbage import INCOMING
 from runlore.housekeeping.merge import Merged, merge
+from runlore.housekeeping.numbering import Renumbered
 from runlore.housekeeping.references import referred
 from runlore.model import new_uid
 from runlore.names import encode_path
@@ -32,6 +34,7 @@ from runlore.scratch import scratch_directory
 from runlore.store import claims, format_file
 from runlore.store.content import read_events
 from runlore.store.directory import in_files
+from runlore.store.keeping import SelfKeeping
 from runlore.store.listing import run_directories
 
 __all__ = ["Limits", "export_archive", "import_archive"]
@@ -42,10 +45,14 @@ if TYPE_CHECKING:
     from runlore.reader import RunView
     from runlore.reader.session import Session
     from runlore.store import DirectoryStore
+    from runlore.store.base import Store
+
+
+_LISTS: dict[str, type[Renumbered | Clash]] = {"renumbered": Renumbered, "clashes": Clash}
 
 
 def export_archive(
-    store: DirectoryStore, runs: Sequence[RunView], file: BinaryIO, *,
+    store: Store, runs: Sequence[RunView], file: BinaryIO, *,
     progress: Callable[[int, int], None] | None = None, damaged: Callable[[RunView, Exception], None] | None = None,
 ) -> None:  # fmt: skip
     """Write runs, their contents and claims of names. A run that is being recorded is written as far as it is.
@@ -60,6 +67,10 @@ def export_archive(
     Raises:
         DamagedFile, UnsupportedFormat, OSError: a run cannot be read.
     """
+    if isinstance(store, SelfKeeping):
+        _export_elsewhere(store, runs, file, damaged)
+        return
+    store = in_files(store, "packing an archive")
     packed_runs: set[str] = set()
     written: set[str] = set()
     with (
@@ -89,6 +100,17 @@ def export_archive(
             if progress is not None:
                 progress(index + 1, len(runs))
         _add_claims(archive, store, packed_runs)
+
+
+def _export_elsewhere(
+    store: SelfKeeping, runs: Sequence[RunView], file: BinaryIO, damaged: Callable[[RunView, Exception], None] | None
+) -> None:
+    known = {run.uid: run for run in runs}
+    for uid, why in store.pack(list(known), file):
+        error = DamagedFile(why)
+        if damaged is None or uid not in known:
+            raise error
+        damaged(known[uid], error)
 
 
 def _is_of(error: Exception, run: RunView) -> bool:
@@ -158,6 +180,11 @@ def import_archive(
             added, and nothing of it is left.
         ReadOnlyStore: the store cannot be written to.
     """
+    if isinstance(session.store, SelfKeeping):
+        done = session.store.take_in(file, list(limits or Limits()), progress)
+        session.refresh()
+        renumbered, clashes = ([kind(**item) for item in done[name]] for name, kind in _LISTS.items())
+        return Merged(**{**done, "renumbered": renumbered, "clashes": clashes})
     incoming = os.path.join(in_files(session.store, "taking in an archive").root, INCOMING)
     check_directory(incoming)
     place = os.path.join(incoming, new_uid())

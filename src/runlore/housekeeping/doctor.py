@@ -22,6 +22,7 @@ from runlore.store import claims, format_file
 from runlore.store.annotate import REMOVED
 from runlore.store.content import journals, read_events, read_points
 from runlore.store.directory import in_files
+from runlore.store.keeping import EXAMINE, SelfKeeping
 from runlore.store.listing import list_entries, survey_runs
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ def examine(
     Returns:
         What was found; empty when all is well.
     """
+    if isinstance(session.store, SelfKeeping):
+        found = session.store.keep(EXAMINE, repair=repair, quick=quick)["findings"]
+        return [Finding(**item) for item in found]
     store = in_files(session.store, "looking for damage")
     directories = survey_runs(store.runs_root).directories
     blobs = [] if quick else list(_blob_paths(store))

@@ -21,6 +21,7 @@ from runlore.reader.facts import facts_of
 from runlore.store.deletion import DELETED_RUNS
 from runlore.store.directory import in_files
 from runlore.store.folders import remove_tree
+from runlore.store.keeping import COLLECT, SelfKeeping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -75,6 +76,11 @@ def collect(
     Raises:
         ReadOnlyStore: the store cannot be written to.
     """
+    if isinstance(session.store, SelfKeeping):
+        about = {"older_than_s": older_than_s, "grace_s": grace_s, "dry_run": dry_run, "removed": [*map(list, removed)]}
+        done = Garbage(**session.store.keep(COLLECT, **about))
+        session.refresh()
+        return done
     store = in_files(session.store, "removing what nobody needs")
     if not dry_run and not os.access(store.root, os.W_OK):
         raise ReadOnlyStore(f"the store {store.root!r} cannot be written to; nothing was removed")

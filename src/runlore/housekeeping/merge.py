@@ -26,7 +26,7 @@ from runlore.housekeeping.numbering import Renumbered, repair_numbers
 from runlore.housekeeping.references import digests_in, referred
 from runlore.journal.folder import JOURNAL, journal_path
 from runlore.model import new_uid
-from runlore.store import open_store
+from runlore.opening import open_store
 from runlore.store.cards import CARD_FILE, cards_root, read_card, touch
 from runlore.store.content import read_events
 from runlore.store.directory import in_files
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
     from runlore.reader.session import Session
     from runlore.store import DirectoryStore
+
+
+_MERGING = "merging (`runlore export --format runlore` and `runlore import` take runs from one server to another)"
 
 
 class Merged(NamedTuple):
@@ -89,7 +92,7 @@ def merge(
         InvalidArgument: it is this one.
         ReadOnlyStore: this store cannot be written to.
     """
-    store, source = in_files(session.store, "merging"), open_store(other)
+    store, source = (in_files(place, _MERGING) for place in (session.store, open_store(other)))
     if os.path.realpath(source.root) == os.path.realpath(store.root):
         raise InvalidArgument(f"{source.root!r} is the store itself; name another one")
     if not os.access(store.root, os.W_OK):

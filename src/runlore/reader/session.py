@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.errors import RunNotFound
 from runlore.index.reference import RunReference
-from runlore.opening import open_index
-from runlore.store import open_store
+from runlore.opening import open_index, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

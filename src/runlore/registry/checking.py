@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runlore.store import card_check, open_store
+from runlore.opening import open_store
+from runlore.store import card_check
 from runlore.store.directory import in_files
 
 if TYPE_CHECKING:

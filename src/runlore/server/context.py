@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from starlette.requests import ClientDisconnect
 
@@ -12,14 +13,21 @@ from runlore.reader.series_cache import SeriesCache
 from runlore.reader.session import Session
 from runlore.server.changes import Changes
 from runlore.server.freshness import Freshness
+from runlore.server.measures import Measures
 from runlore.server.problems import Problem
+from runlore.server.recorders import Recorders
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
     from runlore.index.base import Index
     from runlore.server.settings import Settings
     from runlore.store.base import Store
+
+
+_Part = TypeVar("_Part")
 
 
 class Access(Protocol):
@@ -52,21 +60,39 @@ class Context:
         series: series that were read, as far as the settings give them room.
         consoles: the same of consoles.
         changes: which runs changed, for those who watch.
+        measures: what was done.
+        recorders: of the runs that others send piecemeal.
     """
 
     settings: Settings
     session: Session
     access: Access = field(default_factory=Everybody)
+    _parts: dict[Callable[[], Any], Any] = field(default_factory=dict)
+    _making: RLock = field(default_factory=RLock)
     freshness: Freshness = field(init=False)
     series: SeriesCache = field(init=False)
     consoles: ConsoleReader = field(init=False)
     changes: Changes = field(init=False)
+    measures: Measures = field(default_factory=Measures)
+    recorders: Recorders = field(init=False)
 
     def __post_init__(self) -> None:
-        self.freshness = Freshness(self.session.index)
+        self.freshness = Freshness(self.session.index, self.settings.index_age_s)
         self.series = SeriesCache(self.session, self.settings.series_cache_bytes)
         self.consoles = ConsoleReader(self.session, self.settings.console_cache_bytes)
         self.changes = Changes(self.session, self.freshness)
+        self.recorders = Recorders(self.session.store)
+
+    def part(self, kind: Callable[[], _Part]) -> _Part:
+        """What a room keeps between requests: one of each kind, made when it is first asked for.
+
+        Args:
+            kind: a class whose objects threads may share; one with a method `close` is closed with the server.
+        """
+        with self._making:
+            if kind not in self._parts:
+                self._parts[kind] = kind()
+            return self._parts[kind]  # type: ignore[no-any-return]
 
     @classmethod
     def open(cls, settings: Settings) -> Context:
@@ -88,7 +114,7 @@ class Context:
         return self.session.index
 
     def fresh(self) -> Session:
-        """The store and its index, which is at most half a second old."""
+        """The store and its index, which is as fresh as the settings ask for."""
         self.freshness.wait()
         return self.session
 
@@ -115,7 +141,17 @@ class Context:
             raise Problem(400, "the request broke off before its end") from None
         return b"".join(pieces)
 
+    def warm_up(self) -> None:
+        """Do once what the first answers would wait for: bring the index up to date, load what reads series."""
+        self.freshness.wait_for_now()
+        import numpy as np  # noqa: F401 - to be there
+        import pyarrow.parquet  # noqa: F401 - as above
+
     def close(self) -> None:
-        """Let go of the store."""
+        """Let go of what the rooms keep, and of the store."""
+        for part in self._parts.values():
+            if hasattr(part, "close"):
+                part.close()
+        self.recorders.close()
         self.freshness.close()
         self.session.index.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runlore import errors
+from runlore.wire import problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (errors.AlreadyExists, 409),
     (errors.RunEnded, 409),
     (errors.ReadOnlyStore, 403),
+    (errors.NotAllowed, 403),
     (errors.QueryTimeout, 503),
     (errors.NotStored, 507),
     (errors.NotReachable, 502),
@@ -93,22 +95,14 @@ def of(error: Exception) -> Problem | None:
     if isinstance(error, Problem):
         return error
     for kind, status in STATUSES:
-        if isinstance(error, kind):
-            return Problem(status, _cut(str(error)), error=type(error).__name__, **_details(error))
+        if isinstance(error, kind) and isinstance(error, errors.RunloreError):
+            about = {
+                name: _cut(value) if isinstance(value, str) else value for name, value in problems.pack(error).items()
+            }
+            return Problem(status, about.pop("detail"), **about)
     return None
 
 
 def _cut(text: str) -> str:
     """A message may quote what the caller sent, of any length."""
     return text if len(text) <= _MOST else f"{text[:_MOST]}…"
-
-
-def _details(error: Exception) -> dict[str, Any]:
-    if isinstance(error, errors.QuerySyntaxError):
-        found = {"field": "query", "position": error.column - 1, "query": error.query[:_MOST], "message": error.message}
-        return (
-            found
-            | ({"expected": error.expected} if error.expected else {})
-            | ({"word": error.word} if error.word else {})
-        )
-    return {}

@@ -17,6 +17,9 @@ _JSON = {"Content-Type": "application/json"}
 _BYTES = {"Content-Type": "application/octet-stream"}
 _WORTH_PACKING_BYTES = 512
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
+_ON_THE_WAY = ("x-runlore-crc32", "body")
+"""Fields of which the server complains where bytes were changed on their way."""
+_FINAL = frozenset({400, 409, 415, 422})
 _MOST_WAIT_S = 60.0
 
 
@@ -117,7 +120,7 @@ class Client:
         if beginning:
             headers["X-Runlore-Beginning"] = beginning.hex()
         body = content
-        if len(content) >= _WORTH_PACKING_BYTES:
+        if len(content) >= _WORTH_PACKING_BYTES and not self._connection.is_here:
             packed = zlib.compress(content, 1)
             if len(packed) < len(content):
                 body, headers["Content-Encoding"] = packed, "deflate"
@@ -138,10 +141,10 @@ class Client:
             raise Unreachable(_STRANGE)
         return {digest: found[digest] for digest in digests if digest in found}
 
-    def put(self, digest: str, size: int, offset: int, pieces: Iterable[bytes]) -> bool:
-        """Send contents from an offset on; whether the server has all of them now."""
+    def put(self, digest: str, size: int, offset: int, pieces: Iterable[bytes], length: int) -> bool:
+        """Send contents from an offset on, so many bytes; whether the server has all of them now."""
         path = f"/contents/{digest}?size={size}&offset={offset}"
-        answer = self._connection.request("PUT", _PREFIX + path, pieces, _BYTES, length=size - offset)
+        answer = self._connection.request("PUT", _PREFIX + path, pieces, _BYTES, length=length)
         return bool(_checked(answer).get("complete"))
 
     def _json(
@@ -160,32 +163,42 @@ def _checked(answer: Answer) -> dict[str, Any]:
         said = json.loads(answer.body)
     except (ValueError, RecursionError):
         said = None
-    is_ours = isinstance(said, dict)
-    about: dict[str, Any] = said if isinstance(said, dict) else {}
+    if answer.status == 200 and isinstance(said, dict):
+        return said
     if answer.status == 200:
-        if not is_ours:
-            raise Unreachable(_STRANGE)
-        return about
-    text = f"it answers {answer.status}"
+        raise Unreachable(_STRANGE)
+    about: dict[str, Any] = said if isinstance(said, dict) else {}
     detail = about.get("detail")
-    if isinstance(detail, str):
-        text += f": {detail[:300]!r}" if not detail.isprintable() else f": {detail[:300]}"
+    shown = detail[:300] if isinstance(detail, str) and detail[:300].isprintable() else ""
+    text = f"it answers {answer.status}" + (f": {shown}" if shown else "")
+    raise _refusal(answer, about, text) or _obstacle(answer, text)
+
+
+def _refusal(answer: Answer, about: Mapping[str, Any], text: str) -> Refused | None:
+    """What a Runlore server refuses for good; None: it is something else, or somebody else's answer."""
+    if answer.status == 413:
+        return TooLarge(text, 413, about)
+    if answer.status == 409 and about.get("reason") == "gap" and _is_count(about.get("offset")):
+        return Gap(text, about, about["offset"])
+    if answer.status == 404 and about.get("error") == "RunNotFound":
+        return Gone(text, 404, about)
+    was_mangled = about.get("field") in _ON_THE_WAY
+    if about.get("status") == answer.status and answer.status in _FINAL and not was_mangled:
+        return Refused(text, answer.status, about)
+    return None
+
+
+def _obstacle(answer: Answer, text: str) -> Unreachable:
+    """What may be otherwise later."""
     if answer.status in _LATER or answer.status >= 500:
-        raise Later(text, _after(answer.headers))
+        return Later(text, _after(answer.headers))
     if answer.status in (401, 403):
-        raise NotAllowed(f"{text}; give a token that may record, by RUNLORE_TOKEN or `runlore login`")
+        hint = "; give a token that may record, by RUNLORE_TOKEN" if answer.status == 401 else ""
+        return NotAllowed(text + hint)
     if 300 <= answer.status < 400:
         place = answer.headers.get("location", "")[:200]
-        raise Unreachable(f"it sends us on to {place!r}, which is not followed; use that address as the store")
-    if answer.status == 413:
-        raise TooLarge(text, 413, about)
-    if answer.status == 409 and about.get("reason") == "gap" and _is_count(about.get("offset")):
-        raise Gap(text, about, about["offset"])
-    if answer.status == 404 and about.get("error") == "RunNotFound":
-        raise Gone(text, 404, about)
-    if not is_ours or "status" not in about or answer.status in (404, 405, 421):
-        raise Unreachable(text)  # a proxy, or no server of ours at all
-    raise Refused(text, answer.status, about)
+        return Unreachable(f"it sends us on to {place!r}, which is not followed; use that address as the store")
+    return Unreachable(text)  # a proxy, or no server of ours at all
 
 
 def _after(headers: Mapping[str, str]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import closing
 from queue import Empty, SimpleQueue
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from runlore.errors import DamagedFile
 from runlore.files import open_binary
-from runlore.ship.client import Client, Gap, Refused
+from runlore.ship.client import Client, Gap, Refused, TooLarge
 from runlore.ship.connection import Unreachable
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ AT_ONCE = 4
 _BATCH = 1000
 _PIECE_BYTES = 256 * 1024
 _TRIES = 5
+_LARGEST_PART = 1 << 40
+_SMALLEST_PART = 64 * 1024
 
 
 class OutgoingContents:
@@ -48,6 +51,7 @@ class OutgoingContents:
         self.known: set[str] = set()
         self.refused: dict[str, str] = {}
         self.sent_bytes = 0
+        self._part = _LARGEST_PART
 
     def awaited(self) -> list[bytes]:
         """Digests, as they stand in journals, of contents that the server does not have yet."""
@@ -87,7 +91,10 @@ class OutgoingContents:
             raise failure
 
     def _offer(self, client: Client, digests: list[str]) -> None:
-        missing = client.missing(digests)
+        try:
+            missing = client.missing(digests)
+        except Refused as error:
+            raise Unreachable(str(error)) from error
         with self._lock:
             here = set(digests) - missing.keys()
             self.known |= here
@@ -136,23 +143,47 @@ class OutgoingContents:
             self._awaited.discard(digest)
 
     def _put(self, client: Client, digest: str, offset: int) -> None:
+        """Send contents from an offset on, until the server has all of them.
+
+        Raises:
+            Unreachable, Refused, OSError: it did not come to that.
+        """
         try:
             file = open_binary(self._spool.store.blob_path(digest))
         except (FileNotFoundError, DamagedFile):
             return  # swept meanwhile: nothing names it
+        refusal: Refused | None = None
         with file:
-            size = file.seek(0, 2)
+            size = file.seek(0, os.SEEK_END)
             for _ in range(_TRIES):
-                file.seek(min(offset, size))
                 try:
-                    if client.put(digest, size, file.tell(), self._pieces(file)):
+                    if self._put_rest(client, digest, file, size, min(offset, size)):
                         return
-                    break
-                except Gap as gap:
-                    offset = gap.offset
-        raise Unreachable("it does not say that contents arrived which were sent")
+                except Refused as error:  # noqa: PERF203 - another attempt is the point of the loop
+                    if not isinstance(error, Gap) and error.status != 400:
+                        raise
+                    refusal = error  # of 400: what arrived did not match, and was thrown away
+                    offset = error.offset if isinstance(error, Gap) else 0
+        raise refusal or Unreachable("it does not say that contents arrived which were sent")
 
-    def _pieces(self, file: BinaryIO) -> Iterator[bytes]:
-        while piece := file.read(_PIECE_BYTES):
+    def _put_rest(self, client: Client, digest: str, file: BinaryIO, size: int, offset: int) -> bool:
+        """Send what comes behind the offset, in parts where all at once is too much; whether that was all."""
+        while True:
+            end = min(offset + self._part, size)
+            try:
+                file.seek(offset)
+                is_complete = client.put(digest, size, offset, self._pieces(file, end - offset), end - offset)
+            except TooLarge as error:
+                if error.said.get("field") == "size" or self._part <= _SMALLEST_PART:
+                    raise
+                self._part = max(min(self._part, size) // 4, _SMALLEST_PART)
+                continue
+            if is_complete or end == size:
+                return is_complete
+            offset = end
+
+    def _pieces(self, file: BinaryIO, length: int) -> Iterator[bytes]:
+        while length > 0 and (piece := file.read(min(_PIECE_BYTES, length))):
             yield piece
+            length -= len(piece)
             self.sent_bytes += len(piece)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from runlore.ship.client import Client, Gap, Gone, Refused, SentRun
+from runlore.ship.client import Client, Gap, Gone, Refused, SentRun, TooLarge
+from runlore.ship.connection import Unreachable
 from runlore.ship.contents import OutgoingContents
 from runlore.ship.journals import Outgoing
 
@@ -150,10 +151,23 @@ class Sender:
             return True
         try:
             self.runs[journal.uid] = self._client.announce(journal.experiment, journal.uid)
+        except TooLarge as error:  # so little cannot be too large: it is a proxy that takes nothing
+            raise Unreachable(str(error)) from error
         except Refused as error:
             self._give_up(outgoing, str(error))
             return False
         return True
+
+    def send_contents(self) -> None:
+        """Send all contents, also those that no journal names any more because the server did not take them before.
+
+        Raises:
+            Unreachable, OSError: as `round`.
+        """
+        self.contents.send(self._client, patience_s=_PATIENCE_S)
+        while self.contents.awaited():
+            self.contents.send(self._client, patience_s=_PATIENCE_S)
+        self._spool.sweep(self.contents.known)
 
     def _refused(self, outgoing: Outgoing, error: Refused) -> None:
         """The server did not take something of a journal: it has less than was thought, or will never take it."""

@@ -14,9 +14,8 @@ from time import time
 from typing import TYPE_CHECKING
 
 from runlore.errors import InvalidArgument, NotStored
-from runlore.files import open_regular
+from runlore.files import check_path, open_regular
 from runlore.store import blobs
-from runlore.store.listing import check_path
 
 if TYPE_CHECKING:
     from types import TracebackType

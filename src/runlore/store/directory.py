@@ -55,10 +55,10 @@ if TYPE_CHECKING:
 
 
 def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: bool = False) -> Store:
-    """The store to use. This is the one place that makes a store of an address.
+    """The directory to use as a store. `runlore.opening.open_store` opens stores of every kind.
 
     Args:
-        store: an address, a store that is open already, or None; see `runlore.config.store_address` for which one that
+        store: a path, a store that is open already, or None; see `runlore.config.store_address` for which one that
             is.
         create: make it if it does not exist.
 
@@ -66,15 +66,14 @@ def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: b
         StoreNotFound: it does not exist, and `create` is false.
         ReadOnlyStore: it does not exist and cannot be created.
         UnsupportedFormat: a newer version of Runlore made it.
-        InvalidArgument: there is no kind of store with such an address.
+        InvalidArgument: it is the address of a server.
     """
     if isinstance(store, Store):
         return store
     address = store_address(store)
     if "://" in address:
         raise InvalidArgument(
-            f"store={address!r} is the address of a server, and this Runlore opens directories only. Record into a "
-            "directory, and take it to where it is wanted: copy it, or use `runlore export` or `runlore merge`"
+            f"store={address!r} is the address of a server, and a directory of this machine is needed here"
         )
     opened = DirectoryStore(address)
     if format_file.is_current(opened.root):

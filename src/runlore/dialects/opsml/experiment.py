@@ -104,7 +104,7 @@ def _begin(
 def _record(
     space: str, name: str, tags: list[str], code: str | None, *, log_hardware: bool, parent: Run | None, fresh: bool
 ) -> Experiment:  # fmt: skip
-    from runlore.store import open_store
+    from runlore.opening import open_store
     from runlore.store.cards import CardName
 
     store = parent.store if parent is not None else open_store(create=True)

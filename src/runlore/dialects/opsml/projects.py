@@ -18,10 +18,10 @@ from runlore.dialects.opsml._registry import CardRegistry
 from runlore.dialects.opsml._run_card import ActiveRun, RunCard, register_run_card
 from runlore.dialects.opsml._versions import VersionType, first
 from runlore.errors import InvalidArgument
+from runlore.opening import open_store
 from runlore.registry import finding
 from runlore.registry.registering import register
 from runlore.run import resume, start
-from runlore.store import open_store
 from runlore.store.cards import CardName
 
 if TYPE_CHECKING:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TYPE_CHECKING
 
-import msgspec
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -13,8 +13,6 @@ from runlore.server import problems
 from runlore.server.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from starlette.requests import Request
 
 log = logging.getLogger("runlore.server")
@@ -22,16 +20,8 @@ log = logging.getLogger("runlore.server")
 
 def answer(problem: Problem, request_id: str) -> Response:
     """A problem as a response."""
-    content = msgspec.json.encode(_sendable(problem.document(request_id)))
+    content = json.dumps(problem.document(request_id), separators=(",", ":")).encode("ascii")
     return Response(content, problem.status, problem.headers, problems.MEDIA_TYPE)
-
-
-def _sendable(document: Mapping[str, object]) -> dict[str, object]:
-    """Texts that came from a caller may be no valid Unicode."""
-    return {
-        key: value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
-        for key, value in document.items()
-    }
 
 
 async def _of_ours(request: Request, error: Exception) -> Response:

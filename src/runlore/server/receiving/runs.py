@@ -85,9 +85,10 @@ def _known(call: Call, uid: str, experiment: str) -> DirectoryRun | None:
     except RunNotFound:
         pass
     try:
-        other = store.open_run(uid).start().get("experiment")
+        run = store.open_run(uid)
     except RunNotFound:
         return None
+    other = run.start().get("experiment") or run.experiment
     raise Problem(
         409, f"experiment={experiment!r}: the run {uid} is there, and belongs to the experiment {other!r}",
         field="experiment", value=experiment,
@@ -98,11 +99,11 @@ def _about(run: DirectoryRun, experiment: str, *, give: bool, call: Call, is_new
     start = start_of(run.directory)
     found = start.get("experiment")
     name = start.get("name")
-    number = _number(run, experiment, call) if give else start.get("number")
+    number = _number(run, experiment, call) if give else run.number()
     return SentRun(
         uid=run.uid,
         experiment=found if isinstance(found, str) else experiment or run.experiment,
-        number=number if isinstance(number, int) else None,
+        number=number,
         name=name if isinstance(name, str) else None,
         is_new=is_new,
     )
