@@ -26,6 +26,7 @@ LAYERS = {
     "files": 0,
     "json_files": 0,
     "stored_text": 0,
+    "nodes": 0,
     "notices": 0,
     "leaving": 0,
     "notebook": 0,

@@ -30,6 +30,7 @@ export default ts.config(
       "no-undef": "off", // TypeScript knows the names
       "svelte/no-navigation-without-resolve": "off", // of SvelteKit, which is not used here
       "svelte/prefer-svelte-reactivity": "off", // maps and sets here are replaced, not mutated
+      "svelte/no-useless-children-snippet": "off", // beside another snippet it is clearer
       "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
     },
   },

@@ -13,7 +13,13 @@ export function consoleLine(n: number, started: number): ConsoleLine {
       text: `${esc}[33mUserWarning: lr_scheduler.step() before optimizer.step()${esc}[0m`,
     };
   if (n % 400 === 123)
-    return { n, stream: "stderr", time_ms, rewritten: 0, text: `${esc}[1;31mRuntimeError:${esc}[0m CUDA out of memory` };
+    return {
+      n,
+      stream: "stderr",
+      time_ms,
+      rewritten: 0,
+      text: `${esc}[1;31mRuntimeError:${esc}[0m CUDA out of memory`,
+    };
   const bar = "━".repeat(20);
   return {
     n,

@@ -90,10 +90,17 @@ function matches(run: MadeRun, query: string): boolean {
 }
 
 function queryError(query: string): { message: string; position: number; length: number; hint: string | null } | null {
-  const part = query.split(/\s+and\s+/i).find((text) => text.trim() && !COMPARE.test(text.trim()) && !/ in /.test(text));
+  const part = query
+    .split(/\s+and\s+/i)
+    .find((text) => text.trim() && !COMPARE.test(text.trim()) && !/ in /.test(text));
   if (part === undefined) return null;
   const position = query.indexOf(part);
-  return { message: `there is no attribute '${part}'`, position, length: part.length, hint: "write FIELD OPERATOR VALUE" };
+  return {
+    message: `there is no attribute '${part}'`,
+    position,
+    length: part.length,
+    hint: "write FIELD OPERATOR VALUE",
+  };
 }
 
 class Refused extends Error {
@@ -107,7 +114,8 @@ class Refused extends Error {
 
 function table(request: TableRequest): unknown {
   const error = queryError(request.query);
-  if (error) throw new Refused(400, { title: "Query", detail: error.message, position: error.position, hint: error.hint });
+  if (error)
+    throw new Refused(400, { title: "Query", detail: error.message, position: error.position, hint: error.hint });
   const found = runs
     .filter((run) => (!request.experiment || run.experiment === request.experiment) && matches(run, request.query))
     .filter((run) => request.include_deleted === true || !(run.deleted || run.archived))
@@ -132,7 +140,8 @@ function table(request: TableRequest): unknown {
 }
 
 function theRun(uid: string): MadeRun {
-  const run = byUid.get(uid) ?? runs.find((one) => one.uid.startsWith(uid) || `${one.experiment}#${one.number}` === uid);
+  const run =
+    byUid.get(uid) ?? runs.find((one) => one.uid.startsWith(uid) || `${one.experiment}#${one.number}` === uid);
   if (!run) throw new Refused(404, { title: "Not found", detail: `no run '${uid}'`, hint: "look for it in the table" });
   return run;
 }
@@ -141,7 +150,10 @@ function runAnswer(run: MadeRun): unknown {
   const end = run.started + duration(run) * 1000;
   return {
     ...Object.fromEntries(
-      ["name", "number", "experiment", "status", "user", "host", "description", "points", "lost"].map((f) => [f, cell(run, f)]),
+      ["name", "number", "experiment", "status", "user", "host", "description", "points", "lost"].map((f) => [
+        f,
+        cell(run, f),
+      ]),
     ),
     uid: run.uid,
     started_ms: run.started,
@@ -170,7 +182,11 @@ function runAnswer(run: MadeRun): unknown {
     },
     children: [],
     cards: [{ kind: "model", name: "vision/resnet", version: "1.4.0", role: "champion" }],
-    reproduce: ["git checkout 61090d2", "runlore code --diff > changes.patch && git apply changes.patch", "python train.py"],
+    reproduce: [
+      "git checkout 61090d2",
+      "runlore code --diff > changes.patch && git apply changes.patch",
+      "python train.py",
+    ],
   };
 }
 
@@ -199,7 +215,13 @@ function edit(body: unknown): unknown {
   for (const one of edits)
     for (const uid of one.runs) {
       const run = theRun(uid);
-      undo.push({ runs: [uid], name: run.name, description: run.description, archived: run.archived, deleted: run.deleted });
+      undo.push({
+        runs: [uid],
+        name: run.name,
+        description: run.description,
+        archived: run.archived,
+        deleted: run.deleted,
+      });
       if (one.name !== undefined) run.name = one.name ?? "";
       if (one.description !== undefined) run.description = one.description;
       if (one.archived !== undefined) run.archived = one.archived;
@@ -247,7 +269,9 @@ const routes: [RegExp, Handler][] = [
   ],
   [
     /^keys$/,
-    (_m, query) => ({ keys: query.get("kind") === "metrics" ? METRICS : [...new Set(runs.flatMap((r) => Object.keys(r.params)))] }),
+    (_m, query) => ({
+      keys: query.get("kind") === "metrics" ? METRICS : [...new Set(runs.flatMap((r) => Object.keys(r.params)))],
+    }),
   ],
   [/^runs\/table$/, (_m, _q, body) => table(body as TableRequest)],
   [/^runs\/edit$/, (_m, _q, body) => edit(body)],
@@ -263,8 +287,17 @@ const routes: [RegExp, Handler][] = [
     (_m, _q, body) => {
       const { text, position } = body as { text: string; position: number };
       const word = /[^\s(),]*$/.exec(text.slice(0, position))?.[0] ?? "";
-      const names = [...METRICS.map((k) => `metrics.${k}`), "params.lr", "params.batch", "params.optimizer/name", "status", "started"];
-      const options = names.filter((name) => name.includes(word)).map((name) => ({ text: name, kind: "field", detail: null }));
+      const names = [
+        ...METRICS.map((k) => `metrics.${k}`),
+        "params.lr",
+        "params.batch",
+        "params.optimizer/name",
+        "status",
+        "started",
+      ];
+      const options = names
+        .filter((name) => name.includes(word))
+        .map((name) => ({ text: name, kind: "field", detail: null }));
       return { from: position - word.length, to: position, options };
     },
   ],
@@ -277,7 +310,18 @@ const routes: [RegExp, Handler][] = [
     (m) => {
       const run = theRun(m[1] ?? "");
       return Object.fromEntries(
-        METRICS.map((key) => [key, { ...facts(run, key), points: run.steps, finite: run.steps, max_step: 9000, min_step: 100, last_step: 20000, last_ms: now }]),
+        METRICS.map((key) => [
+          key,
+          {
+            ...facts(run, key),
+            points: run.steps,
+            finite: run.steps,
+            max_step: 9000,
+            min_step: 100,
+            last_step: 20000,
+            last_ms: now,
+          },
+        ]),
       );
     },
   ],
@@ -288,17 +332,25 @@ const routes: [RegExp, Handler][] = [
       const total = 100_000;
       const limit = Number(query.get("limit") ?? 500);
       const tail = query.get("tail");
-      const first = tail ? Math.max(0, total - Number(tail)) : Number(query.get("from") ?? 0);
+      const first = tail ? Math.max(0, total - Number(tail)) : Number(query.get("from") ?? 1) - 1;
       const count = Math.max(0, Math.min(tail ? Number(tail) : limit, total - first));
-      const lines = Array.from({ length: count }, (_, i) => consoleLine(first + i, run.started));
-      return { lines, first: 0, total, next: first + count < total ? first + count : null, ended: run.status !== "running" };
+      const lines = Array.from({ length: count }, (_, i) => ({ ...consoleLine(first + i, run.started), n: first + i + 1 }));
+      return {
+        lines,
+        first: 0,
+        total,
+        next: first + count < total ? first + count : null,
+        ended: run.status !== "running",
+      };
     },
   ],
   [
     /^runs\/([^/]+)\/console\/search$/,
     (_m, query) => {
-      const lines = Array.from({ length: 100_000 }, (_, n) => n).filter((n) => consoleLine(n, 0).text.includes(query.get("q") ?? ""));
-      return { count: lines.length, lines: lines.slice(0, 10_000), first_error: 123 };
+      const lines = Array.from({ length: 100_000 }, (_, n) => n).filter((n) =>
+        consoleLine(n, 0).text.includes(query.get("q") ?? ""),
+      );
+      return { count: lines.length, lines: lines.slice(0, 10_000).map((n) => n + 1), first_error: 124 };
     },
   ],
   [
@@ -332,9 +384,15 @@ const routes: [RegExp, Handler][] = [
       next_cursor: null,
     }),
   ],
-  [/^runs\/([^/]+)\/code$/, () => ({ files: [{ path: "train.py", size: 80, digest: "aa" }], diff: { digest: "dd", size: 120 } })],
+  [
+    /^runs\/([^/]+)\/code$/,
+    () => ({ files: [{ path: "train.py", size: 80, digest: "aa" }], diff: { digest: "dd", size: 120 } }),
+  ],
   [/^contents\/aa$/, () => Buffer.from(CONTENTS["train.py"] ?? "")],
-  [/^contents\/dd$/, () => Buffer.from("--- a/train.py\n+++ b/train.py\n@@ -1,2 +1,2 @@\n import runlore\n-lr = 0.1\n+lr = 0.2\n")],
+  [
+    /^contents\/dd$/,
+    () => Buffer.from("--- a/train.py\n+++ b/train.py\n@@ -1,2 +1,2 @@\n import runlore\n-lr = 0.1\n+lr = 0.2\n"),
+  ],
 ];
 
 async function readBody(request: IncomingMessage): Promise<unknown> {

@@ -18,6 +18,7 @@ from runlore.server.middleware import answers
 from runlore.server.middleware.hosts import Hosts
 from runlore.server.middleware.limits import Limits
 from runlore.server.middleware.requests import Requests
+from runlore.server.mlflow.endpoints import ENDPOINTS as MLFLOW
 from runlore.server.native.endpoints import ENDPOINTS as NATIVE
 from runlore.server.native.endpoints import PREFIX as NATIVE_PREFIX
 from runlore.server.openapi import serves_document
@@ -69,9 +70,10 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
 def list_endpoints() -> list[tuple[str, Endpoint]]:
     """Every endpoint of all rooms, with the prefix of its room."""
     rooms = (
+        (RECEIVING_PREFIX, RECEIVING),  # first: routes are tried one after the other, and most requests go there
         ("", (*operation.ENDPOINTS, DOCUMENT)),
+        ("", MLFLOW),
         (NATIVE_PREFIX, NATIVE),
-        (RECEIVING_PREFIX, RECEIVING),
         (CONTRACT_PREFIX, CONTRACT),
         ("", PAGE),  # last: it answers at every other address
     )

@@ -15,6 +15,7 @@ from runlore.server.changes import Changes
 from runlore.server.freshness import Freshness
 from runlore.server.measures import Measures
 from runlore.server.problems import Problem
+from runlore.server.recorders import Recorders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,7 @@ class Context:
         consoles: the same of consoles.
         changes: which runs changed, for those who watch.
         measures: what was done.
+        recorders: of the runs that others send piecemeal.
     """
 
     settings: Settings
@@ -72,12 +74,14 @@ class Context:
     consoles: ConsoleReader = field(init=False)
     changes: Changes = field(init=False)
     measures: Measures = field(default_factory=Measures)
+    recorders: Recorders = field(init=False)
 
     def __post_init__(self) -> None:
         self.freshness = Freshness(self.session.index, self.settings.index_age_s)
         self.series = SeriesCache(self.session, self.settings.series_cache_bytes)
         self.consoles = ConsoleReader(self.session, self.settings.console_cache_bytes)
         self.changes = Changes(self.session, self.freshness)
+        self.recorders = Recorders(self.session.store)
 
     def part(self, kind: Callable[[], _Part]) -> _Part:
         """What a room keeps between requests: one of each kind, made when it is first asked for.
@@ -148,5 +152,6 @@ class Context:
         for part in self._parts.values():
             if hasattr(part, "close"):
                 part.close()
+        self.recorders.close()
         self.freshness.close()
         self.session.index.close()

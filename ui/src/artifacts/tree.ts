@@ -37,21 +37,52 @@ export function artifactTree(artifacts: readonly Artifact[], closed: ReadonlySet
       if (closed.has(path)) hidden = true;
     }
     const name = parts.at(-1) ?? artifact.name;
-    if (!hidden) rows.push({ name, path: identify(artifact), depth: Math.max(0, parts.length - 1), artifact, size: artifact.size, count: 1 });
+    if (!hidden)
+      rows.push({
+        name,
+        path: identify(artifact),
+        depth: Math.max(0, parts.length - 1),
+        artifact,
+        size: artifact.size,
+        count: 1,
+      });
   }
   return rows;
 }
 
-export type Preview = "image" | "audio" | "video" | "pdf" | "html" | "table" | "parquet" | "json" | "markdown" | "text" | "none";
+export type Preview =
+  "image" | "audio" | "video" | "pdf" | "html" | "table" | "parquet" | "json" | "markdown" | "text" | "none";
 
 const BY_END: Record<string, Preview> = {
-  png: "image", jpg: "image", jpeg: "image", gif: "image", webp: "image", svg: "image", bmp: "image", avif: "image",
-  wav: "audio", mp3: "audio", ogg: "audio", flac: "audio", m4a: "audio",
-  mp4: "video", webm: "video", mov: "video",
-  pdf: "pdf", html: "html", htm: "html", csv: "table", tsv: "table", parquet: "parquet", json: "json", ipynb: "json",
-  md: "markdown", markdown: "markdown",
+  png: "image",
+  jpg: "image",
+  jpeg: "image",
+  gif: "image",
+  webp: "image",
+  svg: "image",
+  bmp: "image",
+  avif: "image",
+  wav: "audio",
+  mp3: "audio",
+  ogg: "audio",
+  flac: "audio",
+  m4a: "audio",
+  mp4: "video",
+  webm: "video",
+  mov: "video",
+  pdf: "pdf",
+  html: "html",
+  htm: "html",
+  csv: "table",
+  tsv: "table",
+  parquet: "parquet",
+  json: "json",
+  ipynb: "json",
+  md: "markdown",
+  markdown: "markdown",
 };
-const TEXT = /\.(txt|log|py|yaml|yml|toml|ini|cfg|sh|rs|c|cc|cpp|h|js|ts|sql|r|jl|diff|patch|jsonl|xml|tex|dockerfile|lock)$/i;
+const TEXT =
+  /\.(txt|log|py|yaml|yml|toml|ini|cfg|sh|rs|c|cc|cpp|h|js|ts|sql|r|jl|diff|patch|jsonl|xml|tex|dockerfile|lock)$/i;
 
 export function previewOf(artifact: Artifact): Preview {
   const end = /\.([^./]+)$/.exec(artifact.name)?.[1]?.toLowerCase() ?? "";

@@ -2,7 +2,9 @@
 import { formatAxis, formatDuration, formatTime } from "../shared/format";
 import type { XAxis } from "../state/workspaceState";
 
-const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800];
+const SECONDS = [
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800,
+];
 
 /** Distances between ticks that people count in; undefined leaves it to the chart. */
 export function increments(x: XAxis): number[] | undefined {
@@ -28,14 +30,17 @@ export function formatTicks(x: XAxis, ticks: readonly (number | null)[], distanc
   const whole = ticks.every((tick) => tick === null || Number.isInteger((tick * 1000) / unit));
   if (timely || unit === 0 || !whole) return ticks.map(write);
   const letter = unit === 1e9 ? "G" : unit === 1e6 ? "M" : "k";
-  return ticks.map((tick) => (tick === null ? "" : tick === 0 ? "0" : `${String(tick / unit).replace("-", "\u2212")}${letter}`));
+  return ticks.map((tick) =>
+    tick === null ? "" : tick === 0 ? "0" : `${String(tick / unit).replace("-", "\u2212")}${letter}`,
+  );
 }
 
 /** The place of the cursor, in full. */
 export function formatX(x: XAxis, value: number): string {
   if (x === "step") return `step ${formatAxisExact(value)}`;
   if (x === "time") return formatTime(value);
-  if (x === "relative" || x === "active") return `${formatDuration(value)} ${x === "active" ? "of active time" : "after the start"}`;
+  if (x === "relative" || x === "active")
+    return `${formatDuration(value)} ${x === "active" ? "of active time" : "after the start"}`;
   return `${x.slice("metric:".length)} ${formatAxisExact(value)}`;
 }
 

@@ -49,7 +49,8 @@ describe("wish 15: smoothing", () => {
 
   test("points that are not finite stay as they are and do not spread", () => {
     const y = Float64Array.of(1, NaN, 1, Infinity, 1);
-    for (const out of [ema(y, 0.9), gaussian(y, 2), runningMean(y, 3)]) expect([...out]).toEqual([1, NaN, 1, Infinity, 1]);
+    for (const out of [ema(y, 0.9), gaussian(y, 2), runningMean(y, 3)])
+      expect([...out]).toEqual([1, NaN, 1, Infinity, 1]);
   });
 
   test("a line fetched at half the points is smoothed alike", () => {
@@ -74,7 +75,13 @@ describe("ranges", () => {
 
   test("outliers are clipped and counted, and only where wished", () => {
     const y = Array.from({ length: 100 }, (_, i) => (i === 50 ? 1000 : i / 100));
-    const lines = [line("a", y.map((_, i) => i), y)];
+    const lines = [
+      line(
+        "a",
+        y.map((_, i) => i),
+        y,
+      ),
+    ];
     expect(yFacts(lines, null, false)?.range[1]).toBe(1000);
     const clipped = yFacts(lines, null, true);
     expect(clipped?.above).toBe(1);
@@ -82,7 +89,11 @@ describe("ranges", () => {
   });
 
   test("the extremes of the points behind a smoothed line are in range", () => {
-    const spike = runLine(curve("a", [0, 1, 2, 3], [0, 0, 9, 0]), "a", 0, { ...settings, smoothing: "ema", amount: 0.9 });
+    const spike = runLine(curve("a", [0, 1, 2, 3], [0, 0, 9, 0]), "a", 0, {
+      ...settings,
+      smoothing: "ema",
+      amount: 0.9,
+    });
     expect(yFacts([spike], null, false)?.range).toEqual([0, 9]);
   });
 
@@ -118,7 +129,12 @@ describe("groups", () => {
 
 describe("reading", () => {
   test("wish 18: largest first, NaN last, the nearest in the middle of what is shown", () => {
-    const lines = [line("a", [0, 1], [1, 1]), line("b", [0, 1], [NaN, NaN]), line("c", [0, 1], [3, 3]), line("d", [5, 6], [9, 9])];
+    const lines = [
+      line("a", [0, 1], [1, 1]),
+      line("b", [0, 1], [NaN, NaN]),
+      line("c", [0, 1], [3, 3]),
+      line("d", [5, 6], [9, 9]),
+    ];
     expect(readAt(lines, 0.6, 0.1).map((reading) => reading.line.id)).toEqual(["c", "a", "b"]);
     const many = Array.from({ length: 30 }, (_, i) => line(`r${i}`, [0], [30 - i]));
     const shown = around(readAt(many, 0, 1), "r20", 5).map((reading) => reading.line.id);
@@ -134,7 +150,10 @@ describe("reading", () => {
 
 test("wish 14: a spike of one point is drawn, a gap where values are not finite", () => {
   const calls: string[] = [];
-  const sink = { moveTo: (x: number, y: number) => calls.push(`M${x},${y}`), lineTo: (x: number, y: number) => calls.push(`L${x},${y}`) };
+  const sink = {
+    moveTo: (x: number, y: number) => calls.push(`M${x},${y}`),
+    lineTo: (x: number, y: number) => calls.push(`L${x},${y}`),
+  };
   const same = (value: number): number => value;
   trace(Float64Array.of(0, 1, 2, 3, 4), Float64Array.of(0, 9, 0, NaN, 5), [0, 4], same, same, sink);
   expect(calls).toEqual(["M0,0", "L1,9", "L2,0", "M4,5", "L5,5"]);

@@ -65,7 +65,13 @@ export class ChartsModel {
     const runs = this.#members();
     if (runs.length === 0) return;
     const { x, zoom } = this.source().settings;
-    this.store.want({ key, runs, x, zoom, buckets: bucketsFor(runs.length) ?? (zoom ? Math.max(800, buckets) : buckets) });
+    this.store.want({
+      key,
+      runs,
+      x,
+      zoom,
+      buckets: bucketsFor(runs.length) ?? (zoom ? Math.max(800, buckets) : buckets),
+    });
   }
 
   /** The lines of a key; null while nothing of it is known. */
@@ -82,8 +88,10 @@ export class ChartsModel {
     const lines: Line[] = [];
     if (groups)
       for (const group of groups) {
+        const before = unknown;
         const curves = group.members.map(curveOf).filter((curve) => curve !== null);
-        if (curves.length) lines.push(...groupLines({ ...group, curves }, settings));
+        // A mean of those members that happen to be here already would be a wrong one.
+        if (curves.length && unknown === before) lines.push(...groupLines({ ...group, curves }, settings));
       }
     else
       for (const run of runs) {

@@ -81,7 +81,8 @@ export class CurveStore {
     }
     for (const { want, keys } of batches.values()) {
       const all = [...keys];
-      for (let start = 0; start < all.length; start += KEYS_AT_ONCE) void this.#fetch(want, all.slice(start, start + KEYS_AT_ONCE));
+      for (let start = 0; start < all.length; start += KEYS_AT_ONCE)
+        void this.#fetch(want, all.slice(start, start + KEYS_AT_ONCE));
     }
   }
 

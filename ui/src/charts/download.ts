@@ -75,19 +75,23 @@ export function toSvg(plot: Plot, lines: readonly Line[], title: string, setting
   const { toX, toY } = placers(frame);
   const text = (x: number, y: number, anchor: string, content: string, fill = "--muted"): string =>
     `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" fill="${colour(fill)}">${escape(content)}</text>`;
-  const ticks = (low: number, high: number): number[] => Array.from({ length: 6 }, (_, i) => low + ((high - low) * i) / 5);
+  const ticks = (low: number, high: number): number[] =>
+    Array.from({ length: 6 }, (_, i) => low + ((high - low) * i) / 5);
   const out = ticks(...frame.y).map((tick) => {
     const y = toY(tick).toFixed(1);
     return `<line x1="${left}" x2="${width - right}" y1="${y}" y2="${y}" stroke="${colour("--grid")}"/>${text(left - 6, Number(y) + 3, "end", formatTick("step", +tick.toPrecision(3), 0))}`;
   });
-  for (const tick of ticks(...frame.x)) out.push(text(toX(tick), height - 12, "middle", formatTick(settings.x, +tick.toPrecision(4), 0)));
+  for (const tick of ticks(...frame.x))
+    out.push(text(toX(tick), height - 12, "middle", formatTick(settings.x, +tick.toPrecision(4), 0)));
   for (const line of lines) {
     const stroke = colour(line.colour);
     const draw = (y: Float64Array, width_: number, alpha: number): void => {
       const path = new SvgPath();
       trace(line.x, y, frame.x, toX, toY, path);
       const dashes = line.dash.length ? ` stroke-dasharray="${line.dash.join(" ")}"` : "";
-      out.push(`<path d="${path.text}" fill="none" stroke="${stroke}" stroke-width="${width_}" opacity="${alpha}"${dashes}><title>${escape(line.name)}</title></path>`);
+      out.push(
+        `<path d="${path.text}" fill="none" stroke="${stroke}" stroke-width="${width_}" opacity="${alpha}"${dashes}><title>${escape(line.name)}</title></path>`,
+      );
     };
     if (line.raw) draw(line.raw, 1, 0.22);
     draw(line.y, line.faint ? 1 : 1.6, line.faint ? 0.2 : 1);
@@ -102,6 +106,12 @@ export function toSvg(plot: Plot, lines: readonly Line[], title: string, setting
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${whole}" width="${width}" height="${whole}" font-family="Inter, sans-serif" font-size="11"><rect width="100%" height="100%" fill="${colour("--surface")}"/><clipPath id="area"><rect x="${left}" y="${top}" width="${area.width}" height="${area.height}"/></clipPath>${text(left, 18, "start", title, "--text")}<g>${out.join("")}</g>${legend.join("")}</svg>`;
 }
 
-export function downloadSvg(plot: Plot, lines: readonly Line[], title: string, settings: ChartSettings, name: string): void {
+export function downloadSvg(
+  plot: Plot,
+  lines: readonly Line[],
+  title: string,
+  settings: ChartSettings,
+  name: string,
+): void {
   save(new Blob([toSvg(plot, lines, title, settings)], { type: "image/svg+xml" }), `${name}.svg`);
 }

@@ -61,7 +61,8 @@ export function runLine(curve: Curve, name: string, slot: number, settings: Char
 export function groupLines(group: LineGroup, settings: ChartSettings): Line[] {
   const band = makeBand(group.curves, settings.spread);
   const mean = smooth(band.mean, settings.smoothing, settings.amount) ?? band.mean;
-  const sum = (kind: "nan" | "pos" | "neg"): number => group.curves.reduce((total, curve) => total + curve.nonfinite[kind], 0);
+  const sum = (kind: "nan" | "pos" | "neg"): number =>
+    group.curves.reduce((total, curve) => total + curve.nonfinite[kind], 0);
   const line: Line = {
     id: group.id,
     name: group.name,
@@ -80,6 +81,8 @@ export function groupLines(group: LineGroup, settings: ChartSettings): Line[] {
     breaks: [],
     faint: false,
   };
-  const members = settings.members ? group.curves.map((curve) => runLine(curve, group.name, group.slot, settings, true)) : [];
+  const members = settings.members
+    ? group.curves.map((curve) => runLine(curve, group.name, group.slot, settings, true))
+    : [];
   return [...members, line];
 }

@@ -42,7 +42,14 @@ function drawn(x: Float64Array, [low, high]: Range): [number, number] {
 }
 
 /** A line through finite points. Gaps stay where values are not finite; a point alone is a short stroke. */
-export function trace(x: Float64Array, y: Float64Array, range: Range, toX: Place, toY: Place, sink: Pick<Path2D, "moveTo" | "lineTo">): void {
+export function trace(
+  x: Float64Array,
+  y: Float64Array,
+  range: Range,
+  toX: Place,
+  toY: Place,
+  sink: Pick<Path2D, "moveTo" | "lineTo">,
+): void {
   const [start, end] = drawn(x, range);
   let pen = false;
   let alone = false;
@@ -73,12 +80,18 @@ export interface Colours {
   muted: string;
 }
 
-export function paint(context: CanvasRenderingContext2D, lines: readonly Line[], frame: Frame, colours: Colours, focus: string | null): void {
+export function paint(
+  context: CanvasRenderingContext2D,
+  lines: readonly Line[],
+  frame: Frame,
+  colours: Colours,
+  focus: string | null,
+): void {
   const { area } = frame;
   const { toX, toY } = placers(frame);
   context.save();
   context.beginPath();
-  context.rect(area.left, area.top - 2 * area.px, area.width, area.height + 4 * area.px);
+  context.rect(area.left, area.top - 2 * area.px, area.width + 5 * area.px, area.height + 4 * area.px);
   context.clip();
   context.lineJoin = "round";
   const faded = (line: Line): number => (focus !== null && focus !== line.id ? 0.25 : 1);
@@ -88,7 +101,17 @@ export function paint(context: CanvasRenderingContext2D, lines: readonly Line[],
     if (line.raw) stroke(context, line.x, line.raw, frame, toX, toY, area.px, 0.22 * faded(line), []);
     const width = (line.faint ? 1 : focus === line.id ? 2.4 : 1.6) * area.px;
     const alpha = line.faint ? 0.2 : 1;
-    stroke(context, line.x, line.y, frame, toX, toY, width, alpha * faded(line), line.dash.map((length) => length * area.px));
+    stroke(
+      context,
+      line.x,
+      line.y,
+      frame,
+      toX,
+      toY,
+      width,
+      alpha * faded(line),
+      line.dash.map((length) => length * area.px),
+    );
   }
   for (const line of lines) {
     if (line.faint) continue;
@@ -119,7 +142,15 @@ function stroke(
   context.setLineDash([]);
 }
 
-function paintBand(context: CanvasRenderingContext2D, line: Line, frame: Frame, toX: Place, toY: Place, colours: Colours, alpha: number): void {
+function paintBand(
+  context: CanvasRenderingContext2D,
+  line: Line,
+  frame: Frame,
+  toX: Place,
+  toY: Place,
+  colours: Colours,
+  alpha: number,
+): void {
   const { low, high, x } = line;
   if (!low || !high) return;
   const [start, end] = drawn(x, frame.x);
@@ -143,7 +174,14 @@ function paintBreaks(context: CanvasRenderingContext2D, line: Line, frame: Frame
 }
 
 /** How a run ended, and where values were not finite: a cross at the foot for NaN, triangles at the edges for infinities. */
-function paintMarks(context: CanvasRenderingContext2D, line: Line, frame: Frame, toX: Place, toY: Place, colours: Colours): void {
+function paintMarks(
+  context: CanvasRenderingContext2D,
+  line: Line,
+  frame: Frame,
+  toX: Place,
+  toY: Place,
+  colours: Colours,
+): void {
   const { area } = frame;
   const { px } = area;
   const values = line.raw ?? line.y;

@@ -56,7 +56,14 @@ export class Plot {
   ) {
     this.#settings = settings;
     this.#colours = colourReader(element);
-    this.chart = new uPlot(this.#options(handlers), [[0, 1], [null, null]], element);
+    this.chart = new uPlot(
+      this.#options(handlers),
+      [
+        [0, 1],
+        [null, null],
+      ],
+      element,
+    );
     const over = this.chart.over;
     over.addEventListener("mouseleave", () => handlers.hover(null));
     over.addEventListener("click", () => handlers.click());
@@ -95,7 +102,8 @@ export class Plot {
         {
           ...axis,
           gap: 6,
-          size: (_chart, labels) => Math.max(34, 14 + 6.2 * Math.max(0, ...(labels ?? []).map((label) => label.length))),
+          size: (_chart, labels) =>
+            Math.max(34, 14 + 6.2 * Math.max(0, ...(labels ?? []).map((label) => label.length))),
           grid: { stroke: () => this.#colours.of("--grid"), width: 1 },
           space: 30,
           values: (_chart, ticks) => formatTicks("step", ticks, 0),
@@ -128,7 +136,12 @@ export class Plot {
     // Only the chart under the mouse reads values; in others the cursor comes by synchronisation.
     if (!chart.over.matches(":hover") || left < 0) return;
     const box = chart.over.getBoundingClientRect();
-    handlers.hover({ x: chart.posToVal(left, "x"), y: chart.posToVal(top, "y"), left: box.left + left, top: box.top + top });
+    handlers.hover({
+      x: chart.posToVal(left, "x"),
+      y: chart.posToVal(top, "y"),
+      left: box.left + left,
+      top: box.top + top,
+    });
   }
 
   /** With Ctrl: zooms about the cursor; with Shift: pans. Without, the page scrolls. */
@@ -191,7 +204,10 @@ export class Plot {
   }
 
   resize(): void {
-    this.chart.setSize({ width: Math.max(120, this.element.clientWidth), height: Math.max(80, this.element.clientHeight) });
+    this.chart.setSize({
+      width: Math.max(120, this.element.clientWidth),
+      height: Math.max(80, this.element.clientHeight),
+    });
   }
 
   frame(): Frame {

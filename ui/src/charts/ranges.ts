@@ -106,7 +106,11 @@ export function linearBelow(facts: YFacts): number {
 /** A value's place between 0 and 1. */
 export function placer(scale: Scale, [low, high]: Range, linear: number): (value: number) => number {
   const map =
-    scale === "log" ? Math.log10 : scale === "symlog" ? (value: number) => Math.asinh(value / linear) : (value: number) => value;
+    scale === "log"
+      ? Math.log10
+      : scale === "symlog"
+        ? (value: number) => Math.asinh(value / linear)
+        : (value: number) => value;
   const from = map(low);
   const wide = map(high) - from || 1;
   return (value) => (map(value) - from) / wide;

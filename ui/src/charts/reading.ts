@@ -42,7 +42,10 @@ export function readAt(lines: readonly Line[], at: number, reach: number): Readi
 /** Those around the nearest, at most `most`, still in order. */
 export function around(readings: readonly Reading[], nearest: string | null, most: number): Reading[] {
   if (readings.length <= most) return [...readings];
-  const at = Math.max(0, readings.findIndex((reading) => reading.line.id === nearest));
+  const at = Math.max(
+    0,
+    readings.findIndex((reading) => reading.line.id === nearest),
+  );
   const start = Math.max(0, Math.min(readings.length - most, at - Math.floor(most / 2)));
   return readings.slice(start, start + most);
 }

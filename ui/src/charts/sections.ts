@@ -41,7 +41,9 @@ export function keyFilter(text: string): { test: (key: string) => boolean; error
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   return {
     test: (key) =>
-      words.every((word) => (word.startsWith("!") ? !key.toLowerCase().includes(word.slice(1)) : key.toLowerCase().includes(word))),
+      words.every((word) =>
+        word.startsWith("!") ? !key.toLowerCase().includes(word.slice(1)) : key.toLowerCase().includes(word),
+      ),
     error: null,
   };
 }

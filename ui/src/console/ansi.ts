@@ -17,7 +17,13 @@ interface Look {
 
 const NAMES = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
 const FLAGS: Record<number, string> = { 1: "bold", 2: "dim", 3: "italic", 4: "underlined", 7: "reversed", 9: "struck" };
-const OFF: Record<number, string[]> = { 22: ["bold", "dim"], 23: ["italic"], 24: ["underlined"], 27: ["reversed"], 29: ["struck"] };
+const OFF: Record<number, string[]> = {
+  22: ["bold", "dim"],
+  23: ["italic"],
+  24: ["underlined"],
+  27: ["reversed"],
+  29: ["struck"],
+};
 const PLAIN: Look = { colour: null, background: null, flags: new Set() };
 
 /** Of 256: sixteen by name, then a cube of 6 x 6 x 6, then 24 greys. */
@@ -76,8 +82,9 @@ function piece(text: string, look: Look): Piece {
 }
 
 // Control sequences; links and titles (OSC); single escapes. Only colours mean something within one line.
-// eslint-disable-next-line no-control-regex -- control characters are what is looked for
-const SEQUENCE = /\u001b\[([0-9;:]*)([A-Za-z@`])|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|\u001b[@-_]?|[\u0000-\u0008\u000b-\u001a\u007f]/g;
+const SEQUENCE =
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  /\u001b\[([0-9;:]*)([A-Za-z@`])|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|\u001b[@-_]?|[\u0000-\u0008\u000b-\u001a\u007f]/g;
 
 export function parseAnsi(line: string): Piece[] {
   if (!line.includes("\u001b")) return line ? [piece(line, PLAIN)] : [];

@@ -1,4 +1,7 @@
-/** The lines of a console, a chunk at a time: those that are on screen are fetched, a million others are not. */
+/**
+ * The lines of a console, a chunk at a time: those that are on screen are fetched, a million others are not. Here they are counted from 0;
+ * on the wire, as people do, from 1.
+ */
 import { api } from "../api/client";
 import { isAborted } from "../api/problem";
 import type { ConsoleLine } from "../api/types";
@@ -44,7 +47,11 @@ export class LineStore {
       const page = await api.console(this.uid, { ...this.#parameters(), tail: TAIL }, this.#request.signal);
       const from = Math.floor(Math.max(0, page.total - TAIL) / CHUNK);
       // Chunks that were not full, or may have been rewritten, are fetched anew.
-      for (let chunk = Math.min(from, Math.floor(this.total / CHUNK)); chunk <= Math.floor(page.total / CHUNK); chunk++) {
+      for (
+        let chunk = Math.min(from, Math.floor(this.total / CHUNK));
+        chunk <= Math.floor(page.total / CHUNK);
+        chunk++
+      ) {
         this.#asked.delete(chunk);
       }
       this.total = page.total;
@@ -69,7 +76,11 @@ export class LineStore {
 
   async #fetch(chunk: number): Promise<void> {
     try {
-      const page = await api.console(this.uid, { ...this.#parameters(), from: chunk * CHUNK, limit: CHUNK }, this.#request.signal);
+      const page = await api.console(
+        this.uid,
+        { ...this.#parameters(), from: chunk * CHUNK + 1, limit: CHUNK },
+        this.#request.signal,
+      );
       this.#chunks.delete(chunk);
       this.#chunks.set(chunk, page.lines);
       for (const old of this.#chunks.keys()) {

@@ -3,7 +3,10 @@ import { asSearch, pieces, take } from "./completing";
 
 test("a completion takes the place of what it completes", () => {
   const option = { text: "metrics.val/acc", kind: "field", detail: null };
-  expect(take("val > 3", { from: 0, to: 3, options: [option] }, option)).toEqual({ text: "metrics.val/acc > 3", position: 15 });
+  expect(take("val > 3", { from: 0, to: 3, options: [option] }, option)).toEqual({
+    text: "metrics.val/acc > 3",
+    position: 15,
+  });
   expect(take("va", { from: 0, to: 2, options: [option] }, option)).toEqual({ text: "metrics.val/acc ", position: 16 });
 });
 
@@ -13,7 +16,11 @@ test("pieces for colouring hold the whole text", () => {
   expect(found.map((piece) => piece.text).join("")).toBe(text);
   expect(found[0]).toEqual({ text: "metrics.val/acc", kind: "field" });
   expect(found.find((piece) => piece.text === "0.85")?.kind).toBe("value");
-  expect(pieces("'unclosed ").map((piece) => piece.text).join("")).toBe("'unclosed ");
+  expect(
+    pieces("'unclosed ")
+      .map((piece) => piece.text)
+      .join(""),
+  ).toBe("'unclosed ");
 });
 
 test("wish 4: plain words look for names", () => {

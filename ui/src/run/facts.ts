@@ -19,7 +19,13 @@ export function gitText(run: Run): { text: string; title: string } | null {
   if (!git || !commit) return null;
   const branch = text(git["branch"]);
   const changed = git["changed"] ?? git["dirty"] ?? git["modified"];
-  const count = Array.isArray(changed) ? changed.length : typeof changed === "number" ? changed : changed === true ? null : 0;
+  const count = Array.isArray(changed)
+    ? changed.length
+    : typeof changed === "number"
+      ? changed
+      : changed === true
+        ? null
+        : 0;
   const state = count === null ? ", changed" : count ? `, ${count} ${count === 1 ? "file" : "files"} changed` : "";
   return { text: `${commit.slice(0, 7)}${branch ? ` ${branch}` : ""}${state}`, title: `commit ${commit}` };
 }
@@ -47,7 +53,8 @@ export interface Tile {
 
 /** The few numbers that matter: each metric's best where one knows which way is better, else its last. */
 export function tiles(run: Run, series: Record<string, SeriesFacts>, most = 3): Tile[] {
-  const rank = (key: string): number => (/^(val|valid|eval|test)/i.test(key) ? 0 : /^(system|train)/i.test(key) ? 2 : 1);
+  const rank = (key: string): number =>
+    /^(val|valid|eval|test)/i.test(key) ? 0 : /^(system|train)/i.test(key) ? 2 : 1;
   const keys = Object.keys(series)
     .filter((key) => !key.startsWith("system/") && lowerIsBetter(key) !== null)
     .sort((a, b) => rank(a) - rank(b) || Number(lowerIsBetter(a)) - Number(lowerIsBetter(b)));
@@ -86,6 +93,10 @@ export function paramTree(params: Record<string, Cell>): TreeRow[] {
       } else rows.push({ key, name, depth, value });
     }
   };
-  walk(Object.entries(params).sort(([a], [b]) => a.localeCompare(b, undefined, { numeric: true })), 0, "");
+  walk(
+    Object.entries(params).sort(([a], [b]) => a.localeCompare(b, undefined, { numeric: true })),
+    0,
+    "",
+  );
   return rows;
 }

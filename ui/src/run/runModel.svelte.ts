@@ -43,7 +43,10 @@ export class RunModel {
 
   async load(): Promise<void> {
     try {
-      const [run, series] = await Promise.all([api.run(this.id, this.#request.signal), api.metrics(this.id, this.#request.signal)]);
+      const [run, series] = await Promise.all([
+        api.run(this.id, this.#request.signal),
+        api.metrics(this.id, this.#request.signal),
+      ]);
       this.run = run;
       this.series = series;
       this.error = null;

@@ -15,5 +15,8 @@ test("wish 21: the ninth run differs by its dash", () => {
 });
 
 test("colours are spread over what is shown", () => {
-  expect([...spreadSlots(new Map([["a", 4]]), ["b", "a"])]).toEqual([["a", 1], ["b", 0]]);
+  expect([...spreadSlots(new Map([["a", 4]]), ["b", "a"])]).toEqual([
+    ["a", 1],
+    ["b", 0],
+  ]);
 });

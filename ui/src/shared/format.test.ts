@@ -32,7 +32,8 @@ describe("numbers", () => {
     expect(plain(f.formatDelta(-0.02, 3))).toBe("-0.020");
   });
 
-  test("axis", () => expect([0, 5000, 15000, 2.5e6, 0.55].map(f.formatAxis)).toEqual(["0", "5000", "15k", "2.5M", "0.55"]));
+  test("axis", () =>
+    expect([0, 5000, 15000, 2.5e6, 0.55].map(f.formatAxis)).toEqual(["0", "5000", "15k", "2.5M", "0.55"]));
 });
 
 test("durations and sizes", () => {

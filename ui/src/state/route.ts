@@ -4,9 +4,7 @@ export const RUN_TABS = ["overview", "charts", "system", "console", "artifacts",
 export type RunTab = (typeof RUN_TABS)[number];
 
 export type Route =
-  | { view: "workspace" }
-  | { view: "run"; uid: string; tab: RunTab }
-  | { view: "unknown"; path: string };
+  { view: "workspace" } | { view: "run"; uid: string; tab: RunTab } | { view: "unknown"; path: string };
 
 export function readRoute(pathname: string, root: string): Route {
   const path = pathname.startsWith(root) ? pathname.slice(root.length) : pathname.replace(/^\//, "");

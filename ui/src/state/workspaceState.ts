@@ -169,7 +169,8 @@ export function writeState(state: WorkspaceState): string {
   const put = (name: string, value: string, otherwise = ""): void => {
     if (value !== otherwise) out.set(name, value);
   };
-  const flag = (name: string, value: boolean, otherwise: boolean): void => put(name, value ? "1" : "0", otherwise ? "1" : "0");
+  const flag = (name: string, value: boolean, otherwise: boolean): void =>
+    put(name, value ? "1" : "0", otherwise ? "1" : "0");
   put("experiment", state.experiment ?? "");
   put("query", state.query);
   put("sort", formatSort(state.sort));
@@ -231,7 +232,8 @@ export function readState(search: string): WorkspaceState {
       logX: flag("logx", false),
       logY: flag("logy", false),
       smoothing,
-      amount: smoothing === "none" ? none.charts.amount : readNumber(amount || null, none.charts.amount, 0, MOST[smoothing]),
+      amount:
+        smoothing === "none" ? none.charts.amount : readNumber(amount || null, none.charts.amount, 0, MOST[smoothing]),
       clipOutliers: flag("clip", false),
       spread: oneOf(from.get("spread"), SPREADS, none.charts.spread),
       members: flag("members", false),

@@ -37,7 +37,16 @@ export function columnFacts(data: RunData, places: readonly number[], id: string
   const better = field.kind === "metric" ? lowerIsBetter(field.key) : null;
   const best = better === null || low >= high ? null : better ? low : high;
   const decimals = field.format === "number" ? columnDecimals(numbers) : null;
-  return { field, numeric: numbers.length > 0 && numbers.length * 2 > filled, decimals, low, high, lowerIsBetter: better, best, median: medianOf(numbers) };
+  return {
+    field,
+    numeric: numbers.length > 0 && numbers.length * 2 > filled,
+    decimals,
+    low,
+    high,
+    lowerIsBetter: better,
+    best,
+    median: medianOf(numbers),
+  };
 }
 
 function medianOf(values: readonly number[]): number {

@@ -92,8 +92,13 @@ export function toLanguage(id: string): string | null {
 /** Whether less of a metric is better, as far as its name tells; null where it does not. */
 export function lowerIsBetter(key: string): boolean | null {
   const word = key.toLowerCase();
-  if (/loss|error|err\b|mae|mse|rmse|perplexity|ppl|wer|cer|fid|nll|regret|latency|divergence|brier/.test(word)) return true;
-  if (/acc|auc|f1|precision|recall|score|map\b|iou|dice|bleu|rouge|r2|reward|return|success|throughput|psnr|ssim/.test(word))
+  if (/loss|error|err\b|mae|mse|rmse|perplexity|ppl|wer|cer|fid|nll|regret|latency|divergence|brier/.test(word))
+    return true;
+  if (
+    /acc|auc|f1|precision|recall|score|map\b|iou|dice|bleu|rouge|r2|reward|return|success|throughput|psnr|ssim/.test(
+      word,
+    )
+  )
     return false;
   return null;
 }

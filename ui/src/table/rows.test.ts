@@ -24,10 +24,14 @@ test("wish 3: numbers sort as numbers, NaN and missing stay at the bottom both w
 
 test("by several, then the newest first", () => {
   const data = load({ "params.a": [1, 2, 1, 2], "metrics.b": [5, "NaN", 6, 7], started: [1, 2, 3, 4] });
-  const places = sortPlaces(data, [0, 1, 2, 3], [
-    { field: "params.a", descending: false },
-    { field: "metrics.b", descending: true },
-  ]);
+  const places = sortPlaces(
+    data,
+    [0, 1, 2, 3],
+    [
+      { field: "params.a", descending: false },
+      { field: "metrics.b", descending: true },
+    ],
+  );
   expect(names(data, places)).toEqual(["r2", "r0", "r3", "r1"]);
   expect(names(data, sortPlaces(data, [0, 1, 2, 3], []))).toEqual(["r3", "r2", "r1", "r0"]);
 });
@@ -55,14 +59,32 @@ test("wishes 2, 5 and 12: groups of groups, pinned runs above, and a group's mem
 });
 
 test("wish 6: columns that differ are shown, constant ones are not", () => {
-  const data = load({ "params.lr": [1, 2], "params.seed": [3, 3], "metrics.val/acc": [1, 2], "metrics.system/cpu": [1, 2] });
+  const data = load({
+    "params.lr": [1, 2],
+    "params.seed": [3, 3],
+    "metrics.val/acc": [1, 2],
+    "metrics.system/cpu": [1, 2],
+  });
   expect(varies(data, "params.lr")).toBe(true);
-  expect(defaultColumns(data)).toEqual(["status", "metrics.val/acc", "curve.val/acc", "params.lr", "duration", "started"]);
+  expect(defaultColumns(data)).toEqual([
+    "status",
+    "metrics.val/acc",
+    "curve.val/acc",
+    "params.lr",
+    "duration",
+    "started",
+  ]);
 });
 
 test("a later page fills in, and brings known runs up to date", () => {
   const first = load({ name: ["a", "b"] });
-  const second = first.merge({ uids: ["r1", "r2"], total: 3, next_cursor: null, columns: { name: ["B", "c"] }, hints: [] });
+  const second = first.merge({
+    uids: ["r1", "r2"],
+    total: 3,
+    next_cursor: null,
+    columns: { name: ["B", "c"] },
+    hints: [],
+  });
   expect(second.columns.get("name")).toEqual(["a", "B", "c"]);
   expect(second.without(new Set(["r0"])).columns.get("name")).toEqual(["B", "c"]);
   expect(first.columns.get("name")).toEqual(["a", "b"]);

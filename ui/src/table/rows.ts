@@ -106,8 +106,7 @@ function addLevel(
 ): void {
   const field = group[depth];
   if (field === undefined) {
-    for (const place of places)
-      rows.push({ kind: "run", uid: data.uids[place] ?? "", place, depth, pinned: false });
+    for (const place of places) rows.push({ kind: "run", uid: data.uids[place] ?? "", place, depth, pinned: false });
     return;
   }
   for (const { value, text, members } of sortGroups(data, split(data, places, field), sort[0], field)) {

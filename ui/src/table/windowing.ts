@@ -23,7 +23,13 @@ export function edges(widths: readonly number[]): { left: number[]; total: numbe
   return { left, total };
 }
 
-export function visibleColumns(left: readonly number[], total: number, scroll: number, width: number, extra = 160): Span {
+export function visibleColumns(
+  left: readonly number[],
+  total: number,
+  scroll: number,
+  width: number,
+  extra = 160,
+): Span {
   const from = scroll - extra;
   const to = scroll + width + extra;
   let start = 0;

@@ -81,7 +81,14 @@ export function workspaceCommands(workspace: Workspace, hands: Hands): Command[]
       when: some,
       run: () => void editRuns(workspace, { runs: [...workspace.selection.uids], archived: true }, "Archived"),
     },
-    { id: "delete", title: "Delete the selected runs", keys: ["Delete"], section: "Runs", when: some, run: hands.remove },
+    {
+      id: "delete",
+      title: "Delete the selected runs",
+      keys: ["Delete"],
+      section: "Runs",
+      when: some,
+      run: hands.remove,
+    },
     layout("table", "1"),
     layout("split", "2"),
     layout("charts", "3"),
@@ -98,7 +105,13 @@ export function workspaceCommands(workspace: Workspace, hands: Hands): Command[]
       when: () => workspace.known.includes("params.seed"),
       run: () => workspace.set({ group: ["params.seed"] }),
     },
-    { id: "ungroup", title: "No groups", section: "Workspace", when: () => workspace.state.group.length > 0, run: () => workspace.set({ group: [] }) },
+    {
+      id: "ungroup",
+      title: "No groups",
+      section: "Workspace",
+      when: () => workspace.state.group.length > 0,
+      run: () => workspace.set({ group: [] }),
+    },
     ...workspace.known
       .filter((id) => id.startsWith("params."))
       .slice(0, 200)

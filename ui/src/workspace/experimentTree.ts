@@ -39,7 +39,15 @@ export function experimentTree(experiments: readonly Experiment[]): ExperimentNo
     }
     const pattern = escapeGlob(experiment.name);
     const title = parts.at(-1) ?? "";
-    const own = { title, pattern, depth: parts.length - 1, own: true, runs: experiment.runs, running, updated: experiment.updated_ms };
+    const own = {
+      title,
+      pattern,
+      depth: parts.length - 1,
+      own: true,
+      runs: experiment.runs,
+      running,
+      updated: experiment.updated_ms,
+    };
     nodes.set(`${pattern}\u0000`, own);
   }
   return [...nodes.values()];

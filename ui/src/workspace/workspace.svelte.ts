@@ -52,9 +52,9 @@ export class Workspace {
     });
     return places;
   });
-  pinned: readonly string[] = $derived(
-    [...new Set([...(this.state.baseline ? [this.state.baseline] : []), ...this.state.pinned])],
-  );
+  pinned: readonly string[] = $derived([
+    ...new Set([...(this.state.baseline ? [this.state.baseline] : []), ...this.state.pinned]),
+  ]);
   rows = $derived(
     makeRows({
       data: this.data,
@@ -68,7 +68,14 @@ export class Workspace {
   /** The runs of the table in its order, each once, those in closed groups too. */
   order: readonly string[] = $derived.by(() => {
     const rows = this.state.collapsed.length
-      ? makeRows({ data: this.data, places: this.places, sort: this.state.sort, group: this.state.group, collapsed: new Set(), pinned: this.pinned })
+      ? makeRows({
+          data: this.data,
+          places: this.places,
+          sort: this.state.sort,
+          group: this.state.group,
+          collapsed: new Set(),
+          pinned: this.pinned,
+        })
       : this.rows;
     return rows.filter((row): row is RunRow => row.kind === "run").map((row) => row.uid);
   });
@@ -125,9 +132,10 @@ export class Workspace {
 
   /** The address changed by "back" or by a link. */
   read(search: string): void {
-    if (search.replace(/^\?/, "") === writeState(this.state)) return;
+    const next = readState(search);
+    if (writeState(next) === writeState(this.state)) return;
     const before = this.state;
-    this.state = readState(search);
+    this.state = next;
     this.#follow(before);
   }
 
@@ -140,7 +148,7 @@ export class Workspace {
     }
     const same = before.experiment === now.experiment && before.query === now.query && before.trash === now.trash;
     if (!same) void this.load();
-    else void this.#ensure();
+    else if (!this.loading) void this.#ensure();
   }
 
   #needed(): string[] {
@@ -174,6 +182,7 @@ export class Workspace {
       // What has only been sent for the first runs is not known of the rest.
       if (!complete) data = this.#only(data);
       this.#show(data, matching);
+      this.total ??= matching.size;
       await this.#ensure();
       this.loading = false;
       this.loaded = true;
@@ -214,7 +223,10 @@ export class Workspace {
           const known = page.uids.map((uid) => this.data.index.has(uid));
           this.data = this.data.merge(onlyKnown(page, known));
         });
-      if (away.length) this.data = this.data.merge(await fetchByUid(away, null, this.#request.signal));
+      if (away.length) {
+        const page = await fetchByUid(away, null, this.#request.signal);
+        this.data = this.data.merge(page);
+      }
     } catch (error) {
       toasts.fail(error);
     }
@@ -296,7 +308,8 @@ export class Workspace {
   togglePin(uids: readonly string[]): void {
     const pinned = new Set(this.state.pinned);
     const all = uids.every((uid) => pinned.has(uid));
-    for (const uid of uids) if (all) pinned.delete(uid);
+    for (const uid of uids)
+      if (all) pinned.delete(uid);
       else pinned.add(uid);
     this.set({ pinned: [...pinned] });
   }
@@ -305,5 +318,9 @@ export class Workspace {
 function onlyKnown(page: TablePage, known: readonly boolean[]): TablePage {
   if (known.every(Boolean)) return page;
   const columns = Object.entries(page.columns).map(([field, cells]) => [field, cells.filter((_, i) => known[i])]);
-  return { ...page, uids: page.uids.filter((_, i) => known[i]), columns: Object.fromEntries(columns) as TablePage["columns"] };
+  return {
+    ...page,
+    uids: page.uids.filter((_, i) => known[i]),
+    columns: Object.fromEntries(columns) as TablePage["columns"],
+  };
 }

@@ -1,0 +1,102 @@
+"""One run: its overview, console, artifacts, and that nothing which a run brought can harm who looks at it."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import pytest
+from playwright.sync_api import expect
+
+import runlore
+
+PROGRAM = """
+import runlore, sys
+run = runlore.start("printed", name="printer")
+print("red start")
+for i in range(101):
+    sys.stdout.write(f"\\rbar {i} %")
+print()
+for i in range(3000):
+    print("line", i)
+print("RuntimeError: out of memory", file=sys.stderr)
+run.finish()
+"""
+
+
+@pytest.fixture(scope="module")
+def printed(stored, tmp_path_factory):
+    import os
+    import subprocess
+
+    folder = tmp_path_factory.mktemp("program")
+    (folder / "program.py").write_text(PROGRAM)
+    subprocess.run([sys.executable, "-u", "program.py"], cwd=folder, check=True, capture_output=True, env={**os.environ, "RUNLORE_STORE": stored})
+    return runlore.runs("name = printer", store=stored).iloc[0]["uid"]
+
+
+def first(stored, query):
+    return runlore.runs(query, store=stored).iloc[0]["uid"]
+
+
+def test_the_overview_has_the_best_of_each_metric_and_all_params(desk, stored):
+    uid = first(stored, "tags contains best")
+    desk.open(f"runs/{uid}")
+    expect(desk.page.get_by_role("heading", level=1)).to_contain_text("seed3")
+    expect(desk.page.locator(".tile").first).to_contain_text("val/acc, max")
+    expect(desk.page.get_by_role("complementary")).to_contain_text("lr")
+    expect(desk.page.locator("tbody tr").filter(has_text="val/loss")).to_contain_text("9")
+
+
+def test_wish_40_the_console_is_a_terminals(desk, printed):
+    desk.open(f"runs/{printed}/console")
+    log = desk.page.get_by_role("log")
+    expect(log).to_contain_text("out of memory")
+    desk.page.get_by_role("searchbox", name="Search the console").fill("red start")
+    expect(log.locator(".line").filter(has_text="red start")).to_have_count(1)
+    expect(log.locator(".line").filter(has_text="bar 100 %")).to_have_count(1)
+    expect(log.locator(".line").filter(has_text="bar 57 %")).to_have_count(0)
+
+
+def test_wish_41_search_is_over_all_lines_and_jumps(desk, printed):
+    desk.open(f"runs/{printed}/console")
+    desk.page.get_by_role("searchbox", name="Search the console").fill("line 17")
+    expect(desk.page.get_by_role("status").filter(has_text="1 of 111")).to_be_visible()
+    expect(desk.page.locator(".line.now")).to_contain_text("line 17")
+    desk.page.get_by_role("button", name="First error").click()
+    expect(desk.page.locator(".line").filter(has_text="RuntimeError")).to_be_visible()
+
+
+def test_artifacts_are_shown_and_nothing_in_them_runs_here(desk, stored):
+    uid = first(stored, "name = console")
+    desk.open(f"runs/{uid}/artifacts")
+    desk.page.get_by_role("button", name=re.compile("report.md")).click()
+    expect(desk.page.get_by_role("region", name="Preview").locator("strong")).to_have_text("0.94")
+    desk.page.get_by_role("button", name=re.compile("table.csv")).click()
+    expect(desk.page.get_by_role("cell", name="a, b")).to_be_visible()
+    desk.page.get_by_role("button", name=re.compile("page.html")).click()
+    frame = desk.page.frame_locator("iframe")
+    expect(frame.locator("p")).to_have_text("hello")
+    assert desk.page.evaluate("window.harmed") is None
+    desk.complaints.clear()  # the browser says that it stopped the script's reach for this page
+
+
+def test_an_artifact_is_downloaded_in_three_clicks(desk, stored):
+    desk.open("?experiment=nlp/translation")
+    desk.page.locator("[role=row][id^=run-] a").first.click()
+    desk.page.get_by_role("link", name="Artifacts").click()
+    with desk.page.expect_download() as waiting:
+        desk.page.get_by_role("link", name="Download", exact=True).click()
+    assert waiting.value.suggested_filename in {"report.md", "page.html", "table.csv"}
+
+
+@pytest.mark.parametrize("tab", ["charts", "system", "console", "artifacts", "events", "code"])
+def test_every_tab_opens_by_its_address(desk, stored, tab):
+    desk.open(f"runs/{first(stored, 'tags contains best')}/{tab}")
+    expect(desk.page.get_by_role("navigation", name="About this run").locator("[aria-current]")).to_have_text(tab, ignore_case=True)
+
+
+def test_a_run_that_there_is_not_says_so(desk):
+    desk.open("runs/ffffffffffffffffffffffffffffffff")
+    expect(desk.page.get_by_role("alert")).to_be_visible()
+    desk.complaints.clear()  # the browser names the 404
