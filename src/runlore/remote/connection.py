@@ -252,10 +252,6 @@ class Server:
                 return
         connection.close()
 
-    def __del__(self) -> None:
-        if hasattr(self, "_idle"):
-            self.close()
-
     def close(self) -> None:
         """Close the connections that are kept. The next request opens one."""
         with self._lock:
