@@ -93,7 +93,7 @@ class Desk:
 
     def open(self, path=""):
         self.page.goto(f"{self.address}/{path}")
-        self.page.wait_for_selector("[data-ready], .message, [role=grid]")
+        self.page.wait_for_selector("[role=row][id^=run-], article, .message, .charts .card")
         return self
 
     def rows(self):

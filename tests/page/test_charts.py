@@ -128,7 +128,7 @@ def test_charts_are_enlarged_and_downloaded(desk):
         with desk.page.expect_download() as waiting:
             desk.page.get_by_role("button", name=item, exact=True).click()
         assert waiting.value.suggested_filename == f"val_loss.{end}"
-        content = open(waiting.value.path(), "rb").read()  # noqa: SIM115 - read at once
+        content = waiting.value.path().read_bytes()
         assert content.startswith({"png": b"\x89PNG", "svg": b"<svg ", "csv": b"run,step,value"}[end])
     card(desk, "val/loss").get_by_role("button", name="Enlarge val/loss").click()
     expect(desk.page.get_by_role("dialog", name="val/loss").locator("canvas")).to_be_visible()

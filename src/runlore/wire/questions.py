@@ -123,7 +123,7 @@ _CONDITIONS: dict[str, Callable[..., tree.Expression]] = {
 
 def pack_field(field: Any) -> list[Any]:
     """A field of a query or an order."""
-    return [_FIELDS[type(field)], *(getattr(field, part.name) for part in dataclasses.fields(field))]
+    return [_FIELDS[type(field)], *(getattr(field, name) for name in type(field).__match_args__)]
 
 
 def unpack_field(value: Any) -> tree.Field:

@@ -132,9 +132,10 @@ export class Workspace {
 
   /** The address changed by "back" or by a link. */
   read(search: string): void {
-    if (search.replace(/^\?/, "") === writeState(this.state)) return;
+    const next = readState(search);
+    if (writeState(next) === writeState(this.state)) return;
     const before = this.state;
-    this.state = readState(search);
+    this.state = next;
     this.#follow(before);
   }
 
@@ -147,7 +148,7 @@ export class Workspace {
     }
     const same = before.experiment === now.experiment && before.query === now.query && before.trash === now.trash;
     if (!same) void this.load();
-    else void this.#ensure();
+    else if (!this.loading) void this.#ensure();
   }
 
   #needed(): string[] {
@@ -222,7 +223,10 @@ export class Workspace {
           const known = page.uids.map((uid) => this.data.index.has(uid));
           this.data = this.data.merge(onlyKnown(page, known));
         });
-      if (away.length) this.data = this.data.merge(await fetchByUid(away, null, this.#request.signal));
+      if (away.length) {
+        const page = await fetchByUid(away, null, this.#request.signal);
+        this.data = this.data.merge(page);
+      }
     } catch (error) {
       toasts.fail(error);
     }
