@@ -96,7 +96,7 @@ def of(error: Exception) -> Problem | None:
         return error
     for kind, status in STATUSES:
         if isinstance(error, kind) and isinstance(error, errors.RunloreError):
-            about = {
+            about: dict[str, Any] = {
                 name: _cut(value) if isinstance(value, str) else value for name, value in problems.pack(error).items()
             }
             return Problem(status, about.pop("detail"), **about)
