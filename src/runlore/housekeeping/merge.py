@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from runlore.store import DirectoryStore
     from runlore.store.base import StoreLike
 
+
 _MERGING = "merging (`runlore export --format runlore` and `runlore import` take runs from one server to another)"
 
 
