@@ -41,6 +41,7 @@ SAYS = {
     "json_files": "JSON of strangers, bounded",
     "stored_text": "text that any store holds",
     "plain": "values as JSON has them",
+    "nodes": "small frozen values",
     "notices": "said once",
     "leaving": "with which code",
     "notebook": "HTML of strangers' words",

@@ -170,3 +170,51 @@ def test_what_is_no_archive(cli, store, tmp_path):
     path.write_bytes(b"hello")
     assert "no archive" in cli("import", path, code=2).err
     assert "No such file" in cli("import", tmp_path / "none", code=1).err
+
+
+def test_an_archive_that_is_refused_leaves_no_store_behind(cli, runs, tmp_path):
+    archive, junk = tmp_path / "all.runlore", tmp_path / "junk"
+    cli("export", "-o", archive)
+    junk.write_bytes(b"no archive at all")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "empty").mkdir()
+    for arguments in ([junk], [archive, "--max-files", 2], [archive, "--max-size", "10"], [archive, "--max-depth", 3]):
+        for name in ("new", "mine"):
+            cli("import", *arguments, "--store", tmp_path / name, code=2)
+        assert not (tmp_path / "new").exists()
+        assert os.listdir(tmp_path / "mine") == ["empty"]
+    cli("import", archive, "--store", tmp_path / "new")
+    before = len(runlore.runs(store=tmp_path / "new"))
+    cli("import", junk, "--store", tmp_path / "new", code=2)
+    assert len(runlore.runs(store=tmp_path / "new")) == before == len(runs)
+
+
+LIMITS = {
+    "--max-size": (["--max-size", "1000"], ["--max-size", "1000000000"]),
+    "--max-files": (["--max-files", 3], ["--max-files", 1000]),
+    "--max-depth": (["--max-depth", 4], ["--max-depth", 12]),
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_archives_unpack_within_the_limits_that_are_asked_for(cli, runs, tmp_path, limit):
+    with runlore.start("a/b/c/d/e/f", capture=False) as run:
+        run.log_text("x" * 5000, "t")
+    archive = tmp_path / "all.runlore"
+    cli("export", "-o", archive)
+    small, large = LIMITS[limit]
+    refused = cli("import", archive, "--store", tmp_path / "other", *small, code=2)
+    assert limit in refused.err
+    assert "nothing was imported" in refused.err
+    cli("import", archive, "--store", tmp_path / "other", *large)
+    assert len(runlore.runs(store=tmp_path / "other")) == len(runlore.runs())
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("value", ["-1", "0", "much", ""])
+def test_a_limit_that_is_none_is_refused_with_its_name_and_value(cli, runs, tmp_path, limit, value):
+    archive = tmp_path / "all.runlore"
+    cli("export", "-o", archive)
+    refused = cli("import", archive, "--store", tmp_path / "other", limit, value, code=2)
+    assert limit in refused.err
+    assert not (tmp_path / "other").exists()

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from tests.server.live import serving
 
 from runlore.journal import liveness
-from runlore.remote import open_server
+from runlore.remote.store import open_server
 from runlore.server.contract.recorders import Recorders
 from runlore.store import open_store
 from runlore.testing.machine import StoreMachine

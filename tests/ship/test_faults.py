@@ -6,8 +6,8 @@ import random
 import re
 
 import pytest
-from conftest import Training, compare, sync
-from faulty import FAULTS, FaultyProxy
+from tests.ship.faulty import FAULTS, FaultyProxy
+from tests.ship.trainings import Training, compare, sync
 
 import runlore
 

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Training, compare, journals, sync
 from tests.server.live import serving
+from tests.ship.trainings import Training, compare, journals, sync
 
 import runlore
 from runlore.errors import InvalidArgument, NotReachable, RunNotFound
@@ -111,6 +111,9 @@ def test_ranks_and_forks_write_journals_of_the_same_run(address, store_path, spo
     found = runlore.get_run(run.uid, store=store_path)
     assert found.metrics == {"forked": 1.0, "joined": 2.0, "copied": 3.0}
     assert (found.status, found.experiment) == ("succeeded", "iris")
+    deadline = time.monotonic() + 30  # this process looks every few seconds whether its children live
+    while time.monotonic() < deadline and left_in(spool_root):
+        time.sleep(0.1)
     assert left_in(spool_root) == []
 
 
@@ -161,7 +164,7 @@ def test_the_spool_is_kept_where_that_is_wanted(address, store_path, spool_root,
 
 
 def test_a_server_that_was_emptied_gets_everything_again(store_path, tmp_path, spool_root):
-    from faulty import FaultyProxy
+    from tests.ship.faulty import FaultyProxy
 
     from runlore.store import open_store
 
@@ -186,7 +189,7 @@ def test_a_server_that_was_emptied_gets_everything_again(store_path, tmp_path, s
 
 @pytest.mark.parametrize("store", ["http://", "https://user:pass@host", "ftp://host", "http://host?x=1", "http://a:b"])
 def test_an_address_that_is_none_is_refused_at_once(store, spool_root):
-    with pytest.raises(InvalidArgument, match="store="):
+    with pytest.raises(InvalidArgument, match="store"):
         runlore.start("iris", store=store)
     assert not spool_root.exists()
 

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from runlore.query.ordering import OrderBy
 
 _NUMBER = (int, float)
-_GROUPS: dict[str, type[tree.And] | type[tree.Or]] = {"and": tree.And, "or": tree.Or}
+_GROUPS: dict[str, type[tree.And | tree.Or]] = {"and": tree.And, "or": tree.Or}
 _FIELDS: dict[type, str] = {
     tree.Attribute: "attribute", tree.Metric: "metric", tree.MetricAt: "metric_at", tree.Param: "param",
     tree.Tag: "tag", tree.Tags: "tags",
 }  # fmt: skip
 
 
-# -- queries ------------------------------------------------------------------------------------------------------------
+# -- queries ----------------------------------------------------------------------------------------------------------
 
 
 def pack_query(query: Any) -> Any:
@@ -176,7 +176,7 @@ def _node(value: Any, what: str) -> list[Any]:
     return list(value)
 
 
-# -- orders -------------------------------------------------------------------------------------------------------------
+# -- orders -----------------------------------------------------------------------------------------------------------
 
 
 def pack_order(order_by: OrderBy) -> Any:
@@ -206,7 +206,7 @@ def unpack_order(value: Any) -> list[tree.OrderKey] | None:
     return keys
 
 
-# -- references and filters ---------------------------------------------------------------------------------------------
+# -- references and filters -------------------------------------------------------------------------------------------
 
 
 def pack_reference(reference: RunReference) -> dict[str, Any]:

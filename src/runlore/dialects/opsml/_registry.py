@@ -75,7 +75,7 @@ def from_native(card: NativeCard) -> Any:
     if card.kind == KIND:
         return ExperimentCard(card)
     if card.kind == "run":
-        from runlore.dialects.opsml._run_card import RecordedRun
+        from runlore.dialects.opsml._recorded_run import RecordedRun
 
         return RecordedRun(card.uid, card.store)
     return OtherCard.from_native(card)

@@ -12,14 +12,15 @@ from runlore import model as words
 from runlore.dialects.opsml._cards import CardInfo, check_v1, clean_v1
 from runlore.dialects.opsml._errors import ActiveRunException
 from runlore.dialects.opsml._metrics import view_of
+from runlore.dialects.opsml._recorded_run import RecordedRun
 from runlore.dialects.opsml._registry import CardRegistry
-from runlore.dialects.opsml._run_card import ActiveRun, RecordedRun, RunCard, register_run_card
+from runlore.dialects.opsml._run_card import ActiveRun, RunCard, register_run_card
 from runlore.dialects.opsml._versions import VersionType, first
 from runlore.errors import InvalidArgument
+from runlore.opening import open_store
 from runlore.registry import finding
 from runlore.registry.registering import register
 from runlore.run import resume, start
-from runlore.opening import open_store
 from runlore.store.cards import CardName
 
 if TYPE_CHECKING:
