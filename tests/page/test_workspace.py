@@ -42,6 +42,11 @@ def test_wish_1_the_value_where_another_metric_is_best(desk):
     expect(column(desk, 2).filter(has_text=re.compile(r"\d")).first).to_be_visible()
 
 
+def test_wish_1_a_link_with_a_best_value_has_it_for_every_run(desk):
+    desk.open("?layout=table&columns=metrics.val/loss:min&sort=metrics.val/loss:min&experiment=vision/cifar10")
+    expect(column(desk, 2).filter(has_text=re.compile(r"\d"))).to_have_count(24)
+
+
 def test_wish_2_groups_show_mean_spread_and_count(desk):
     desk.open("?experiment=vision/cifar10&layout=table")
     desk.page.get_by_role("button", name="Group").click()

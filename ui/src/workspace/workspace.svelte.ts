@@ -180,6 +180,8 @@ export class Workspace {
       let data = head;
       const matching = new Set(first.uids);
       if (!complete && this.loaded === false) this.#show(data, matching);
+      const lacking = this.#needed().filter((field) => !head.has(field) && parseField(field).kind !== "curve");
+      if (!complete && lacking.length) data = data.merge(await fetchByUid(first.uids, lacking, request.signal));
       if (!complete)
         await fetchRest(this.state, this.#needed(), first.next_cursor, request.signal, (page) => {
           data = data.merge(page);
