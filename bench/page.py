@@ -2,9 +2,9 @@
 
     python bench/page.py [RUNS] [POINTS]
 
-Makes a store of RUNS runs (2,000) and an experiment of twenty runs with POINTS points each (100,000), serves it in a process of its own,
-and prints: script sent, seconds until the table can be used, until the charts are drawn, until a filter has answered and a zoom is
-fine, frames while scrolling, and the heap.
+Makes a store of RUNS runs (2,000) and an experiment of twenty runs with POINTS points each (100,000), serves it in a
+process of its own, and prints: script sent, seconds until the table can be used, until the charts are drawn, until a
+filter has answered and a zoom is fine, frames while scrolling, and the heap.
 """
 
 import gzip
@@ -47,12 +47,16 @@ def fill(store, runs, points):
         params |= {f"param_{j:02}": rng.random() for j in range(30)}
         with runlore.start("sweep", name=f"trial-{i:05}", params=params, store=store, capture=False) as run:
             for step in range(20):
-                run.log_metrics({f"val/m{k}": rng.random() / (step + 1) for k in range(12)} | {"val/acc": rng.random()}, step=step)
+                run.log_metrics(
+                    {f"val/m{k}": rng.random() / (step + 1) for k in range(12)} | {"val/acc": rng.random()}, step=step
+                )
     for i in range(20):
         with runlore.start("long", name=f"long-{i:02}", store=store, capture=False) as run:
             for step in range(points):
                 spike = 9.0 if step == points // 2 and i == 19 else 0.0
-                run.log_metrics({f"train/m{k}": math.exp(-step / 2e4) + rng.random() * 0.05 + spike for k in range(4)}, step=step)
+                run.log_metrics(
+                    {f"train/m{k}": math.exp(-step / 2e4) + rng.random() * 0.05 + spike for k in range(4)}, step=step
+                )
 
 
 def serve(store):
@@ -75,14 +79,18 @@ def timed(page, act, done, *arguments):
 
 def measure(page, address, runs):
     rows = "() => document.querySelectorAll('[role=row][id^=run-]').length > 10"
-    complete = f"() => document.querySelector('footer')?.textContent.startsWith('{runs:,}'.replaceAll(',', '{runs}'.length > 4 ? '\\u2009' : ''))"
+    written = f"{runs:,}".replace(",", "\u2009" if runs > 9999 else "")
+    complete = f"() => document.querySelector('footer')?.textContent.startsWith('{written} runs')"
     for attempt in ("first", "again"):
         shown = timed(page, lambda: page.goto(f"{address}/?experiment=sweep&layout=table"), rows)
         print(f"{attempt}: rows {shown:.2f} s", end=", ")
         print(f"all {runs} {shown + timed(page, lambda: None, complete):.2f} s")
     query = page.get_by_role("combobox", name="Query")
     query.fill("params.lr < 0.001")
-    less = "() => { const chip = document.querySelector('.count b'); return chip && Number(chip.textContent.replace(/\\D/g, '')) < %d }" % runs
+    less = f"() => Number(document.querySelector('.count b')?.textContent.replace(/\D/g, '')) < {runs}"
+        "() => { const chip = document.querySelector('.count b'); return chip && Number(chip.textContent.replace(/\\D/g, '')) < %d }"
+        % runs
+    )
     print(f"filter {timed(page, lambda: page.keyboard.press('Enter'), less):.2f} s")
     query.fill("")
     page.keyboard.press("Enter")
@@ -128,7 +136,9 @@ def main(runs=2000, points=100_000):
         process, address = serve(store)
         try:
             with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
+                browser = playwright.chromium.launch(
+                    executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+                )
                 page = browser.new_page(viewport={"width": 1440, "height": 900})
                 measure(page, address, runs)
                 measure_charts(page, address)

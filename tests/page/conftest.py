@@ -32,7 +32,20 @@ def browser():
         opened.close()
 
 
-def train(store, experiment, name, *, lr, seed, optimizer="adamw", status="succeeded", steps=60, spike=None, nan=None, tags=None):
+def train(
+    store,
+    experiment,
+    name,
+    *,
+    lr,
+    seed,
+    optimizer="adamw",
+    status="succeeded",
+    steps=60,
+    spike=None,
+    nan=None,
+    tags=None,
+):
     """A run with curves that are known."""
     run = runlore.start(
         experiment, name=name, store=store, capture=False, tags=tags or {},
@@ -88,7 +101,10 @@ class Desk:
         self.page = page
         self.address = address
         self.complaints = []
-        page.on("console", lambda message: self.complaints.append(message.text) if message.type in {"error", "warning"} else None)
+        page.on(
+            "console",
+            lambda message: self.complaints.append(message.text) if message.type in {"error", "warning"} else None,
+        )
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def open(self, path=""):
