@@ -87,10 +87,7 @@ def measure(page, address, runs):
         print(f"all {runs} {shown + timed(page, lambda: None, complete):.2f} s")
     query = page.get_by_role("combobox", name="Query")
     query.fill("params.lr < 0.001")
-    less = f"() => Number(document.querySelector('.count b')?.textContent.replace(/\D/g, '')) < {runs}"
-        "() => { const chip = document.querySelector('.count b'); return chip && Number(chip.textContent.replace(/\\D/g, '')) < %d }"
-        % runs
-    )
+    less = f"() => Number(document.querySelector('.count b')?.textContent.replace(/[^0-9]/g, '')) < {runs}"
     print(f"filter {timed(page, lambda: page.keyboard.press('Enter'), less):.2f} s")
     query.fill("")
     page.keyboard.press("Enter")

@@ -1,4 +1,4 @@
-"""The workspace: table, query, groups, selection, and that the address holds all of it. Tests are named after the wishes they meet."""
+"""The workspace: table, query, groups, selection, and that the address holds all of it. Named after the wishes met."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_wish_5_a_baseline_stays_on_top_and_others_show_their_difference(desk):
     first = desk.page.locator(f"#run-{uid}")
     expect(first).to_have_attribute("aria-rowindex", "2")
     expect(first).to_contain_text("baseline")
-    expect(desk.page.locator("[role=gridcell] small").first).to_contain_text(re.compile("[+−]"))
+    expect(desk.page.locator("[role=gridcell] small").first).to_contain_text(re.compile("[+\u2212]"))
 
 
 def test_wish_6_columns_that_differ_are_there_and_constant_ones_are_not(desk):
