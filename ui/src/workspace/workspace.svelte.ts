@@ -49,11 +49,19 @@ export class Workspace {
   #extra: ReadonlySet<string> = $derived(
     new Set([...this.state.added, ...this.state.pinned, ...(this.state.baseline ? [this.state.baseline] : [])]),
   );
+  /** Archived runs are out of the way until they are asked for. */
+  #withArchived: boolean = $derived(this.state.trash || /\barchived\b|\bis_archived\b/.test(this.state.query));
+  archived: number = $derived.by(() => {
+    if (this.#withArchived) return 0;
+    const column = this.data.columns.get("archived") ?? [];
+    return this.data.uids.filter((uid, i) => column[i] === true && this.matching.has(uid)).length;
+  });
   places: readonly number[] = $derived.by(() => {
     const added = new Set(this.state.added);
+    const archived = this.#withArchived ? [] : (this.data.columns.get("archived") ?? []);
     const places: number[] = [];
     this.data.uids.forEach((uid, i) => {
-      if (this.matching.has(uid) || added.has(uid)) places.push(i);
+      if (added.has(uid) || (this.matching.has(uid) && archived[i] !== true)) places.push(i);
     });
     return places;
   });
