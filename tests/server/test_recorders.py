@@ -1,4 +1,4 @@
-"""Recorders that a server keeps open: as many as it may, none while it is used, all of them anew when they are needed."""
+"""Recorders that a server keeps open: only so many, none closed while it is used, all of them anew when needed."""
 
 from __future__ import annotations
 
