@@ -202,6 +202,7 @@ export class Workspace {
       await this.#ensure();
       this.loading = false;
       this.loaded = true;
+      if (!this.paused) void this.refresh();
       this.keys = await api.keys("metrics", this.state.experiment, request.signal);
     } catch (error) {
       this.#failed(error, request);
