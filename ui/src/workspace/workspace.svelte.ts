@@ -12,11 +12,13 @@ import { readState, writeState, type ChartSettings, type SortKey, type Workspace
 import { defaultColumns } from "../table/columns";
 import { RunData } from "../table/data";
 import { parseField } from "../table/fields";
-import { makeRows, type RunRow } from "../table/rows";
+import { makeRows, type GroupRow, type RunRow } from "../table/rows";
 import { nothing, type Selection } from "../table/selection";
 import { toasts } from "../shared/toasts.svelte";
 import { ALWAYS, fetchByUid, fetchChanged, fetchFirst, fetchRest } from "./loading";
 
+/** As many as there are colours that are told apart at a glance. */
+const MOST_GROUPS = 8;
 const WAIT_BEFORE_RETRY_MS = 3000;
 
 export class Workspace {
@@ -78,6 +80,11 @@ export class Workspace {
       pinned: this.pinned,
     }),
   );
+  /** The groups that have lines on charts: the first innermost ones; null where nothing is grouped. */
+  leaves: readonly GroupRow[] | null = $derived(
+    this.state.group.length ? this.rows.filter((row): row is GroupRow => row.kind === "group" && row.leaf) : null,
+  );
+  drawnGroups: readonly GroupRow[] | null = $derived(this.leaves?.slice(0, MOST_GROUPS) ?? null);
   /** The runs of the table in its order, each once, those in closed groups too. */
   order: readonly string[] = $derived.by(() => {
     const rows = this.state.collapsed.length
@@ -202,6 +209,7 @@ export class Workspace {
       await this.#ensure();
       this.loading = false;
       this.loaded = true;
+      if (!this.paused) void this.refresh();
       this.keys = await api.keys("metrics", this.state.experiment, request.signal);
     } catch (error) {
       this.#failed(error, request);
@@ -293,8 +301,9 @@ export class Workspace {
     return this.data.text(uid, "name") || `#${String(this.data.of(uid, "number") ?? "")}`;
   }
 
-  slot(uid: string): number {
-    return preferences.slots.get(uid) ?? 0;
+  /** The colour of a run, or of a group by `groupKey`. */
+  slot(id: string): number {
+    return preferences.slots.get(id) ?? 0;
   }
 
   /** Switches a run's curves on or off. */
@@ -337,6 +346,11 @@ export class Workspace {
       else pinned.add(uid);
     this.set({ pinned: [...pinned] });
   }
+}
+
+/** What a group's colour is kept under. */
+export function groupKey(row: GroupRow): string {
+  return `group:${row.id}`;
 }
 
 function onlyKnown(page: TablePage, known: readonly boolean[]): TablePage {
