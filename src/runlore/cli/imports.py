@@ -12,7 +12,7 @@ from runlore.cli._errors import ERROR
 from runlore.cli._options import argument, flag, json_option, option, store_option
 from runlore.cli._output import note, print_json, say
 from runlore.cli._progress import Bar
-from runlore.errors import StoreNotFound
+from runlore.errors import InvalidArgument, StoreNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,7 @@ import_ = _Imports(
     (
         Entry("archive", "transfer:archive", "Take in the runs of an archive that `runlore export` wrote."),
         Entry("mlflow", "imports:mlflow", "Take in the runs of MLflow."),
+        Entry("tensorboard", "imports:tensorboard", "Take in the runs of a logdir of TensorBoard."),
     ),
     no_args_is_help=True,
     subcommand_metavar="SOURCE [ARGS]... | FILE",
@@ -75,6 +76,58 @@ def mlflow(
     from runlore.importers.mlflow import open_source
 
     _import(lambda: open_source(source, artifacts=artifacts), experiment, store, dry=dry_run, json=json)
+
+
+@command("tensorboard")
+@argument(
+    "logdir", metavar="LOGDIR", help="A directory with event files in it or below it, or one such file.", of="files"
+)
+@flag("--follow", "-f", help="Go on with what is written meanwhile, until Ctrl-C.")
+@option(
+    "--interval", metavar="S", type=click.FloatRange(min=0.01), default=1.0, help="How often to look, with --follow."
+)  # fmt: skip
+@experiment_option
+@dry_option
+@store_option
+@json_option
+def tensorboard(
+    logdir: str, follow: bool, interval: float, experiment: str | None, dry_run: bool, store: str | None, json: bool
+) -> None:  # fmt: skip
+    """Take in the runs of a logdir of TensorBoard: each directory with event files is a run.
+
+    With --follow, runs are running here while they are written there, and end with Ctrl-C.
+
+    \b
+    Examples:
+      runlore import tensorboard runs
+      runlore import tensorboard lightning_logs --experiment vision/unet
+      runlore import tensorboard runs --follow
+    """
+    from runlore.importers.tensorboard import LogDirectory
+
+    if not follow:
+        _import(lambda: LogDirectory(logdir), experiment, store, dry=dry_run, json=json)
+        return
+    if dry_run:
+        raise InvalidArgument("--follow writes, and --dry-run does not; leave one of them away")
+    from runlore.importers import follow_runs
+    from runlore.opening import open_store
+
+    source, place = LogDirectory(logdir, live=True), open_store(store, create=True)
+    wait = _until_interrupted(interval)
+    note(f"following {logdir}; Ctrl-C ends it, and the runs")
+    tell(follow_runs(place, source, experiment=experiment, wait=wait), json=json)
+
+
+def _until_interrupted(interval_s: float) -> Callable[[int], bool]:
+    """What waits for a moment, and tells whether nobody pressed Ctrl-C meanwhile, or sent SIGTERM."""
+    import signal
+    from threading import Event
+
+    ended = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    return lambda _: not ended.wait(interval_s)
 
 
 # -- what all sources share -----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ What a source says is a stranger's: nothing of it is unpickled or evaluated, no 
 is damaged costs only itself, and is said.
 """
 
-from runlore.importers._importing import Report, Taken, import_runs
-from runlore.importers._records import Source, SourceRun
+from runlore.importers._importing import Report, Taken, follow_runs, import_runs
+from runlore.importers._records import LiveSource, Source, SourceRun
 
-__all__ = ["Report", "Source", "SourceRun", "Taken", "import_runs"]
+__all__ = ["LiveSource", "Report", "Source", "SourceRun", "Taken", "follow_runs", "import_runs"]

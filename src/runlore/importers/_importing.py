@@ -15,7 +15,7 @@ from runlore.names import check_path_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runlore.importers._records import Source, SourceRun
+    from runlore.importers._records import LiveSource, Source, SourceRun
     from runlore.store.base import Store
 
 ADDED, EXTENDED, UNCHANGED = "added", "extended", "unchanged"
@@ -135,13 +135,53 @@ def import_runs(
     return report
 
 
+def follow_runs(
+    store: Store, source: LiveSource, *, experiment: str | None = None, wait: Callable[[int], bool]
+) -> Report:  # fmt: skip
+    """Take in what a source gains, as it comes, until somebody has had enough. Meanwhile its runs are running here.
+
+    Args:
+        store: where to.
+        source: where from.
+        experiment: as for `import_runs`.
+        wait: called with the number of runs after each look at the source; whether to look again.
+
+    Raises: as `import_runs`.
+    """
+    if experiment is not None:
+        check_path_name(experiment, "experiment")
+    writers: dict[str, RunWriter] = {}
+    try:
+        going_on = True
+        while True:
+            for run in source.runs():
+                if run.uid not in writers:
+                    run.experiment = experiment or path_name(run.experiment, source.kind)
+                    writers[run.uid] = RunWriter(store, run)
+                _read(run, writers[run.uid])
+            if not going_on:
+                break
+            going_on = wait(len(writers))
+            if not going_on:
+                source.stop()
+        taken = [_checked(writer.source, writer) for writer in writers.values()]
+    finally:
+        for writer in writers.values():
+            writer.close()
+    return Report(source.kind, source.location, False, taken, list(source.problems))
+
+
 def _take(store: Store, run: SourceRun) -> Taken:
     writer = RunWriter(store, run)
     try:
         _read(run, writer)
-        tally, sample = writer.check()
+        return _checked(run, writer)
     finally:
         writer.close()
+
+
+def _checked(run: SourceRun, writer: RunWriter) -> Taken:
+    tally, sample = writer.check()
     state = ADDED if writer.is_new else EXTENDED if writer.written else UNCHANGED
     taken = Taken(run.id, run.uid, run.experiment, writer.number, state, writer.evidence.given, tally, sample)
     return replace(taken, problems=run.problems)

@@ -130,3 +130,11 @@ class Source(ABC):
         Raises:
             DamagedFile, InvalidArgument, NotReachable: the source cannot be read.
         """
+
+
+class LiveSource(Source):
+    """A source that is being written to: each call of `runs` finds new ones, each call of `records` what came since."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Wait for no more: the next `records` of each run give its end."""

@@ -36,6 +36,7 @@ class RunWriter:
         run: of the source.
 
     Attributes:
+        source: the same run.
         is_new: whether the store had nothing of it.
         number: of the run in its experiment; None where a server gives it later.
         written: records that were not there yet.
@@ -46,7 +47,7 @@ class RunWriter:
     """
 
     def __init__(self, store: Store, run: SourceRun) -> None:
-        self._store, self._source = store, run
+        self._store, self.source = store, run
         self.written = 0
         self.evidence = Evidence()
         self._known_points: Counter[str] = Counter()
@@ -55,7 +56,7 @@ class RunWriter:
         self._recorder, self.run = self._open()
 
     def _open(self) -> tuple[Recorder, RecordedRun]:
-        source = self._source
+        source = self.source
         about = {**source.about, "imported": source.id}
         begun = None
         try:
@@ -103,7 +104,7 @@ class RunWriter:
             else:
                 self._take_end(record)
         except (InvalidArgument, WrongType) as error:
-            self._source.problems.append(f"left out: {' '.join(str(error).split())}")
+            self.source.problems.append(f"left out: {' '.join(str(error).split())}")
 
     def _take_points(self, points: Points) -> None:
         check_key(points.key, "key")
@@ -133,7 +134,7 @@ class RunWriter:
     def _is_new_fact(
         self, kind: str, key: str, value: Any, step: float | None, time_ns: int | None, size: int | None = None
     ) -> bool:  # fmt: skip
-        at = self._source.started_ns if time_ns is None else time_ns
+        at = self.source.started_ns if time_ns is None else time_ns
         identity = fact_identity(kind, key, value, step, at)
         self.evidence.add_fact(identity, size)
         new = identity not in self._known_facts
@@ -142,7 +143,7 @@ class RunWriter:
 
     def _record(self, kind: str, key: str, value: Any, step: float | None, time_ns: int | None) -> None:
         if time_ns is None and self.is_new:
-            time_ns = self._source.started_ns  # in a run that was there, what changed counts from now
+            time_ns = self.source.started_ns  # in a run that was there, what changed counts from now
         self._recorder.event(kind, key, value, step=step, time_ns=time_ns)
         self.written += 1
 
@@ -150,7 +151,7 @@ class RunWriter:
         if self._end == (end.status, end.time_ns):
             return
         if self._end is not None:  # the first end counts until the run is resumed
-            self._recorder.event(RESUME, "resume", {"imported": self._source.id}, time_ns=self._end[1])
+            self._recorder.event(RESUME, "resume", {"imported": self.source.id}, time_ns=self._end[1])
         self._recorder.event(STOP, "stop", {"status": end.status}, time_ns=end.time_ns)
         self._end = end.status, end.time_ns
         self.written += 1
@@ -166,7 +167,7 @@ class RunWriter:
         lost = self._recorder.lost
         if lost:
             raise NotStored(
-                f"{lost:,} records of run {self._source.uid} could not be kept. Make room, and import again: what is "
+                f"{lost:,} records of run {self.source.uid} could not be kept. Make room, and import again: what is "
                 "there is not taken twice"
             )
         self.run.sync()
