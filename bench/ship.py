@@ -10,6 +10,7 @@ what is measured here is both together.
 from __future__ import annotations
 
 import argparse
+import http.client
 import multiprocessing
 import os
 import statistics
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+import zlib
 from pathlib import Path
 
 from rich.console import Console
@@ -41,6 +43,11 @@ class Server:
         command = [sys.executable, "-m", "runlore", "server", "--port", "0", "--store", str(store)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.address = self.process.stdout.readline().split()[-1].rstrip("/")
+
+    def cpu_seconds(self):
+        """What its process has used so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def __enter__(self):
         return self
@@ -77,40 +84,27 @@ def journal_of(directory, points):
     return uid, journal.writer, Path(journal.path).read_bytes()
 
 
-def throughput(address, directory, points):
-    """MB of journal a second into one worker, as the client sends it: compressed."""
-    uid, writer, content = journal_of(directory, points)
-    client = Client(address)
-    client.announce("bench", uid)
-    start = time.perf_counter()
-    for offset in range(0, len(content), _PIECE_BYTES):
-        client.append("bench", uid, writer, offset, content[offset : offset + _PIECE_BYTES])
-    took = time.perf_counter() - start
-    return len(content) / 1e6 / took
-
-
-def plain_throughput(address, directory, points):
-    """The same, not compressed: what the server takes."""
-    import http.client
-    import zlib
-
+def throughput(server, directory, points, pack):
+    """(MB of journal a second into one worker, MB for each second of CPU that it used)."""
+    address = server.address
     uid, writer, content = journal_of(directory, points)
     Client(address).announce("bench", uid)
     pieces = [
-        (offset, piece, f"{zlib.crc32(piece):08x}")
+        (offset, zlib.compress(piece, 1) if pack else piece, f"{zlib.crc32(piece):08x}")
         for offset in range(0, len(content), _PIECE_BYTES)
         for piece in [content[offset : offset + _PIECE_BYTES]]
     ]
     connection = http.client.HTTPConnection(address.removeprefix("http://"))
-    start = time.perf_counter()
+    encoding = {"content-encoding": "deflate"} if pack else {}
+    start, used = time.perf_counter(), server.cpu_seconds()
     for offset, piece, check in pieces:
         path = f"/api/v1/send/runs/{uid}/journals/{writer}?experiment=bench&offset={offset}"
-        connection.request("PUT", path, piece, {"x-runlore-crc32": check})
+        connection.request("PUT", path, piece, {"x-runlore-crc32": check, **encoding})
         answer = connection.getresponse()
         answer.read()
         assert answer.status == 200, answer.status
-    took = time.perf_counter() - start
-    return len(content) / 1e6 / took
+    size = len(content) / 1e6
+    return size / (time.perf_counter() - start), size / (server.cpu_seconds() - used)
 
 
 def append_small(address, directory, seconds, counts):
@@ -192,10 +186,14 @@ def main():
         with Server(directory / "store") as server:
             table.add_row("one metric", logging_ratio(directory / "own", server.address, 5 if quick else 15))
             points = 1_000_000 if quick else 4_000_000
-            table.add_row("journal, compressed", f"{throughput(server.address, directory / 'a', points):.0f} MB/s")
-            table.add_row("journal, plain", f"{plain_throughput(server.address, directory / 'b', points):.0f} MB/s")
-            rate = small_appends(server.address, directory, 3 if quick else 10, 4)
-            table.add_row("small appends, 4 clients", f"{rate:,.0f} a second")
+            for name, pack in (("a", False), ("b", True)):
+                rate, of_cpu = throughput(server, directory / name, points, pack)
+                what = "journal bytes, compressed" if pack else "journal bytes"
+                table.add_row(what, f"{rate:.0f} MB/s; {of_cpu:.0f} MB for a second of the worker's CPU")
+            seconds, used = 3 if quick else 10, server.cpu_seconds()
+            rate = small_appends(server.address, directory, seconds, 4)
+            of_cpu = rate * seconds / (server.cpu_seconds() - used)
+            table.add_row("small appends", f"{rate:,.0f} a second; {of_cpu:,.0f} for a second of the worker's CPU")
             runs, seconds = (100, 5) if quick else (500, 60)
             count, middle, p99, failures = many_runs(server.address, directory, runs, seconds)
             table.add_row(

@@ -2,7 +2,7 @@
 
 | variable | meaning | default |
 | --- | --- | --- |
-| `RUNLORE_STORE` | path of the store | the nearest `.runlore` upwards, else `./.runlore` |
+| `RUNLORE_STORE` | path of the store, or address of a server | the nearest `.runlore` upwards, else `./.runlore` |
 | `RUNLORE_RUN` | uid of a run that this process joins | none |
 | `RUNLORE_EXPERIMENT` | the experiment of `RUNLORE_RUN`, as `Run.env` sets it | the one that `start` names |
 | `RUNLORE_FSYNC` | `1`: each call reaches the disk before it returns, which also survives a loss of power | `0` |

@@ -45,7 +45,7 @@ def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: b
     address = config.store_address(store)
     if "://" not in address:
         return open_directory(address, create=create)
-    from runlore.remote import open_server
+    from runlore.remote.store import open_server
 
     return open_server(address)
 

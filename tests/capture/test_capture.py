@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 
 import pytest
 
 from runlore.capture import CAPTURES, Captures, _worker, resolve
+from runlore.capture._failures import report_failure
 from runlore.errors import InvalidArgument
 
 OFF = dict.fromkeys(CAPTURES, False)
@@ -128,3 +130,29 @@ def test_a_descriptor_is_watched_until_cancelled():
     os.close(write_end)
     os.close(read_end)
     assert seen == [b"a", b"b"]
+
+
+def test_an_alarm_of_the_programs_is_not_a_failure_of_a_capture(sink):
+    def alarm(number, frame):
+        raise TimeoutError("the program's own")
+
+    def capturing():
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        signal.pause()
+
+    before = signal.signal(signal.SIGALRM, alarm)
+    try:
+        with pytest.raises(TimeoutError, match="the program's own"):
+            report_failure(sink, "git", capturing)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert sink.events == []
+
+
+def test_what_fails_in_a_capture_by_itself_is_recorded(sink):
+    def fail():
+        raise TimeoutError("git took too long")
+
+    report_failure(sink, "git", fail)
+    assert [event[1:3] for event in sink.events] == [("git", {"error": "TimeoutError: git took too long"})]

@@ -12,6 +12,7 @@ from recording import RecordingSink
 import runlore
 from runlore.capture import _logging
 from runlore.capture._logging import LoggingCapture
+from runlore.reader.console import ConsoleLines
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(_logging.__file__)))
 PROGRAM = f"""
@@ -220,3 +221,38 @@ def test_a_logged_line_is_shown_once(tmp_path, setup, body, printed):
     assert shown.count("told") == 1, shown
     event = next(event for event in view.events("log") if event.key == "logging")
     assert event.extra.get("printed") == printed
+
+
+QUEUED = """
+import logging, logging.handlers, queue, sys
+import runlore
+records = queue.{queue}
+root = logging.getLogger()
+root.setLevel(logging.INFO)
+run = runlore.start("e", capture={{"hardware": False, "git": False}})
+if {early}:
+    root.addHandler(logging.handlers.QueueHandler(records))
+    logging.info("before anybody listens")
+listener = logging.handlers.QueueListener(records, logging.StreamHandler(sys.stderr), respect_handler_level=True)
+listener.start()
+if not {early}:
+    root.addHandler(logging.handlers.QueueHandler(records))
+for number in range(3):
+    logging.info("record %d", number)
+listener.stop()
+run.finish()
+"""
+
+
+@pytest.mark.parametrize("kind", ["Queue()", "SimpleQueue()"])
+@pytest.mark.parametrize("early", [False, True])
+def test_what_a_listener_prints_for_a_queue_is_on_the_console_once(tmp_path, kind, early):
+    environment = {**os.environ, "RUNLORE_STORE": str(tmp_path / "store")}
+    body = QUEUED.format(queue=kind, early=early)
+    subprocess.run([sys.executable, "-c", body], check=True, env=environment, capture_output=True)
+    view = runlore.get_run("e#1", store=tmp_path / "store")
+    lines = [line.text for line in ConsoleLines().of(view.events("log"))]
+    if not early:
+        assert lines == ["record 0", "record 1", "record 2"]
+    assert [text for text in view.logs("logging") if text.startswith("record")] == ["record 0", "record 1", "record 2"]
+    assert [text for text in view.logs("stderr") if text.startswith("record")] == ["record 0", "record 1", "record 2"]

@@ -159,3 +159,13 @@ def test_losses_are_said_below_the_metrics(cli, store):
     os.unlink(".runlore/catalog.sqlite")
     printed = cli("show", "e#1").out
     assert printed.index("loss") < printed.index("\nlost\nrecords\t3 could not be kept\n")
+
+
+def test_captures_that_failed_are_shown_with_how_often(cli, store):
+    with runlore.start("e", capture=False) as run:
+        for _ in range(3):
+            run.log_event("capture", "hardware", {"error": "no driver"})
+        run.log_event("capture", "console", {"error": "output is not recorded"})
+    printed = cli("show", "e#1").out
+    assert "hardware: no driver (3 times); console: output is not recorded" in printed
+    assert cli("show", "e#1", "--json").json()["capture"]["hardware"] == {"error": "no driver", "failures": 3}

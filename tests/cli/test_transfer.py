@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import sys
 from io import StringIO
 
 import pandas as pd
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import runlore
+from runlore.journal import plain
 from runlore.store import claims, open_store
 from runlore.store.sealed.sealing import seal_store
 
@@ -170,3 +172,69 @@ def test_what_is_no_archive(cli, store, tmp_path):
     path.write_bytes(b"hello")
     assert "no archive" in cli("import", path, code=2).err
     assert "No such file" in cli("import", tmp_path / "none", code=1).err
+
+
+def test_an_archive_that_is_refused_leaves_no_store_behind(cli, runs, tmp_path):
+    archive, junk = tmp_path / "all.runlore", tmp_path / "junk"
+    cli("export", "-o", archive)
+    junk.write_bytes(b"no archive at all")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "empty").mkdir()
+    for arguments in ([junk], [archive, "--max-files", 2], [archive, "--max-size", "10"], [archive, "--max-depth", 3]):
+        for name in ("new", "mine"):
+            cli("import", *arguments, "--store", tmp_path / name, code=2)
+        assert not (tmp_path / "new").exists()
+        assert os.listdir(tmp_path / "mine") == ["empty"]
+    cli("import", archive, "--store", tmp_path / "new")
+    before = len(runlore.runs(store=tmp_path / "new"))
+    cli("import", junk, "--store", tmp_path / "new", code=2)
+    assert len(runlore.runs(store=tmp_path / "new")) == before == len(runs)
+
+
+LIMITS = {
+    "--max-size": (["--max-size", "1000"], ["--max-size", "1000000000"]),
+    "--max-files": (["--max-files", 3], ["--max-files", 1000]),
+    "--max-depth": (["--max-depth", 4], ["--max-depth", 12]),
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_archives_unpack_within_the_limits_that_are_asked_for(cli, runs, tmp_path, limit):
+    with runlore.start("a/b/c/d/e/f", capture=False) as run:
+        run.log_text("x" * 5000, "t")
+    archive = tmp_path / "all.runlore"
+    cli("export", "-o", archive)
+    small, large = LIMITS[limit]
+    refused = cli("import", archive, "--store", tmp_path / "other", *small, code=2)
+    assert limit in refused.err
+    assert "nothing was imported" in refused.err
+    cli("import", archive, "--store", tmp_path / "other", *large)
+    assert len(runlore.runs(store=tmp_path / "other")) == len(runlore.runs())
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("value", ["-1", "0", "much", ""])
+def test_a_limit_that_is_none_is_refused_with_its_name_and_value(cli, runs, tmp_path, limit, value):
+    archive = tmp_path / "all.runlore"
+    cli("export", "-o", archive)
+    refused = cli("import", archive, "--store", tmp_path / "other", limit, value, code=2)
+    assert limit in refused.err
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "runlore"])
+def test_a_param_nested_deeper_than_may_be_logged_is_written_with_all_others(cli, runs, tmp_path, monkeypatch, ending):
+    nested = 1
+    for _ in range(900):
+        nested = [nested]
+    with monkeypatch.context() as patch:  # as another program, or an older one, may have written it
+        patch.setattr(plain, "MAX_NESTING", 1_000_000)
+        before = sys.getrecursionlimit()
+        sys.setrecursionlimit(10_000)
+        try:
+            with runlore.start("deep", capture=False) as run:
+                run._journal.event("param", "x", nested)
+        finally:
+            sys.setrecursionlimit(before)
+    assert [item.value for item in runlore.get_run(run.uid).events("param")] != []
+    assert f"{len(runs) + 1} runs" in cli("export", "-o", tmp_path / f"all.{ending}").out

@@ -124,3 +124,37 @@ def test_one_bad_entry_costs_nothing_else_anything(place, wrong, pattern, outsid
 @pytest.mark.parametrize(("place", "wrong"), [case for case in CASES if case not in SHORT])
 def test_no_bad_entry_costs_anything_else_anything(place, wrong, pattern, outside, tmp_path):
     check(place, wrong, pattern, outside, tmp_path)
+
+
+SHARED_CASES = [(place, wrong) for place in SHARED for wrong in WRONG]
+SHARED_SHORT = SHARED_CASES[::6]
+
+
+def check_shared(place, wrong, pattern, outside, tmp_path):
+    """What holds the good runs as well: commands may fail, but in one line, without waiting, and let nothing out."""
+    root = Path(shutil.copytree(pattern[0], tmp_path / ".runlore"))
+    spoil(SHARED[place](root), wrong, outside)
+    store = ("--store", root)
+    for command in (
+        ("ls",), ("runs",), ("runs", "--json"), ("show", "good#1"), ("data", "good"), ("summary", "good"), ("cards",),
+        ("artifacts", "good#1"), ("tag", "good#1", "x=y"), ("gc", "--dry-run"), ("seal",), ("doctor",),
+        ("doctor", "--repair"), ("export", "-o", tmp_path / "all.runlore"),
+    ):  # fmt: skip
+        call(*command, *store)
+    call("merge", root, "--store", tmp_path / "merged")
+    assert no_secret(tmp_path / "merged")
+    assert not (tmp_path / "all.runlore").exists() or SECRET not in (tmp_path / "all.runlore").read_bytes()
+    assert [(item.name, item.read_bytes()) for item in outside.iterdir()] == [("secret", SECRET)]
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(("place", "wrong"), SHARED_SHORT)
+def test_what_all_runs_share_fails_in_one_line(place, wrong, pattern, outside, tmp_path):
+    check_shared(place, wrong, pattern, outside, tmp_path)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(("place", "wrong"), [case for case in SHARED_CASES if case not in SHARED_SHORT])
+def test_whatever_all_runs_share_fails_in_one_line(place, wrong, pattern, outside, tmp_path):
+    check_shared(place, wrong, pattern, outside, tmp_path)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import sys
 from datetime import datetime, timedelta, timezone
+from types import FunctionType
 
 import numpy as np
 import pytest
@@ -299,3 +301,23 @@ def test_a_store_path_with_spaces_and_unicode(tmp_path, mode):
     logged = write_sample(directory, mode)
     logged.journal.close()
     assert read_facts(logged.journal.path) == logged.facts
+
+
+def test_what_the_disk_does_not_confirm_is_kept_and_not_counted_as_lost(tmp_path, monkeypatch, capfd):
+    journal = open_journal(str(tmp_path), RUN, fsync=True)
+    confirm = os.fdatasync
+
+    def fail(descriptor):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    # as if a module of the standard library raised it: what the program's own code raises is the program's
+    monkeypatch.setattr(os, "fdatasync", FunctionType(fail.__code__, {"__name__": "os", "errno": errno, "os": os}))
+    for step in range(3):
+        journal.scalar("m", float(step), step)
+    assert read(journal.path).points.value.tolist() == [0.0, 1.0, 2.0]
+    monkeypatch.setattr(os, "fdatasync", confirm)
+    journal.scalar("m", 3.0, 3)
+    journal.close()
+    assert journal.lost == 0
+    assert read(journal.path).points.value.tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert capfd.readouterr().err.count("the disk does not confirm it (Input/output error)") == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 
@@ -159,8 +160,9 @@ def test_an_exception_without_a_traceback():
 @pytest.mark.parametrize("block", [True, False])
 @pytest.mark.parametrize("raised", ["Mute()", "ValueError('x' * 10**8)", "sys.exit(Mute())", "sys.exit(10**5000)"])
 def test_programs_end_as_they_would_without_a_run(tmp_path, block, raised):
+    # `threading`, which a run uses: Python 3.13 says something else of its own where that is loaded.
     body = """
-        import sys
+        import sys, threading
         class Mute(Exception):
             def __str__(self):
                 raise RuntimeError("no")
@@ -175,3 +177,38 @@ def test_programs_end_as_they_would_without_a_run(tmp_path, block, raised):
         ends.append((done.returncode, done.stderr.splitlines()[-1:]))
     assert ends[0] == ends[1]
     assert runlore.get_run("e#1").status == "failed"
+
+
+class Endless(Exception):
+    def __str__(self):  # noqa: PLE0307 - it never returns anything
+        while True:
+            time.sleep(0.01)
+
+
+class Slow:
+    def __repr__(self):
+        return Endless.__str__(self)
+
+
+@pytest.mark.parametrize("make", [Endless, lambda: ValueError(Slow()), lambda: ValueError(Slow(), 2)])
+def test_a_text_that_never_comes_is_not_waited_for(monkeypatch, make):
+    monkeypatch.setattr(outcome, "_MAX_SECONDS", 0.2)
+    raised = make()
+    begin = time.monotonic()
+    with pytest.raises(type(raised)) as caught, runlore.start("e") as run:
+        raise raised
+    assert caught.value is raised
+    assert time.monotonic() - begin < 5
+    exit_ = runlore.get_run(run.uid).exit
+    assert exit_["exception"] == type(raised).__name__
+    assert "did not return within 0.2 s" in exit_["message"]
+    assert "could not be made within 0.2 s" in exit_["traceback"]
+
+
+def test_a_cause_whose_text_never_comes_costs_the_traceback_alone(monkeypatch):
+    monkeypatch.setattr(outcome, "_MAX_SECONDS", 0.2)
+    failure = KeyError("plain")
+    failure.__cause__ = Endless()
+    with pytest.raises(KeyError), runlore.start("e") as run:
+        raise failure
+    assert runlore.get_run(run.uid).exit["message"] == "'plain'"

@@ -1,11 +1,8 @@
-"""A server, a spool of the test's own, training processes, and the comparison of what both stores hold."""
+"""A server, and a spool of the test's own."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -13,9 +10,7 @@ from tests.server.live import serving
 
 from runlore.store import open_store
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-SOURCE = str(HERE.parents[1] / "src")
+SOURCE = str(Path(__file__).parents[2] / "src")
 
 
 @pytest.fixture(autouse=True)
@@ -37,56 +32,3 @@ def store_path(tmp_path):
 def address(store_path):
     with serving(store_path) as found:
         yield found
-
-
-class Training:
-    """A training in a process of its own."""
-
-    def __init__(self, address, steps=300, pause_s=0.0, artifact_bytes=0, **environment):
-        command = [sys.executable, str(HERE / "training.py"), str(steps), str(pause_s), str(artifact_bytes)]
-        variables = {"RUNLORE_STORE": address, "RUNLORE_KEEP_SPOOL": "1", "RUNLORE_SYNC_TIMEOUT": "60", **environment}
-        self.process = subprocess.Popen(
-            command, env={**os.environ, **variables}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-
-    def uid(self):
-        """The run's uid, once it has begun."""
-        return self.process.stdout.readline().strip()
-
-    def ended(self, timeout=120):
-        """What it said: (exit code, stdout, stderr)."""
-        watch = threading.Timer(timeout, self.process.kill)
-        watch.start()
-        try:
-            out, err = self.process.communicate()
-        finally:
-            watch.cancel()
-        return self.process.returncode, out, err
-
-
-def sync(address, *options, **environment):
-    """`runlore sync`: (exit code, stdout, stderr)."""
-    command = [sys.executable, "-m", "runlore", "sync", "--store", address, *options]
-    done = subprocess.run(
-        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120, check=False
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
-def journals(root):
-    """(uid, writer) → path of the journals below a directory."""
-    return {(path.parents[1].name, path.stem): path for path in Path(root).rglob("*.rlj")}
-
-
-def compare(spool_root, store_path):
-    """Both stores hold the same: each journal of the spool is at the server, bit for bit, and each content."""
-    ours, theirs = journals(spool_root), journals(Path(store_path) / "runs")
-    assert ours, "nothing was recorded"
-    for place, path in ours.items():
-        here, there = path.read_bytes(), theirs[place].read_bytes()
-        assert here.startswith(there), (place, len(here), len(there))
-        assert not here[len(there) :].strip(b"\0"), (place, len(here), len(there))  # only room that was reserved
-    store = open_store(store_path)
-    for path in Path(spool_root).rglob("blobs/??/*"):
-        assert store.has_content(path.name), path
-    return len(ours)

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Training, compare, journals, sync
 from tests.server.live import serving
+from tests.ship.trainings import Training, compare, journals, sync
 
 import runlore
 from runlore.errors import InvalidArgument, NotReachable, RunNotFound
@@ -111,6 +111,9 @@ def test_ranks_and_forks_write_journals_of_the_same_run(address, store_path, spo
     found = runlore.get_run(run.uid, store=store_path)
     assert found.metrics == {"forked": 1.0, "joined": 2.0, "copied": 3.0}
     assert (found.status, found.experiment) == ("succeeded", "iris")
+    deadline = time.monotonic() + 30  # this process looks every few seconds whether its children live
+    while time.monotonic() < deadline and left_in(spool_root):
+        time.sleep(0.1)
     assert left_in(spool_root) == []
 
 
@@ -161,7 +164,7 @@ def test_the_spool_is_kept_where_that_is_wanted(address, store_path, spool_root,
 
 
 def test_a_server_that_was_emptied_gets_everything_again(store_path, tmp_path, spool_root):
-    from faulty import FaultyProxy
+    from tests.ship.faulty import FaultyProxy
 
     from runlore.store import open_store
 
@@ -186,7 +189,7 @@ def test_a_server_that_was_emptied_gets_everything_again(store_path, tmp_path, s
 
 @pytest.mark.parametrize("store", ["http://", "https://user:pass@host", "ftp://host", "http://host?x=1", "http://a:b"])
 def test_an_address_that_is_none_is_refused_at_once(store, spool_root):
-    with pytest.raises(InvalidArgument, match="store="):
+    with pytest.raises(InvalidArgument, match="store"):
         runlore.start("iris", store=store)
     assert not spool_root.exists()
 
@@ -199,3 +202,49 @@ def test_a_setting_that_makes_no_sense_is_refused_at_once(variable, value, monke
     monkeypatch.setenv(variable, value)
     with pytest.raises(InvalidArgument, match=variable):
         runlore.start("iris", store="http://127.0.0.1:9")
+
+
+def test_the_store_of_a_run_reads_from_the_server(address, store_path):
+    with runlore.start("iris", store=address, capture=False) as run:
+        run.log_metric("loss", 1.5)
+        run.log_artifact(b"model", "m")
+    for store in (run.store, address):
+        found = runlore.get_run(run.uid, store=store)
+        assert (found.number, found.status, found.metrics) == (1, "succeeded", {"loss": 1.5})
+        assert found.artifact("m").read_bytes() == b"model"
+    assert run.store.claim("name", "x", {"uid": run.uid})
+    assert not run.store.claim("name", "x", {"uid": "other"})
+
+
+def test_recording_for_a_server_loads_nothing_heavy(address, tmp_path):
+    program = (
+        "import sys, runlore\n"
+        f"with runlore.start('iris', store={address!r}, capture=False) as run:\n"
+        "    run.log_metric('loss', 1.0)\n"
+        "    assert run.number == 1\n"
+        "heavy = {'numpy', 'pandas', 'pyarrow', 'sqlite3', 'asyncio', 'click', 'rich', 'logging', 'msgspec'}\n"
+        "print(sorted(heavy & set(sys.modules)), runlore.active_run.__module__)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("[]"), done.stdout
+
+
+def test_a_script_that_fails_says_so_at_the_server(address, store_path):
+    program = (
+        f"import runlore\nrun = runlore.start('iris', store={address!r}, capture=False)\nprint(run.uid, flush=True)\n"
+        "raise ValueError('no')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert runlore.get_run(done.stdout.strip(), store=store_path).status == "failed"
+
+
+def test_many_runs_in_one_process(address, store_path, spool_root):
+    runs = [runlore.start("iris", store=address, capture=False) for _ in range(40)]
+    for run in runs:
+        run.log_metric("loss", 1.0)
+    for run in runs:
+        run.finish()
+    assert sorted(run.number for run in runs) == list(range(1, 41))
+    assert left_in(spool_root) == []
+    assert len(runlore.runs(store=store_path)) == 40

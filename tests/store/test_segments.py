@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from store_truth import new_journal, new_run, points_of, record, truth
 
+from runlore.errors import DamagedFile
 from runlore.journal import liveness
 from runlore.store import segments
 from runlore.store.content import read_events, read_points
@@ -293,3 +294,62 @@ def test_a_boot_is_told_apart(store):
         read_points(directory)
     assert json.loads(path.read_text())["folder"] != folder
     journal.close()
+
+
+def go_on(directory, writer):
+    for step in range(20):
+        writer.scalar("m", float(step), step)
+    return with_segments(directory)
+
+
+@pytest.fixture
+def live(store):
+    """A run with segments, and its writer."""
+    directory = new_run(store)
+    writer = new_journal(directory)
+    assert go_on(directory, writer) == plainly(directory)
+    yield directory, writer
+    writer.close()
+
+
+@pytest.mark.parametrize("folder", ["..", "../..", "/tmp", "", ".", "a/b", "\0", None, 7, ["x"]])
+def test_a_state_that_names_another_place_is_made_again(live, folder):
+    directory, writer = live
+    [path] = states(directory)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "folder": folder}))
+    assert go_on(directory, writer) == plainly(directory)
+    assert len(json.loads(states(directory)[0].read_text())["folder"]) == 32
+
+
+@pytest.mark.parametrize("part", ["state.json", "generation", "writer", "segments"])
+@pytest.mark.parametrize("kind", ["fifo", "link", "file"])
+def test_no_link_is_followed_and_no_fifo_waited_for_in_the_place_of_segments(live, tmp_path, part, kind):
+    directory, writer = live
+    [state] = states(directory)
+    [generation] = [path for path in state.parent.iterdir() if path.is_dir()]
+    places = {"state.json": state, "generation": generation, "writer": state.parent, "segments": state.parent.parent}
+    place = places[part]
+    elsewhere = tmp_path / "elsewhere"
+    place.rename(elsewhere)
+    if kind == "fifo":
+        os.mkfifo(place)
+    elif kind == "file":
+        place.touch()
+    else:
+        place.symlink_to(elsewhere)
+    before = sorted(elsewhere.rglob("*"))
+    assert go_on(directory, writer) == plainly(directory)
+    assert sorted(elsewhere.rglob("*")) == before
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link"])
+def test_a_column_that_is_no_file_is_damage_and_nothing_waits(live, tmp_path, kind):
+    directory, _ = live
+    column = next(states(directory)[0].parent.glob("*/*.value"))
+    column.rename(tmp_path / "elsewhere")
+    if kind == "fifo":
+        os.mkfifo(column)
+    else:
+        column.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DamagedFile, match="FIFO" if kind == "fifo" else "link"):
+        read_points(directory)

@@ -332,9 +332,12 @@ const routes: [RegExp, Handler][] = [
       const total = 100_000;
       const limit = Number(query.get("limit") ?? 500);
       const tail = query.get("tail");
-      const first = tail ? Math.max(0, total - Number(tail)) : Number(query.get("from") ?? 0);
+      const first = tail ? Math.max(0, total - Number(tail)) : Number(query.get("from") ?? 1) - 1;
       const count = Math.max(0, Math.min(tail ? Number(tail) : limit, total - first));
-      const lines = Array.from({ length: count }, (_, i) => consoleLine(first + i, run.started));
+      const lines = Array.from({ length: count }, (_, i) => ({
+        ...consoleLine(first + i, run.started),
+        n: first + i + 1,
+      }));
       return {
         lines,
         first: 0,
@@ -350,7 +353,7 @@ const routes: [RegExp, Handler][] = [
       const lines = Array.from({ length: 100_000 }, (_, n) => n).filter((n) =>
         consoleLine(n, 0).text.includes(query.get("q") ?? ""),
       );
-      return { count: lines.length, lines: lines.slice(0, 10_000), first_error: 123 };
+      return { count: lines.length, lines: lines.slice(0, 10_000).map((n) => n + 1), first_error: 124 };
     },
   ],
   [

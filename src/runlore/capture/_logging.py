@@ -12,11 +12,12 @@ import sys
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
 
 from runlore.capture.secrets import redact_forms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
@@ -28,6 +29,9 @@ MAX_MESSAGE_CHARACTERS = 65_536
 
 _active: list[LoggingCapture] = []
 _inside = threading.local()
+_LOOK_AGAIN_S = 1.0
+_listeners: WeakKeyDictionary[Any, tuple[ref[Any] | None, float]] = WeakKeyDictionary()
+"""Of a queue's handler: its listener, and when it was looked for."""
 
 
 class LoggingCapture:
@@ -85,7 +89,8 @@ class LoggingCapture:
         }
         if record.exc_info and record.exc_info[0] is not None:
             extra["exception"] = _plain(f"{record.exc_info[0].__name__}: {_text(record.exc_info[1])}")
-        printed = next(filter(None, (self._key_of(_stream_of(handler)) for handler in handlers)), None)
+        printing = (self._key_of(_stream_of(handler)) for handler in _printing(handlers, record))
+        printed = next(filter(None, printing), None)
         if printed is not None:
             extra["printed"] = printed
         self._sink.event("log", "logging", _plain(_message(record)), time_ns=int(record.created * 1e9), **extra)
@@ -169,6 +174,36 @@ def _plain(text: str) -> str:
 def _stream_of(handler: Any) -> Any:
     """The Python stream that a handler prints to: of the standard library, or of Rich."""
     return getattr(handler, "stream", None) or getattr(getattr(handler, "console", None), "file", None)
+
+
+def _printing(handlers: Sequence[Any], record: Any) -> Iterator[Any]:
+    """Handlers that print the record: those that took it, or to which a listener's thread hands it on from a queue."""
+    for handler in handlers:
+        if not hasattr(handler, "queue"):
+            yield handler
+            continue
+        listener = _listener_of(handler)
+        for behind in () if listener is None else listener.handlers:
+            if not listener.respect_handler_level or record.levelno >= behind.level:
+                yield behind
+
+
+def _listener_of(handler: Any) -> Any:
+    """The `QueueListener` of this process that empties the queue of a `QueueHandler`, or None.
+
+    Neither knows the other before Python 3.12. It is looked for among all objects once, and again a second later at
+    the earliest while there is none.
+    """
+    found, since = _listeners.get(handler, (None, -_LOOK_AGAIN_S))
+    listener = found() if found is not None else None
+    if listener is None and monotonic() - since >= _LOOK_AGAIN_S:
+        import gc
+
+        kind = sys.modules["logging.handlers"].QueueListener if "logging.handlers" in sys.modules else None
+        waiting = [] if kind is None else [item for item in gc.get_objects() if issubclass(type(item), kind)]
+        listener = next((item for item in waiting if item.queue is handler.queue), None)
+        _listeners[handler] = (None if listener is None else ref(listener), monotonic())
+    return listener
 
 
 class _Finder:

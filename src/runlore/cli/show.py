@@ -84,7 +84,7 @@ def _document(view: RunView, series: dict[str, dict[str, Any]], *, system: bool)
 
 
 def captured(view: RunView) -> dict[str, dict[str, Any]]:
-    """What was captured without being asked for, by name: git, environment, command."""
+    """What was captured without being asked for, by name: git, environment, command; of what failed, how often."""
     return provenance.captured(view.events(provenance.CAPTURE))
 
 
@@ -114,6 +114,7 @@ def _show_attributes(view: RunView, facts: Mapping[str, Mapping[str, Any]]) -> N
             ("archived", "yes" if view.archived else ""),
             ("command", shlex.join(provenance.command_of(facts))),
             ("git", _git(facts.get("git"))),
+            ("not captured", _failures(facts)),
             ("python", _python(view, facts)),
             ("place", _place(view, facts)),
             ("started", fmt.local_time(view.started_ns)),
@@ -143,6 +144,16 @@ def _git(git: Mapping[str, Any] | None) -> str:
     commit = str(git.get("commit") or "no commit yet")
     state = "changes unknown" if dirty is None else "changed" if dirty else "clean"
     return f"{commit[:12] if git.get('commit') else commit}{branch}, {state}{f': {error}' if error else ''}"
+
+
+def _failures(facts: Mapping[str, Mapping[str, Any]]) -> str:
+    """What captures could not do, and how often. Git says its own beside the commit."""
+    said = []
+    for name, about in facts.items():
+        if about.get("error") and name != "git":
+            times = f" ({about['failures']:,} times)" if about["failures"] > 1 else ""
+            said.append(f"{name}: {about['error']}{times}")
+    return "; ".join(said)
 
 
 def _python(view: RunView, facts: Mapping[str, Mapping[str, Any]]) -> str:

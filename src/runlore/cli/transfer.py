@@ -17,7 +17,7 @@ from runlore.cli._options import argument, flag, json_option, option, pattern_ar
 from runlore.cli._output import note, print_json, say
 from runlore.cli._progress import Bar
 from runlore.cli._session import find_run, find_runs, open_session
-from runlore.errors import AlreadyExists, InvalidArgument, NotFound
+from runlore.errors import AlreadyExists, InvalidArgument, NotFound, StoreNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,12 +52,13 @@ def merge(other: str, store: str | None, json: bool) -> None:
     """
     from runlore.housekeeping.merge import merge as merge_stores
     from runlore.opening import open_store
+    from runlore.store.directory import in_files
 
-    source = open_store(other)  # before this store is made, where there is none yet
-    open_store(store, create=True)
-    session = open_session(store, live=True)
-    with Bar("Merging") as bar:
-        result = merge_stores(session, source, progress=bar.update)
+    source = in_files(open_store(other), "merging")  # before this store is made, where there is none yet
+    with _store_to_fill(store):
+        session = open_session(store, live=True)
+        with Bar("Merging") as bar:
+            result = merge_stores(session, source, progress=bar.update)
     _tell_merged(result, json=json)
 
 
@@ -242,13 +243,35 @@ def archive(
       ssh cluster runlore export --format runlore | runlore import -
     """
     from runlore.housekeeping.archive import Limits, import_archive
-    from runlore.opening import open_store
 
     limits = Limits(max_size, max_files, max_depth)
-    with _source(file) as stream, Bar("Importing") as bar:
-        open_store(store, create=True)
+    with _source(file) as stream, Bar("Importing") as bar, _store_to_fill(store):
         result = import_archive(open_session(store, live=True), stream, progress=bar.update, limits=limits)
     _tell_merged(result, json=json)
+
+
+@contextmanager
+def _store_to_fill(store: str | None) -> Iterator[None]:
+    """A store for what is about to be taken in. One that is made for it is taken back if that is refused."""
+    from runlore.config import store_address
+    from runlore.store import open_store
+    from runlore.store.deletion import remove_empty_store
+
+    if "://" in store_address(store):  # a server's store is there, or cannot be made from here
+        yield
+        return
+    was_there = os.path.exists(store_address(store))
+    try:
+        open_store(store)
+        made = None
+    except StoreNotFound:
+        made = open_store(store, create=True)
+    try:
+        yield
+    except BaseException:
+        if made is not None:
+            remove_empty_store(made.root, whole=not was_there)
+        raise
 
 
 def _source(file: str) -> AbstractContextManager[BinaryIO]:

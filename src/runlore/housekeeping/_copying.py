@@ -72,6 +72,8 @@ def put_journal(source: str, target: str) -> None:
 def copy_blob(source: BinaryIO, digest: str, target: str, blobs_root: str) -> int | None:
     """Copy contents, checking that they are what their name says. Returns their size; None: they are there already.
 
+    They are on the disk then, and so is their name: the run that refers to them may be from now on.
+
     Args:
         source: the contents.
         digest: SHA-256 that they must have.
@@ -86,7 +88,9 @@ def copy_blob(source: BinaryIO, digest: str, target: str, blobs_root: str) -> in
     check_path(os.path.dirname(blobs_root), os.path.relpath(os.path.dirname(target), os.path.dirname(blobs_root)))
     if is_directory(target):
         raise DamagedFile(f"{target!r} is a directory where contents should be; they were not copied")
-    os.makedirs(os.path.dirname(target), exist_ok=True)
+    folder = os.path.dirname(target)
+    is_new = not os.path.isdir(folder)
+    os.makedirs(folder, exist_ok=True)
     temporary = os.path.join(blobs_root, f"{new_uid()}.tmp")
     actual = hashlib.sha256()
     try:
@@ -100,6 +104,9 @@ def copy_blob(source: BinaryIO, digest: str, target: str, blobs_root: str) -> in
         if actual.hexdigest() != digest:
             raise DamagedFile(f"the contents {digest} are not what their name says; they were not copied")
         os.replace(temporary, target)
+        sync_path(folder)
+        if is_new:
+            sync_path(blobs_root)
     finally:
         if os.path.exists(temporary):
             os.unlink(temporary)

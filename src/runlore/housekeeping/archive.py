@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from runlore.store.base import Store
 
 
-_LISTS: dict[str, type[Renumbered] | type[Clash]] = {"renumbered": Renumbered, "clashes": Clash}
+_LISTS: dict[str, type[Renumbered | Clash]] = {"renumbered": Renumbered, "clashes": Clash}
 
 
 def export_archive(

@@ -27,8 +27,8 @@ def seal(
     from runlore.store.sealed.sealing import StoreSealing, seal_store
 
     if isinstance(session.store, SelfKeeping):
-        done = session.store.keep(SEAL, force=force)
-        done = StoreSealing(**{**done, "failures": [(path, why) for path, why in done["failures"]]})
+        found = session.store.keep(SEAL, force=force)
+        done = StoreSealing(**{**found, "failures": [(path, why) for path, why in found["failures"]]})
     else:
         done = seal_store(in_files(session.store, "sealing"), progress=progress, force=force)
     session.refresh()

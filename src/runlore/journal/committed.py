@@ -13,9 +13,20 @@ from typing import Any
 from zlib import crc32
 
 from runlore.journal import format as fmt
-from runlore.journal.chain import frame_header
+from runlore.journal.chain import closing_check, frame_header
 
 _PIECE_BYTES = 64 * 1024
+
+
+def is_ended(path: str) -> bool:
+    """Whether the writer of a journal closed it. Also False where there is none."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - fmt.RECORD_BYTES, 0))
+            return closing_check(file.read(fmt.RECORD_BYTES)) is not None
+    except OSError:
+        return False
 
 
 class Committed:

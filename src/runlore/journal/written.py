@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from time import time_ns
 
-from runlore.failures import is_environmental
+from runlore.failures import is_environmental, reason_of
 from runlore.journal import format as fmt
 from runlore.journal.file import NOTHING
 from runlore.journal.values import number_of, step_of, time_ns_of
@@ -28,7 +28,9 @@ class WrittenJournal(JournalWriter):
     """Sends every record by one unbuffered `pwrite`, and `fdatasync` after it where asked.
 
     A record that cannot be written is taken back, counted, and its room used again by the next one. The file is as
-    long as what was written. With `fsync`, what a returned call logged survives a loss of power.
+    long as what was written. With `fsync`, what a returned call logged survives a loss of power. A record that was
+    written, and that the disk did not confirm, is kept and not counted as lost: every reader sees it, and it may well
+    be on the disk. That it might not survive a loss of power is said once.
     """
 
     __slots__ = ("_flushed", "_fsync")
@@ -159,7 +161,7 @@ class WrittenJournal(JournalWriter):
         return memoryview(bytearray(length))
 
     def _flush(self) -> None:
-        """Write what was packed since the last call.
+        """Write what was packed since the last call, and see it to the disk where that is wanted.
 
         Raises:
             OSError: not all of it could be written. It is taken back, from the memory and from the file.
@@ -172,11 +174,25 @@ class WrittenJournal(JournalWriter):
                 if not written:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 done += written
-            if self._fsync:
-                os.fdatasync(self._fd)
             self._flushed = position + end
         finally:
             if self._flushed != position + end:
                 self.offset = kept = max(start, self._first)
                 self._view[kept:end] = bytes(end - kept)
                 os.ftruncate(self._fd, self._flushed)
+        if self._fsync:
+            self._confirm()
+
+    def _confirm(self) -> None:
+        try:
+            os.fdatasync(self._fd)
+        except OSError as error:
+            if not is_environmental(error):
+                raise
+            reason = f"fdatasync: {reason_of(error)}"
+            if reason not in self._reasons:
+                self._reasons.add(reason)
+                self.say(
+                    f"what run {self.run_uid} records is written, but the disk does not confirm it "
+                    f"({reason_of(error)}): a loss of power might cost some of it. The program goes on"
+                )

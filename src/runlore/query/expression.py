@@ -1,4 +1,4 @@
-r"""The tree of a query: small frozen dataclasses that a parser, a dialect or a program builds, and SQL is made from.
+r"""The tree of a query: small frozen values that a parser, a dialect or a program builds, and SQL is made from.
 
     Expression
     ├── And(operands)  Or(operands)  Not(operand)
@@ -21,10 +21,10 @@ run does not have is neither true nor false, so that its negation does not hold 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from runlore.errors import InvalidArgument
+from runlore.nodes import Node
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -47,53 +47,46 @@ OPERATORS: tuple[Operator, ...] = ("=", "!=", "<", "<=", ">", ">=")
 AGGREGATES: tuple[Aggregate, ...] = ("last", "first", "min", "max", "mean", "count")
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(Node):
     """An attribute of the run itself, by its canonical name: `status`, `started`, `duration` and so on."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Node):
     """An aggregate of a series; without one, its last value. `mean`, `min` and `max` leave NaN points out."""
 
     key: str
     aggregate: Aggregate = "last"
 
 
-@dataclass(frozen=True, slots=True)
-class MetricAt:
+class MetricAt(Node):
     """The value of a series at one step: the last value logged there. Null when nothing was logged at this step."""
 
     key: str
     step: float
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(Node):
     """A param; a param whose value is None is null, as one that was never logged."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(Node):
     """The value of one tag; the empty string for a tag that is only a word."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tags:
+class Tags(Node):
     """The keys of all tags of the run: a condition holds when it holds for one of them."""
 
 
 Field: TypeAlias = "Attribute | Metric | MetricAt | Param | Tag | Tags"
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(Node):
     """`field operator value`."""
 
     field: Field
@@ -101,16 +94,14 @@ class Compare:
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
-class In:
+class In(Node):
     """The field equals one of the values."""
 
     field: Field
     values: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Like:
+class Like(Node):
     """SQL's LIKE: `%` is any text, `_` one character, a backslash makes the next character mean itself."""
 
     field: Field
@@ -118,45 +109,39 @@ class Like:
     ignore_case: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Contains:
+class Contains(Node):
     """The text of the field contains this text; for `Tags()`, the run has a tag of this key."""
 
     field: Field
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Matches:
+class Matches(Node):
     """A regular expression (RE2 syntax) is found in the text of the field."""
 
     field: Field
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
-class IsNull:
+class IsNull(Node):
     """The run does not have the field."""
 
     field: Field
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Node):
     """The operand is false; not when it is unknown because a field is missing."""
 
     operand: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class And:
+class And(Node):
     """All operands hold; with none, always true."""
 
     operands: tuple[Expression, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
+class Or(Node):
     """At least one operand holds; with none, never true."""
 
     operands: tuple[Expression, ...] = ()
@@ -169,8 +154,7 @@ EVERYTHING = And(())
 """The empty query."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrderKey:
+class OrderKey(Node):
     """One field to sort by. Runs without a value come last in either direction.
 
     Example:

@@ -6,7 +6,20 @@ import re
 from typing import TYPE_CHECKING
 
 from runlore.errors import InvalidArgument, WrongType
-from runlore.query.expression import EVERYTHING, Expression, OrderKey
+from runlore.query.expression import (
+    EVERYTHING,
+    And,
+    Compare,
+    Contains,
+    Expression,
+    In,
+    IsNull,
+    Like,
+    Matches,
+    Not,
+    Or,
+    OrderKey,
+)
 from runlore.query.fields import attribute, field
 
 if TYPE_CHECKING:
@@ -36,6 +49,19 @@ Not(operand=Compare(field=Attribute(name='status'), operator='=', value='failed'
     from runlore.query.grammar import read_query
 
     return read_query(text)
+
+
+_NODES = (And, Or, Not, Compare, In, Like, Contains, Matches, IsNull)
+
+
+def tree_of(query: str | Expression | None) -> Expression:
+    """The tree of a query that is text, or a tree already.
+
+    Raises:
+        QuerySyntaxError: the text is no query.
+        WrongType: it is neither.
+    """
+    return query if isinstance(query, _NODES) else parse(query)
 
 
 def parse_order(order_by: str | Sequence[str | OrderKey] | OrderKey | None) -> tuple[OrderKey, ...]:

@@ -122,6 +122,9 @@ def columns_of(
     keys = sorted({key for field in wanted if _needs_series(field) for key in (field.key, field.of) if key})
     series = session.index.series([run.uid for run in runs], keys) if keys and runs else {}
     facts = [facts_of(run) for run in runs]
+    logged: dict[str, list[Any]] = {
+        kind: [getattr(known, kind) for known in facts] for kind in {field.kind for field in wanted} - {"attribute"}
+    }
     found: dict[str, Cells] = {}
     for field in wanted:
         if field.kind == "attribute":
@@ -131,8 +134,8 @@ def columns_of(
         elif _needs_series(field):
             found[field.text] = _statistics(runs, field, series)
         else:
-            mappings = [getattr(known, field.kind) for known in facts]
-            found[field.text] = [known.get(field.key) for known in mappings]
+            key = field.key
+            found[field.text] = [known.get(key) for known in logged[field.kind]]
     return found
 
 

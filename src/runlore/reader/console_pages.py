@@ -72,6 +72,11 @@ class ConsoleReader:
         self._session = session
         self._kept: BoundedCache[list[ConsoleLine]] = BoundedCache(max_bytes)
 
+    @property
+    def bytes(self) -> int:
+        """What is kept takes."""
+        return self._kept.bytes
+
     def lines(self, run: RunRecord, streams: Collection[str] = ()) -> list[ConsoleLine]:
         """All lines of these streams, in time order. The list is not to be changed.
 

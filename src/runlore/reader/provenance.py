@@ -21,13 +21,18 @@ DIFF = "git/diff.patch"
 def captured(events: Iterable[StoredEvent]) -> dict[str, dict[str, Any]]:
     """What was captured without being asked for, by name: git, environment, command.
 
+    Of one that failed `error` is the last reason, and `failures` how often.
+
     Args:
         events: of a run, of any kind, in time order.
     """
     found: dict[str, dict[str, Any]] = {}
     for event in events:
         if event.kind == CAPTURE and isinstance(event.value, dict):
-            found.setdefault(event.key, {}).update(event.value)
+            about = found.setdefault(event.key, {})
+            about.update(event.value)
+            if "error" in event.value:
+                about["failures"] = about.get("failures", 0) + 1
     return found
 
 

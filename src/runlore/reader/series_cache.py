@@ -118,6 +118,11 @@ class SeriesCache:
         self.made: BoundedCache[Any] = BoundedCache(max_bytes // 4)
         """For what is made of series: give it keys with `version_of` in them."""
 
+    @property
+    def bytes(self) -> int:
+        """What is kept takes."""
+        return self._series.bytes + self.made.bytes
+
     def read(self, runs: Sequence[RunRecord], keys: Collection[str]) -> Read:
         """The series with these keys of these runs. What a run does not have is not among them."""
         read = Read({}, {})

@@ -9,10 +9,9 @@ from runlore.errors import InvalidName
 from runlore.index.lineage import Node, direction
 from runlore.index.records import CardFilter
 from runlore.names import is_uid
-from runlore.opening import open_index
+from runlore.opening import open_index, open_store
 from runlore.registry.card import Card
 from runlore.registry.finding import run_uid
-from runlore.opening import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

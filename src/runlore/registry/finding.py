@@ -8,9 +8,8 @@ from runlore.errors import CardNotFound, InvalidArgument, InvalidName, WrongType
 from runlore.index.records import CardFilter
 from runlore.index.reference import MIN_UID_PREFIX, RunReference
 from runlore.names import is_uid
-from runlore.opening import open_index
+from runlore.opening import open_index, open_store
 from runlore.registry.card import Card
-from runlore.opening import open_store
 from runlore.store.cards import CardName
 from runlore.versions import Version, is_query, select_versions
 

@@ -13,8 +13,8 @@ from runlore.errors import AlreadyExists, ArtifactNotFound, InvalidArgument, Inv
 from runlore.journal.values import to_json
 from runlore.model import CARD, new_uid
 from runlore.names import check_key, check_path_name, is_uid
-from runlore.registry.card import Card
 from runlore.opening import open_store
+from runlore.registry.card import Card
 from runlore.store.cards import CardName
 from runlore.versions import MINOR, Version, check_bump, next_version
 

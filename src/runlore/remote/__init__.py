@@ -4,11 +4,8 @@
     connection   requests: connections that are kept, time limits, trying again
     store, index, run, recorder, contents: one contract each
 
-Nothing connects before something is asked.
+Nothing connects before something is asked. Importing this package loads none of it: a process that records for a server
+needs no more than `address`, `sockets` and `tokens`.
 """
 
 from __future__ import annotations
-
-from runlore.remote.store import ServerStore, open_server
-
-__all__ = ["ServerStore", "open_server"]

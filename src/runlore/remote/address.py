@@ -45,8 +45,8 @@ class Address:
             raise InvalidArgument(f"{argument}={text!r} is no address of a server: {error}") from None
         if parts.scheme not in PORTS:
             raise InvalidArgument(
-                f"{argument}={text!r}: there is no kind of store with the scheme {parts.scheme!r}; name a directory, or "
-                "a server such as 'https://host' or 'http://127.0.0.1:5005'"
+                f"{argument}={text!r}: there is no kind of store with the scheme {parts.scheme!r}; name a directory, "
+                "or a server such as 'https://host' or 'http://127.0.0.1:5005'"
             )
         if parts.username is not None or parts.password is not None:
             raise InvalidArgument(

@@ -13,6 +13,8 @@ from runlore.errors import NotAllowed, NotReachable, NotStored, RunloreError
 from runlore.wire import problems, text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from runlore.remote.address import Address
     from runlore.remote.sockets import Deadline
 
@@ -45,18 +47,18 @@ class Response:
         pieces = []
         while count > 0:
             self._deadline.at = monotonic() + _SILENCE_S
-            piece = self.response.read(min(count, _PIECE_BYTES))
+            piece = _read(self.response, min(count, _PIECE_BYTES))
             if not piece:
                 raise http.client.IncompleteRead(b"", count)
             pieces.append(piece)
             count -= len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def pieces(self) -> object:
+    def pieces(self) -> Iterator[bytes]:
         """All of it, piece by piece."""
         while True:
             self._deadline.at = monotonic() + _SILENCE_S
-            piece = self.response.read(_PIECE_BYTES)
+            piece = _read(self.response, _PIECE_BYTES)
             if not piece:
                 return
             yield piece
@@ -68,7 +70,11 @@ def read_body(found: Response, most: int = MOST_BYTES) -> bytes:
     Raises:
         NotReachable: it breaks off, or is too large.
     """
-    raw = found.response.read(most + 1)
+    pieces, size = [], 0
+    while size <= most and (piece := _read(found.response, min(_PIECE_BYTES, most + 1 - size))):
+        pieces.append(piece)
+        size += len(piece)
+    raw = b"".join(pieces)
     if found.headers.get("Content-Encoding", "identity").lower() == "gzip":
         machine = zlib.decompressobj(wbits=31)
         try:
@@ -80,6 +86,18 @@ def read_body(found: Response, most: int = MOST_BYTES) -> bytes:
     if len(raw) > most:
         raise not_understood(found.address, f"it has more than {most:,} bytes")
     return raw
+
+
+def _read(response: http.client.HTTPResponse, most: int) -> bytes:
+    """Some bytes of an answer; none at its end.
+
+    Raises:
+        IncompleteRead: it broke off. `http.client` itself is silent about that.
+    """
+    piece = response.read(most)
+    if not piece and response.length:
+        raise http.client.IncompleteRead(piece, response.length)
+    return piece
 
 
 def check(address: Address, response: http.client.HTTPResponse) -> None:
@@ -138,11 +156,6 @@ def pause_of(response: http.client.HTTPResponse) -> float | None:
     """After how many seconds the server wants to be asked again, if it says so."""
     said = response.headers.get("Retry-After", "")
     return min(float(said), _LONGEST_PAUSE_S) if said.isascii() and said.isdigit() else None
-
-
-def names_time(problem: Exception) -> bool:
-    """Whether a server that answers says that it will, later: it is worth to wait longer."""
-    return isinstance(problem, NotReachable) and " answers 429" in str(problem)
 
 
 def is_of_connection(error: BaseException) -> bool:

@@ -13,7 +13,7 @@ import os
 import random
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -100,21 +100,31 @@ class Server:
 
     # -- asking and changing ------------------------------------------------------------------------------------
 
-    def ask(self, path: str, arguments: dict[str, Any], *, limit_s: float = LIMIT_S, **headers: str) -> Any:
-        """The answer to a question.
+    def ask(
+        self, path: str, arguments: dict[str, Any], kind: type | tuple[type, ...] = object, *,
+        limit_s: float = LIMIT_S, headers: Mapping[str, str] | None = None,
+    ) -> Any:  # fmt: skip
+        """The answer to a question, which is of the kind that is expected.
 
         Raises:
             NotReachable: the server does not answer, or not what can be understood.
             NotAllowed: it does not let us.
             RunloreError: what it answered with.
         """
-        return self._value(self._request(path, arguments, headers, limit_s))
+        answer = self.exchange(self._request(path, arguments, headers or {}, limit_s))
+        try:
+            return text.expect(text.loads(answer.body), kind, "the answer")
+        except Garbled as error:
+            raise answers.not_understood(self.address, str(error)) from None
 
-    def change(self, path: str, arguments: dict[str, Any], *, limit_s: float = LIMIT_S, **headers: str) -> Any:
+    def change(
+        self, path: str, arguments: dict[str, Any], kind: type | tuple[type, ...] = object, *,
+        limit_s: float = LIMIT_S,
+    ) -> Any:  # fmt: skip
         """The answer to a change, which is made once. Raises as `ask`."""
-        return self.ask(path, arguments, limit_s=limit_s, **{text.KEY_HEADER: new_uid(), **headers})
+        return self.ask(path, arguments, kind, limit_s=limit_s, headers={text.KEY_HEADER: new_uid()})
 
-    def _request(self, path: str, arguments: dict[str, Any], headers: dict[str, str], limit_s: float) -> Request:
+    def _request(self, path: str, arguments: dict[str, Any], headers: Mapping[str, str], limit_s: float) -> Request:
         body = text.dumps(arguments)
         sent = {"Content-Type": text.MEDIA_TYPE, "Accept-Encoding": "gzip", **headers}
         if len(body) > _PACKED_BYTES:
@@ -122,18 +132,9 @@ class Server:
             sent["Content-Encoding"] = "gzip"
         return Request("POST", path, body, sent, limit_s)
 
-    def _value(self, request: Request) -> Any:
-        answer = self.exchange(request)
-        try:
-            return text.loads(answer.body)
-        except Garbled as error:
-            raise answers.not_understood(self.address, str(error)) from None
-
     def exchange(self, request: Request) -> Answer:
         """Send a request and read its answer to the end. Raises as `ask`."""
         with self.opened(request) as response:
-            if request.method == "HEAD":
-                return Answer(response.status, response.headers, b"")
             return Answer(response.status, response.headers, answers.read_body(response))
 
     @contextmanager
@@ -182,8 +183,8 @@ class Server:
                     return connection, response
                 problem = answers.refused(self.address, response)
                 if not isinstance(problem, NotReachable):
-                    raise problem
-                pause_s = answers.pause_of(response)
+                    raise problem  # noqa: TRY301 - it closes the connection below
+                wanted_s = answers.pause_of(response)
             except BaseException as error:
                 connection.close()
                 if not answers.is_of_connection(error) or isinstance(error, NotReachable):
@@ -191,12 +192,12 @@ class Server:
                 if not is_new and not isinstance(error, TimeoutError):
                     count += 1
                     continue  # the server had closed a connection that was kept
-                problem, pause_s = answers.broken(self.address, error), None
+                problem, wanted_s = answers.broken(self.address, error), None
                 if isinstance(error, (TimeoutError, ssl.SSLCertVerificationError)):
                     raise problem from error
             connection.close()
-            pause_s = self._pause(count, pause_s)
-            if monotonic() + pause_s > begun + (request.limit_s if answers.names_time(problem) else self._patience_s):
+            pause_s = self._pause(count, wanted_s)
+            if monotonic() + pause_s > begun + (self._patience_s if wanted_s is None else request.limit_s):
                 raise problem
             sleep(pause_s)
             count += 1
@@ -205,7 +206,7 @@ class Server:
     def _pause(count: int, wanted_s: float | None) -> float:
         if wanted_s is not None:
             return wanted_s
-        return min(_LONGEST_PAUSE_S, _PAUSE_S * 2**count) * (0.5 + random.random())  # noqa: S311 - no secret
+        return min(_LONGEST_PAUSE_S, _PAUSE_S * 2.0**count) * (0.5 + random.random())  # noqa: S311 - no secret
 
     def _attempt(self, connection: _Connection, request: Request, count: int) -> http.client.HTTPResponse:
         headers = {

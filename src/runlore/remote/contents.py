@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from time import time
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -38,17 +39,7 @@ _YOUNG_S = 600.0
 
 def has_content(server: Server, digest: str) -> bool:
     """Whether the server has contents of this digest."""
-    if not is_digest(digest):
-        return False
-    try:
-        server.exchange(Request("HEAD", _PATH + digest, b"", {}))
-    except ArtifactNotFound:
-        return False
-    except NotReachable as error:
-        if "no Runlore server" in str(error):  # an answer to HEAD has no body that would say more
-            return False
-        raise
-    return True
+    return is_digest(digest) and bool(server.ask("store/has_content", {"digest": digest}, bool))
 
 
 def put_bytes(server: Server, content: bytes) -> tuple[str, int]:
@@ -99,11 +90,10 @@ def _hash(path: str | os.PathLike[str]) -> tuple[str, int]:
 
 def _pieces(path: str | os.PathLike[str], size: int | None, digest: Any) -> Iterator[bytes]:
     """A regular file, as far as it was when this began, or as many bytes of it."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe without a writer would block
-    with open(descriptor, "rb", buffering=0) as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise InvalidArgument(f"{os.fspath(path)!r} is {kind_of(found.st_mode)}, not a file that could be copied")
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):  # a pipe without a writer would block
+        raise InvalidArgument(f"{os.fspath(path)!r} is {kind_of(found.st_mode)}, not a file that could be copied")
+    with open(path, "rb", buffering=0) as file:
         left = found.st_size if size is None else size
         while left > 0:
             piece = file.read(min(_PIECE_BYTES, left))
@@ -189,10 +179,8 @@ class Cache:
         for used, size, path in sorted(found):
             if total <= most or used > time() - _YOUNG_S:
                 return
-            try:
+            with suppress(FileNotFoundError):  # another process bounds it too
                 os.unlink(path)
-            except FileNotFoundError:
-                pass  # another process bounds it too
             total -= size
 
 
@@ -210,7 +198,9 @@ def _download(server: Server, digest: str, path: str) -> None:
             try:
                 with server.opened(Request("GET", _PATH + digest, b"", headers)) as response:
                     if size and response.status != 206:
-                        raise NotReachable(f"the server {server.address} does not go on where it broke off")
+                        raise NotReachable(  # noqa: TRY301 - another attempt may do
+                            f"the server {server.address} does not go on where it broke off"
+                        )
                     for piece in response.pieces():
                         file.write(piece)
                         found.update(piece)

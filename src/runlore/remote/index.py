@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from runlore.errors import NotReachable
+from runlore.errors import NotReachable, WrongType
 from runlore.index.base import DEFAULT_TIME_LIMIT_S, Index
 from runlore.index.limits import check_limit, check_time_limit
 from runlore.index.records import CardRecord, ExperimentRecord, LinkRecord, RunRecord
 from runlore.query.globs import split_experiments
 from runlore.query.ordering import order_keys
-from runlore.query.parser import parse
+from runlore.query.parser import tree_of
 from runlore.query.values import Clock
 from runlore.wire import questions, records, text, zones
 from runlore.wire.text import Garbled
@@ -60,7 +60,7 @@ class ServerIndex(Index):
         """The answer to a question; a fresh one where the index was to be refreshed since the last fresh one."""
         wanted = self._wanted
         fresh = {"Runlore-Fresh": "1"} if self._done < wanted else {}
-        answer = self._server.ask(f"index/{method}", arguments, limit_s=limit_s, **fresh)
+        answer = self._server.ask(f"index/{method}", arguments, limit_s=limit_s, headers=fresh)
         with self._lock:
             self._done = max(self._done, wanted)
         try:
@@ -82,9 +82,10 @@ class ServerIndex(Index):
         last: bool = False,
     ) -> Page:  # fmt: skip
         check_limit(limit)
+        if cursor is not None and not isinstance(cursor, str):
+            raise WrongType(f"cursor={cursor!r} must be text, not {type(cursor).__name__}")
         check_time_limit(time_limit_s)
-        if isinstance(query, str):
-            parse(query)
+        tree_of(query)
         order_keys(order_by)
         arguments = {
             "query": questions.pack_query(query), "order_by": questions.pack_order(order_by), "limit": limit,

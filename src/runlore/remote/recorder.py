@@ -129,8 +129,8 @@ class ServerRecorder(Recorder):
         if reason not in self._reasons:
             self._reasons.add(reason)
             self.say(
-                f"{what} of run {self._uid} could not be kept: {reason}. The program goes on; what is lost like this is "
-                "counted, and not said one by one"
+                f"{what} of run {self._uid} could not be kept: {reason}. The program goes on; what is lost like this "
+                "is counted, and not said one by one"
             )
         if self._closed or self.event(LOST, key, {"lost": what, "reason": reason}):
             self._lost += 1
@@ -186,7 +186,7 @@ class ServerRecorder(Recorder):
             "records": [record.sent for record in batch],
         }  # fmt: skip
         try:
-            answer = self._server.change("store/append", arguments)
+            answer = self._server.change("store/append", arguments, dict)
             self._is_open = True
             self._take(answer, batch)
         except (OSError, RunloreError, LookupError, TypeError) as error:
@@ -212,8 +212,8 @@ class ServerRecorder(Recorder):
     def _check_open(self) -> None:
         if self._closed:
             raise RunEnded(
-                f"run {self._uid} was finished: nothing more can be logged through this handle. What was logged is kept. "
-                f"To go on, call runlore.resume({self._uid!r})"
+                f"run {self._uid} was finished: nothing more can be logged through this handle. What was logged is "
+                f"kept. To go on, call runlore.resume({self._uid!r})"
             )
 
     def discard(self) -> None:  # noqa: D102

@@ -67,7 +67,7 @@ class ServerRun(RecordedRun):
         return ServerFollower(self._store, self._named, kinds)
 
     def start(self) -> dict[str, Any]:  # noqa: D102
-        found: dict[str, Any] = self._store.server.ask("store/start", self._named)
+        found: dict[str, Any] = self._store.server.ask("store/start", self._named, dict)
         return found
 
     def record(self, *, first: bool = False, lazily: bool = False) -> ServerRecorder:  # noqa: D102
@@ -75,12 +75,12 @@ class ServerRun(RecordedRun):
 
     def annotate(self, facts: Iterable[Fact], *, after_ns: int = 0) -> int:  # noqa: D102
         arguments = {**self._named, "facts": checked_facts(facts), "after_ns": after_ns}
-        time_ns: int = self._store.server.change("store/annotate", arguments)
+        time_ns: int = self._store.server.change("store/annotate", arguments, int)
         return time_ns
 
     def is_alive(self) -> tuple[bool, str]:  # noqa: D102
-        alive, how = self._store.server.ask("store/is_alive", self._named)
-        return bool(alive), str(how)
+        found = self._store.server.ask("store/is_alive", self._named, list)
+        return bool(found[:1] == [True]), str(found[-1])
 
 
 def checked_facts(facts: Iterable[Fact]) -> list[list[Any]]:

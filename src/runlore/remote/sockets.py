@@ -8,8 +8,6 @@ from __future__ import annotations
 import base64
 import http.client
 import io
-import socket
-import ssl
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -17,6 +15,9 @@ from urllib.parse import unquote, urlsplit
 from runlore.errors import InvalidArgument
 
 if TYPE_CHECKING:
+    import socket
+    import ssl
+
     from runlore.remote.address import Address
 
 CONNECT_S = 10.0
@@ -51,7 +52,7 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, target: Any) -> int:
         self._socket.settimeout(self._deadline.left())
-        return self._raw.readinto(target) or 0  # type: ignore[attr-defined, no-any-return]
+        return self._raw.readinto(target) or 0
 
     def close(self) -> None:
         self._raw.close()
@@ -97,7 +98,8 @@ class HttpsConnection(_LimitedMixin, http.client.HTTPSConnection):
 def connect(address: Address, context: ssl.SSLContext | None) -> HttpConnection | HttpsConnection:
     """A connection, which is opened with the first request.
 
-    For `https` the proxy of `HTTPS_PROXY` is used, unless `NO_PROXY` excepts the host: it passes on what it cannot read.
+    For `https` the proxy of `HTTPS_PROXY` is used, unless `NO_PROXY` excepts the host: it passes on what it cannot
+    read.
     """
     if address.scheme == "http":
         plain = HttpConnection(address.host, address.port, timeout=CONNECT_S)

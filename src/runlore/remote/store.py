@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from runlore.store.base import Fact
     from runlore.store.cards import CardName
     from runlore.store.points import RunPoints
+    from runlore.wire.points import Part
 
 _T = TypeVar("_T")
 
@@ -96,7 +97,7 @@ class ServerStore(IndexedStore, SelfKeeping):
     # -- runs ---------------------------------------------------------------------------------------------------
 
     def create_run(self, experiment: str, uid: str) -> bool:  # noqa: D102
-        is_new = bool(self.server.change("store/create_run", {"experiment": experiment, "uid": uid}))
+        is_new = bool(self.server.change("store/create_run", {"experiment": experiment, "uid": uid}, bool))
         self._known.add([(uid, experiment)])
         return is_new
 
@@ -112,8 +113,8 @@ class ServerStore(IndexedStore, SelfKeeping):
         known = self._known.experiment(uid)
         if known is not None and experiment in (None, known):
             return ServerRun(self, uid, known)
-        answer = self.server.ask("store/open_run", {"uid": uid, "experiment": experiment})
-        found = str(experiment if experiment is not None else answer["experiment"])
+        answer = self.server.ask("store/open_run", {"uid": uid, "experiment": experiment}, dict)
+        found = str(experiment if experiment is not None else answer.get("experiment"))
         self._known.add([(uid, found)])
         return ServerRun(self, uid, found)
 
@@ -131,7 +132,7 @@ class ServerStore(IndexedStore, SelfKeeping):
 
     def _stream(
         self, path: str, uids: Sequence[str], arguments: dict[str, Any],
-        read: Callable[[Iterator[points.Part]], Iterator[tuple[str, _T]]],
+        read: Callable[[Iterator[Part]], Iterator[tuple[str, _T]]],
     ) -> Iterator[tuple[str, _T]]:  # fmt: skip
         """What a stream gives of each run. One that breaks off is asked for what is missing."""
         left, failures = list(dict.fromkeys(uids)), 0
@@ -153,27 +154,35 @@ class ServerStore(IndexedStore, SelfKeeping):
     def delete_experiment(self, experiment: str) -> int:  # noqa: D102
         self._known.forget_experiment(experiment)
         return int(
-            self.server.change("store/delete_experiment", {"experiment": check_path_name(experiment, "experiment")})
+            self.server.change(
+                "store/delete_experiment", {"experiment": check_path_name(experiment, "experiment")}, int
+            )
         )
 
     # -- claims -------------------------------------------------------------------------------------------------
 
     def claim_number(self, experiment: str, uid: str) -> int:  # noqa: D102
-        return int(self.server.change("store/claim_number", {"experiment": experiment, "uid": uid}))
+        return int(self.server.change("store/claim_number", {"experiment": experiment, "uid": uid}, int))
 
     def claim(self, namespace: str, name: str, about: Mapping[str, Any]) -> bool:  # noqa: D102
-        return bool(self.server.change("store/claim", {"namespace": namespace, "name": name, "about": dict(about)}))
+        return bool(
+            self.server.change("store/claim", {"namespace": namespace, "name": name, "about": dict(about)}, bool)
+        )
 
     def claimed(self, namespace: str, name: str) -> dict[str, Any] | None:  # noqa: D102
-        found: dict[str, Any] | None = self.server.ask("store/claimed", {"namespace": namespace, "name": name})
+        found: dict[str, Any] | None = self.server.ask(
+            "store/claimed", {"namespace": namespace, "name": name}, (dict, type(None))
+        )
         return found
 
     def claims(self, namespace: str) -> list[dict[str, Any]]:  # noqa: D102
-        found: list[dict[str, Any]] = self.server.ask("store/claims", {"namespace": namespace})
+        found: list[dict[str, Any]] = self.server.ask("store/claims", {"namespace": namespace}, list)
         return found
 
     def release(self, namespace: str, name: str, about: Mapping[str, Any]) -> bool:  # noqa: D102
-        return bool(self.server.change("store/release", {"namespace": namespace, "name": name, "about": dict(about)}))
+        return bool(
+            self.server.change("store/release", {"namespace": namespace, "name": name, "about": dict(about)}, bool)
+        )
 
     # -- contents -----------------------------------------------------------------------------------------------
 
@@ -195,7 +204,9 @@ class ServerStore(IndexedStore, SelfKeeping):
     # -- cards --------------------------------------------------------------------------------------------------
 
     def versions_taken(self, card: CardName) -> list[Version]:  # noqa: D102
-        return [Version.parse(version) for version in self.server.ask("store/versions_taken", {"card": list(card)})]
+        return [
+            Version.parse(version) for version in self.server.ask("store/versions_taken", {"card": list(card)}, list)
+        ]
 
     def claim_version(self, card: CardName, choose: Callable[[Sequence[Version]], Version]) -> Version:  # noqa: D102
         while True:
@@ -219,13 +230,13 @@ class ServerStore(IndexedStore, SelfKeeping):
         arguments = {
             "card": list(card), "version": version, "uid": uid, "facts": checked_facts(facts), "after_ns": after_ns,
         }  # fmt: skip
-        return int(self.server.change("store/annotate_card", arguments))
+        return int(self.server.change("store/annotate_card", arguments, int))
 
     # -- housekeeping -------------------------------------------------------------------------------------------
 
     def keep(self, task: str, **arguments: Any) -> dict[str, Any]:  # noqa: D102
         found: dict[str, Any] = self.server.change(
-            "store/keep", {"task": task, "arguments": arguments}, limit_s=_KEEPING_S
+            "store/keep", {"task": task, "arguments": arguments}, dict, limit_s=_KEEPING_S
         )  # fmt: skip
         return found
 
@@ -243,7 +254,7 @@ class ServerStore(IndexedStore, SelfKeeping):
         return contents.put_archive(self.server, file, limits, progress, _KEEPING_S)
 
 
-def _parts(location: str, take: Callable[[int], bytes]) -> Iterator[points.Part]:
+def _parts(location: str, take: Callable[[int], bytes]) -> Iterator[Part]:
     """The parts of a stream.
 
     Raises:
@@ -259,6 +270,6 @@ def _parts(location: str, take: Callable[[int], bytes]) -> Iterator[points.Part]
         raise NotReachable(f"what {location} answers cannot be understood: {error}") from None
 
 
-def _unpack_events(parts: Iterator[points.Part]) -> Iterator[tuple[str, list[StoredEvent]]]:
+def _unpack_events(parts: Iterator[Part]) -> Iterator[tuple[str, list[StoredEvent]]]:
     for part in parts:
         yield str(part.header.get("uid")), records.unpack(StoredEvent, part.header.get("events"))

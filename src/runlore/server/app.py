@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,12 @@ from runlore.server.contract.endpoints import ENDPOINTS as CONTRACT
 from runlore.server.contract.endpoints import PREFIX as CONTRACT_PREFIX
 from runlore.server.middleware import answers
 from runlore.server.middleware.hosts import Hosts
+from runlore.server.middleware.limits import Limits
 from runlore.server.middleware.requests import Requests
+from runlore.server.mlflow.endpoints import ENDPOINTS as MLFLOW
 from runlore.server.native.endpoints import ENDPOINTS as NATIVE
 from runlore.server.native.endpoints import PREFIX as NATIVE_PREFIX
+from runlore.server.openapi import serves_document
 from runlore.server.page.endpoints import ENDPOINTS as PAGE
 from runlore.server.receiving.endpoints import ENDPOINTS as RECEIVING
 from runlore.server.receiving.endpoints import PREFIX as RECEIVING_PREFIX
@@ -46,7 +50,10 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        warming = threading.Thread(target=opened.warm_up, name="runlore-warm-up", daemon=True)
+        warming.start()
         yield
+        warming.join()
         opened.close()
 
     routes = list_routes()
@@ -57,19 +64,23 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
         lifespan=lifespan,
     )
     app.state.context = opened
-    return Requests(Hosts(app, settings), settings)
+    return Requests(Limits(Hosts(app, settings), settings), settings, opened.measures)
 
 
 def list_endpoints() -> list[tuple[str, Endpoint]]:
     """Every endpoint of all rooms, with the prefix of its room."""
     rooms = (
-        ("", operation.ENDPOINTS),
+        (RECEIVING_PREFIX, RECEIVING),  # first: routes are tried one after the other, and most requests go there
+        ("", (*operation.ENDPOINTS, DOCUMENT)),
+        ("", MLFLOW),
         (NATIVE_PREFIX, NATIVE),
-        (RECEIVING_PREFIX, RECEIVING),
         (CONTRACT_PREFIX, CONTRACT),
         ("", PAGE),  # last: it answers at every other address
     )
     return [(prefix, endpoint) for prefix, endpoints in rooms for endpoint in endpoints]
+
+
+DOCUMENT = serves_document(list_endpoints)
 
 
 def list_routes() -> list[BaseRoute]:

@@ -13,7 +13,9 @@ from runlore.reader.series_cache import SeriesCache
 from runlore.reader.session import Session
 from runlore.server.changes import Changes
 from runlore.server.freshness import Freshness
+from runlore.server.measures import Measures
 from runlore.server.problems import Problem
+from runlore.server.recorders import Recorders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +60,8 @@ class Context:
         series: series that were read, as far as the settings give them room.
         consoles: the same of consoles.
         changes: which runs changed, for those who watch.
+        measures: what was done.
+        recorders: of the runs that others send piecemeal.
     """
 
     settings: Settings
@@ -69,12 +73,15 @@ class Context:
     series: SeriesCache = field(init=False)
     consoles: ConsoleReader = field(init=False)
     changes: Changes = field(init=False)
+    measures: Measures = field(default_factory=Measures)
+    recorders: Recorders = field(init=False)
 
     def __post_init__(self) -> None:
-        self.freshness = Freshness(self.session.index)
+        self.freshness = Freshness(self.session.index, self.settings.index_age_s)
         self.series = SeriesCache(self.session, self.settings.series_cache_bytes)
         self.consoles = ConsoleReader(self.session, self.settings.console_cache_bytes)
         self.changes = Changes(self.session, self.freshness)
+        self.recorders = Recorders(self.session.store)
 
     def part(self, kind: Callable[[], _Part]) -> _Part:
         """What a room keeps between requests: one of each kind, made when it is first asked for.
@@ -107,7 +114,7 @@ class Context:
         return self.session.index
 
     def fresh(self) -> Session:
-        """The store and its index, which is at most half a second old."""
+        """The store and its index, which is as fresh as the settings ask for."""
         self.freshness.wait()
         return self.session
 
@@ -134,10 +141,17 @@ class Context:
             raise Problem(400, "the request broke off before its end") from None
         return b"".join(pieces)
 
+    def warm_up(self) -> None:
+        """Do once what the first answers would wait for: bring the index up to date, load what reads series."""
+        self.freshness.wait_for_now()
+        import numpy as np  # noqa: F401 - to be there
+        import pyarrow.parquet  # noqa: F401 - as above
+
     def close(self) -> None:
         """Let go of what the rooms keep, and of the store."""
         for part in self._parts.values():
             if hasattr(part, "close"):
                 part.close()
+        self.recorders.close()
         self.freshness.close()
         self.session.index.close()

@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.responses import Response
 from starlette.routing import Route
 
+from runlore.server.compression import compress
 from runlore.server.problems import Problem
 
 if TYPE_CHECKING:
@@ -37,6 +39,15 @@ READ, WRITE, ADMIN, OPEN = "read", "write", "admin", "open"
 JSON = "application/json"
 
 _T = TypeVar("_T")
+
+
+class _Text(StringConvertor):
+    """`{name:text}` in a path: any text, with slashes and line breaks, as names in a store may have."""
+
+    regex = r"[\s\S]+"
+
+
+register_url_convertor("text", _Text())
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,7 @@ class Endpoint:
 
     Attributes:
         method: of HTTP.
-        path: below the room's own prefix, as Starlette writes it: `/runs/{uid}`.
+        path: below the room's own prefix, as Starlette writes it: `/runs/{uid}`; `{uid:text}` takes slashes too.
         answer_with: the function.
         summary: what it does, in a sentence.
         needs: what the caller must be allowed.
@@ -104,6 +115,7 @@ class Endpoint:
 
     async def _serve(self, request: Request) -> Response:
         context: Context = request.app.state.context
+        request.scope["runlore.route"] = request.scope.get("root_path", "") + self.path
         context.access.check(request, self.needs)
         call = Call(self, request, context)
         if inspect.iscoroutinefunction(self.answer_with):
@@ -116,7 +128,10 @@ class Endpoint:
             return answered
         if self.answer is None:
             return Response(status_code=204 if self.status == 200 else self.status)
-        return await run_in_threadpool(json_response, answered, self.status)
+        return await run_in_threadpool(self._respond, request, answered)
+
+    def _respond(self, request: Request, answered: Any) -> Response:
+        return compress(request, json_response(answered, self.status))
 
 
 class Call:

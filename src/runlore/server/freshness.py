@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("runlore.server")
 
-EVERY_S = 0.5
-"""How old an answer may be."""
+LEAST_S = 0.05
+"""Between two refreshes that nobody waits for."""
 
 AWAKE_S = 5.0
 """How long after the last request the index is kept up to date."""
@@ -40,7 +40,7 @@ class Freshness:
         every_s: how old an answer may be.
     """
 
-    def __init__(self, index: Index, every_s: float = EVERY_S) -> None:
+    def __init__(self, index: Index, every_s: float) -> None:
         self._index = index
         self._every_s = every_s
         self._condition = threading.Condition()
@@ -78,6 +78,14 @@ class Freshness:
         finally:
             with self._condition:
                 self._watchers.remove(look)
+
+    def age_s(self) -> float:
+        """Seconds since the index was last brought up to date; infinite: never."""
+        return monotonic() - self._known_at
+
+    def watchers(self) -> int:
+        """How many watch."""
+        return len(self._watchers)
 
     def close(self) -> None:
         """End the thread. What waits is let go."""
@@ -120,7 +128,7 @@ class Freshness:
                     return True
                 now = monotonic()
                 if self._watchers or now - self._asked_at < AWAKE_S:
-                    left = self._known_at + self._every_s - now
+                    left = self._known_at + max(self._every_s, LEAST_S) - now
                     if left <= 0:
                         return True
                     self._condition.wait(left)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+from starlette.responses import Response
 
 from runlore.server.endpoint import OPEN, Endpoint
+from runlore.server.measures import MEDIA_TYPE
 from runlore.server.problems import Problem
 
 if TYPE_CHECKING:
@@ -37,9 +39,22 @@ def ready(call: Call) -> Health:
     return Health()
 
 
+def measures(call: Call) -> Response:
+    """What this worker did."""
+    context = call.context
+    text = context.measures.text({
+        "runlore_series_cache_bytes": ("Series and curves that are kept in memory.", context.series.bytes),
+        "runlore_console_cache_bytes": ("Consoles that are kept in memory.", context.consoles.bytes),
+        "runlore_index_age_seconds": ("Since the index was last brought up to date.", context.freshness.age_s()),
+        "runlore_watchers": ("Event streams that are open.", context.freshness.watchers()),
+    })  # fmt: skip
+    return Response(text, media_type=MEDIA_TYPE)
+
+
 ENDPOINTS = (
     Endpoint("GET", "/health", health, "Whether the server lives.", OPEN, answer=Health),
     Endpoint(
         "GET", "/ready", ready, "Whether it can answer: the store can be read.", OPEN, answer=Health, problems=[503]
     ),
+    Endpoint("GET", "/metrics", measures, "What this worker did, for Prometheus.", answer="text/plain"),
 )

@@ -11,6 +11,7 @@ import uvicorn
 
 from runlore.errors import InvalidArgument, NotReachable
 from runlore.server.app import make_app
+from runlore.server.impatient import impatient
 from runlore.server.settings import VARIABLE
 
 if TYPE_CHECKING:
@@ -121,6 +122,6 @@ class _Server(uvicorn.Server):
 def _config(app: object, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app, factory=isinstance(app, str), workers=settings.workers, log_config=None, access_log=False,  # type: ignore[arg-type]
-        server_header=False, proxy_headers=False, timeout_graceful_shutdown=GRACE_S, timeout_keep_alive=75,
-        h11_max_incomplete_event_size=64 << 10, ws="none",
+        http=impatient(settings.slow_client_s), server_header=False, proxy_headers=False, ws="none",
+        timeout_graceful_shutdown=GRACE_S, timeout_keep_alive=75, h11_max_incomplete_event_size=64 << 10,
     )  # fmt: skip

@@ -26,9 +26,11 @@ class Settings:
         allowed_hosts: names under which it may be called besides the one it listens on; `*`: any.
         max_body_bytes: of a request that is read as a whole; uploads are streamed and have their own limit.
         max_upload_bytes: of contents that are sent.
+        index_age_s: how old what is known of runs may be.
         series_cache_bytes: of series that were read for charts, in each worker.
         console_cache_bytes: of consoles that were read, in each worker.
         slow_client_s: seconds that a client may take between two pieces of a request.
+        max_requests: that a worker answers at once.
         log_format: `text` or `json`.
     """
 
@@ -40,9 +42,11 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     max_body_bytes: int = 64 << 20
     max_upload_bytes: int = 1 << 40
+    index_age_s: float = 0.5
     series_cache_bytes: int = 256 << 20
     console_cache_bytes: int = 64 << 20
     slow_client_s: float = 60.0
+    max_requests: int = 1_000
     log_format: str = "text"
 
     def __post_init__(self) -> None:

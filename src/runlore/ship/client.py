@@ -120,7 +120,7 @@ class Client:
         if beginning:
             headers["X-Runlore-Beginning"] = beginning.hex()
         body = content
-        if len(content) >= _WORTH_PACKING_BYTES:
+        if len(content) >= _WORTH_PACKING_BYTES and not self._connection.is_here:
             packed = zlib.compress(content, 1)
             if len(packed) < len(content):
                 body, headers["Content-Encoding"] = packed, "deflate"

@@ -7,24 +7,24 @@ token elsewhere), and whatever goes wrong on the way is `Unreachable`.
 from __future__ import annotations
 
 import http.client
-import os
-import socket
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from runlore._version import __version__
-from runlore.errors import InvalidArgument
+from runlore.errors import RunloreError
 from runlore.failures import reason_of
+from runlore.remote.address import Address
+from runlore.remote.sockets import connect
+from runlore.remote.tokens import token_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    import ssl
+    from collections.abc import Iterable, Iterator, Mapping
 
-CONNECT_S = 10.0
-READ_S = 30.0
-"""Between two pieces of an answer."""
+    from runlore.remote.sockets import HttpConnection, HttpsConnection
+
 ANSWER_S = 60.0
-"""For an answer as a whole."""
+"""For an answer as a whole, and for each piece of a long body."""
 MAX_ANSWER_BYTES = 4 << 20
 
 
@@ -45,31 +45,22 @@ class Connection:
 
     Args:
         address: of the server, such as `https://lore.example.com/base`.
-        patience_s: how long it may be silent, at most; None: as long as is usual.
+        patience_s: how long an answer may take, at most; None: as long as is usual.
 
     Raises:
         InvalidArgument: it is no such address.
     """
 
     def __init__(self, address: str, patience_s: float | None = None) -> None:
-        try:
-            parts = urlsplit(address)
-            port = parts.port
-        except ValueError as error:
-            raise InvalidArgument(f"store={address!r} is no address of a server: {error}") from error
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InvalidArgument(f"store={address!r} is no address of a server, such as https://lore.example.com")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise InvalidArgument(
-                f"store={parts.scheme}://{parts.hostname}…: an address has no user, password, query or fragment; give "
-                "the token by RUNLORE_TOKEN"
-            )
-        self._base = parts.path.rstrip("/")
-        self._secure = parts.scheme == "https"
-        self._host = parts.hostname
-        self._port = port
-        self._patience_s = patience_s
-        self._open: http.client.HTTPConnection | None = None
+        self._address = Address.parse(address)
+        self._patience_s = patience_s or ANSWER_S
+        self._open: HttpConnection | HttpsConnection | None = None
+        self._context: ssl.SSLContext | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the server is on this machine: there is nothing to be gained by compressing."""
+        return self._address.host in ("127.0.0.1", "::1", "localhost")
 
     def request(
         self, method: str, path: str, body: bytes | Iterable[bytes] = b"", headers: Mapping[str, str] | None = None,
@@ -87,19 +78,23 @@ class Connection:
         Raises:
             Unreachable: no answer came that could be read.
         """
-        sent = {"User-Agent": f"runlore/{__version__}", "Accept": "application/json", **_authorization(),
-                **(headers or {})}  # fmt: skip
-        sent["Content-Length"] = str(len(body) if isinstance(body, bytes) else length)
+        sent = {
+            "User-Agent": f"runlore/{__version__}",
+            "Accept": "application/json",
+            "Content-Length": str(len(body) if isinstance(body, bytes) else length),
+            **self._authorization(),
+            **(headers or {}),
+        }
         if self._open is not None and isinstance(body, bytes):
             try:
-                return self._ask(method, self._base + path, body, sent)
+                return self._ask(method, path, body, sent)
             except (ConnectionError, http.client.HTTPException):
                 self.close()  # a server may close a connection that was not used for a while: again, on a new one
             except (OSError, ValueError) as error:
                 self.close()
                 raise Unreachable(_words(error)) from error
         try:
-            return self._ask(method, self._base + path, body, sent)
+            return self._ask(method, path, body, sent)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
             raise Unreachable(_words(error)) from error
@@ -110,43 +105,59 @@ class Connection:
             self._open.close()
             self._open = None
 
-    def _ask(self, method: str, path: str, body: bytes | Iterable[bytes], headers: Mapping[str, str]) -> Answer:
+    def _ask(self, method: str, path: str, body: bytes | Iterable[bytes], headers: dict[str, str]) -> Answer:
         opened = self._open = self._open or self._connect()
+        opened.deadline.at = monotonic() + self._patience_s
         try:
-            opened.request(method, path, body, dict(headers))
+            opened.request(method, self._address.base + path, self._prolonging(body), headers)
         except (BrokenPipeError, ConnectionResetError):
             if isinstance(body, bytes):
                 raise
             # It may have said why it does not want the rest.
         response = opened.getresponse()
-        deadline = monotonic() + ANSWER_S
         pieces, size = [], 0
         while piece := response.read1(64 * 1024):
             size += len(piece)
-            if size > MAX_ANSWER_BYTES or monotonic() > deadline:
-                raise http.client.HTTPException("the answer is too long, or takes too long")
+            if size > MAX_ANSWER_BYTES:
+                raise http.client.HTTPException("it is too long")
             pieces.append(piece)
         if response.length:
-            raise http.client.HTTPException("the answer broke off before its end")
+            raise http.client.HTTPException("it broke off before its end")
         response.close()  # `read1` leaves it open, and the connection could not be used again
         if response.will_close:
             self.close()
         return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, b"".join(pieces))
 
-    def _connect(self) -> http.client.HTTPConnection:
-        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        opened = kind(self._host, self._port, timeout=self._patience_s or CONNECT_S)
-        opened.connect()
-        opened.sock.settimeout(self._patience_s or READ_S)
-        opened.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return opened
+    def _prolonging(self, body: bytes | Iterable[bytes]) -> bytes | Iterable[bytes]:
+        """The body; each piece of it has its own time."""
+        if isinstance(body, bytes):
+            return body
+        return self._pieces(body)
 
+    def _pieces(self, body: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in body:
+            if self._open is not None:
+                self._open.deadline.at = monotonic() + self._patience_s
+            yield piece
 
-def _authorization() -> dict[str, str]:
-    token = os.environ.get("RUNLORE_TOKEN", "").strip()
-    if not (token.isascii() and token.isprintable()):
-        raise Unreachable("RUNLORE_TOKEN has characters that no token has")  # it is a secret: it is not shown
-    return {"Authorization": f"Bearer {token}"} if token else {}
+    def _connect(self) -> HttpConnection | HttpsConnection:
+        if self._context is None and self._address.scheme == "https":
+            import ssl
+
+            self._context = ssl.create_default_context()
+        return connect(self._address, self._context)
+
+    def _authorization(self) -> dict[str, str]:
+        """The token, for this server alone.
+
+        Raises:
+            Unreachable: there is none that could be sent.
+        """
+        try:
+            token = token_of(self._address)
+        except RunloreError as error:
+            raise Unreachable(str(error)) from error
+        return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _words(error: Exception) -> str:

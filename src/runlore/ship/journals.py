@@ -11,8 +11,8 @@ from zlib import crc32
 from runlore.errors import DamagedFile
 from runlore.files import open_regular
 from runlore.journal import liveness
+from runlore.journal.beginning import BEGINNING_BYTES, FRAME_BYTES
 from runlore.journal.committed import Committed
-from runlore.journal.format import FRAME_BYTES, HEADER_BYTES
 from runlore.ship.client import Client, Gap, Refused, TooLarge
 from runlore.ship.connection import Unreachable
 
@@ -141,13 +141,13 @@ class Outgoing:
             Unreachable, Refused, OSError: as for `send`.
         """
         journal, beginning = self.journal, self._committed.beginning()
-        check, at = 0, HEADER_BYTES
+        check, at = 0, BEGINNING_BYTES
         while at < self.final:
             piece = os.pread(self._descriptor, min(PIECE_BYTES, self.final - at), at)
             if not piece:
                 raise Refused("the file was cut while it was sent", 0, {})
             check, at = crc32(piece, check), at + len(piece)
-        if self.final >= HEADER_BYTES:
+        if self.final >= BEGINNING_BYTES:
             client.end(journal.experiment, journal.uid, journal.writer, size=self.final, crc32=check,
                        beginning=beginning, died=self._died)  # fmt: skip
 
@@ -167,8 +167,8 @@ class Outgoing:
         if places:
             stop = self.sent + min(places)
             content = content[: max(stop - stop % FRAME_BYTES - self.sent, 0)]
-        if self.sent == 0 and len(content) >= HEADER_BYTES:
-            return self._committed.beginning() + content[HEADER_BYTES:]
+        if self.sent == 0 and len(content) >= BEGINNING_BYTES:
+            return self._committed.beginning() + content[BEGINNING_BYTES:]
         return content
 
     def _append(self, client: Client, content: bytes) -> None:
@@ -190,5 +190,5 @@ class Outgoing:
             raise Unreachable("it took fewer bytes than were sent, and says that it took all")
         if self._piece == _FIRST_BYTES:
             self._piece = PIECE_BYTES
-        self._told = content[:HEADER_BYTES] if self.sent == 0 and content else now
+        self._told = content[:BEGINNING_BYTES] if self.sent == 0 and content else now
         self.sent, self._spoke = has, monotonic()

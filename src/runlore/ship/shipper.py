@@ -14,9 +14,9 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from runlore.errors import RunloreError
 from runlore.failures import reason_of
-from runlore.journal.chain import closing_check
-from runlore.journal.format import RECORD_BYTES
+from runlore.journal.committed import is_ended
 from runlore.notices import say_once
 from runlore.ship.settings import keeps_spool
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from runlore.ship.sender import Sender
     from runlore.ship.spool import Spool, SpooledJournal
 
-_PERIOD_S = 0.5
+_PERIOD_S = 0.3
+"""Between rounds while something is recorded: each takes the program a little of its time."""
 _IDLE_PERIOD_S = 1.0
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
@@ -63,6 +64,7 @@ class Shipper:
         self._problem = ""
         self._is_hopeless = False
         self._is_denied = False
+        self._waiting = 0
 
     # -- what the process asks of it ------------------------------------------------------------------------------
 
@@ -85,8 +87,9 @@ class Shipper:
 
     def sent_run(self, uid: str, timeout_s: float) -> SentRun | None:
         """What the server says of a run, once it does; None: not in this time, or nobody sends it."""
-        if uid not in self._runs:
-            return None
+        known = self._sender.runs.get(uid) if self._sender is not None else None
+        if known is not None or uid not in self._runs:
+            return known
         deadline = monotonic() + timeout_s
         with self._condition:
             while True:
@@ -107,20 +110,28 @@ class Shipper:
         Returns:
             The journals that are still to be sent.
         """
-        directory = self._runs.get(uid, "")
-        begun = monotonic()
-        deadline = begun + (min(timeout_s, _PATIENCE_S) if self._is_hopeless else timeout_s)
+        directory = self._runs.get(uid)
+        if directory is None:
+            return []
+        deadline = monotonic() + (min(timeout_s, _PATIENCE_S) if self._is_hopeless else timeout_s)
+        self._waiting += 1
+        try:
+            left = self._wait(directory, deadline)
+        finally:
+            self._waiting -= 1
+        self._is_hopeless = bool(left)
+        return left
+
+    def _wait(self, directory: str, deadline: float) -> list[SpooledJournal]:
         with _Progress(self._spool.address) as progress, self._condition:
             while True:
-                left = [journal for journal in self._spool.journals_of(directory) if _is_closed(journal.path)]
+                left = [journal for journal in self._spool.journals_of(directory) if is_ended(journal.path)]
                 rest = deadline - monotonic()
                 if not left or rest <= 0 or not self._can_send(left):
-                    break
+                    return left
                 progress.show(self._spool.waiting_bytes(left))
                 self._wake.set()
                 self._condition.wait(min(rest, _PERIOD_S))
-        self._is_hopeless = bool(left)
-        return left
 
     @property
     def problem(self) -> str:
@@ -157,7 +168,7 @@ class Shipper:
                 pause_s = self._round(sender, leftovers)
                 self._problem, wait_s = "", _FIRST_WAIT_S
                 self._is_hopeless = self._is_denied = False
-            except (Unreachable, OSError) as error:
+            except (Unreachable, OSError, RunloreError) as error:
                 self._tell_problem(str(error) if isinstance(error, Unreachable) else reason_of(error))
                 self._is_denied = isinstance(error, NotAllowed)
                 asked_s = error.after_s if isinstance(error, Later) else 0.0
@@ -171,8 +182,11 @@ class Shipper:
 
     def _round(self, sender: Sender, leftovers: Iterator[SpooledJournal]) -> float:
         """One round; returns how long to pause."""
-        for directory in list(self._runs.values()):
-            sender.take(self._spool.journals_of(directory))
+        for uid, directory in list(self._runs.items()):
+            if os.path.isdir(directory):
+                sender.take(self._spool.journals_of(directory))
+            else:
+                self._runs.pop(uid, None)  # all of it was sent; whoever records more of it says so
         while len(sender.held) < _FEW_HELD:
             journal = next(leftovers, None)
             if journal is None:
@@ -181,7 +195,7 @@ class Shipper:
         done = sender.round()
         if done.is_idle:
             return _IDLE_PERIOD_S
-        return 0.0 if done.sent_bytes or done.finished else _PERIOD_S
+        return 0.0 if self._waiting and (done.sent_bytes or done.finished) else _PERIOD_S
 
     def _tell_problem(self, why: str) -> None:
         self._problem = why
@@ -230,17 +244,6 @@ class _Progress:
         with suppress(OSError, ValueError):  # it was closed: nobody is there to tell
             stream.write(text)
             stream.flush()
-
-
-def _is_closed(path: str) -> bool:
-    """Whether the writer of a journal ended it."""
-    try:
-        with open(path, "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(size - RECORD_BYTES, 0))
-            return closing_check(file.read(RECORD_BYTES)) is not None
-    except OSError:
-        return False  # it was sent just now
 
 
 def _forget_after_fork() -> None:

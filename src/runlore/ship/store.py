@@ -6,20 +6,24 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from runlore import config
-from runlore.errors import InvalidArgument, NotReachable, RunNotFound
+from runlore.errors import NotReachable, RunNotFound
+from runlore.index.store import IndexedStore
 from runlore.names import is_uid
 from runlore.notices import say_once
-from runlore.ship.settings import is_offline, is_server, sync_timeout_s
+from runlore.remote.address import Address
+from runlore.ship.settings import is_offline, sync_timeout_s
 from runlore.ship.shipper import shipper_of
 from runlore.ship.spool import open_spool
-from runlore.store.base import RecordedRun, Store
+from runlore.store.base import RecordedRun
 from runlore.store.directory_run import DirectoryRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
+    from runlore.index.base import Index
     from runlore.recorder import Recorder
+    from runlore.remote.store import ServerStore
     from runlore.ship.client import SentRun
     from runlore.ship.shipper import Shipper
     from runlore.ship.spool import Spool
@@ -41,29 +45,12 @@ def open_spooled(address: str) -> SpooledStore:
         InvalidArgument: there is no kind of store with such an address, or no place for a spool.
         ReadOnlyStore, OSError: the spool cannot be made.
     """
-    if not is_server(address):
-        kind = address.partition("://")[0]
-        raise InvalidArgument(f"store={address!r}: there is no kind of store {kind!r}; name a directory or https://…")
-    from urllib.parse import urlsplit
-
-    try:
-        parts = urlsplit(address)
-        is_whole = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        is_whole = False
-    if not is_whole:
-        raise InvalidArgument(f"store={address!r} is no address of a server, such as https://lore.example.com")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise InvalidArgument(
-            f"store={parts.scheme}://{parts.hostname}…: an address has no user, password, query or fragment; give the "
-            "token by RUNLORE_TOKEN"
-        )
     is_offline()
     sync_timeout_s()
-    return SpooledStore(address.rstrip("/"))
+    return SpooledStore(str(Address.parse(address)))
 
 
-class SpooledStore(Store):
+class SpooledStore(IndexedStore):
     """See the module.
 
     Args:
@@ -78,7 +65,7 @@ class SpooledStore(Store):
     def __init__(self, address: str) -> None:
         self._address = address
         self._spool = open_spool(address)
-        self._server: Store | None = None
+        self._server: ServerStore | None = None
 
     def __repr__(self) -> str:
         return f"SpooledStore({self._address!r})"
@@ -103,17 +90,16 @@ class SpooledStore(Store):
         return self._spool
 
     @property
-    def server(self) -> Store:
-        """The server's store, for reading.
-
-        Raises:
-            NotReachable: it does not answer.
-        """
+    def server(self) -> ServerStore:
+        """The server's store, for reading."""
         if self._server is None:
-            from runlore.store import open_store
+            from runlore.remote.store import open_server
 
-            self._server = open_store(self._address)
+            self._server = open_server(self._address)
         return self._server
+
+    def index(self) -> Index:  # noqa: D102 - described by the contract
+        return self.server.index()
 
     # -- recording: the spool ---------------------------------------------------------------------------------------
 

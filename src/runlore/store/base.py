@@ -259,8 +259,8 @@ class Store(ABC):
     def claims(self, namespace: str) -> list[dict[str, Any]]:
         """All claims of a namespace, each with its `name`, sorted by it.
 
-        Raises:
-            DamagedFile: a claim cannot be read.
+        One that cannot be read is left out, which is said on stderr once: it must not hide the others. `claimed` raises
+        for it.
         """
 
     @abstractmethod

@@ -10,7 +10,7 @@ one, or `runlore gc`.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic, sleep, time
 from typing import TYPE_CHECKING
 
@@ -157,3 +157,22 @@ def _owner(claims: str, number: str) -> str | None:
         return numbers.owner(claims, number)
     except DamagedFile:
         return None
+
+
+def remove_empty_store(root: str, *, whole: bool) -> None:
+    """Take back a store that was made for something which was then refused.
+
+    Args:
+        root: of the store. Where a run, or anything else that somebody recorded, is in it, that stays, and so does what
+            says that this is a store.
+        whole: the directory itself goes, too, unless something else is in it.
+    """
+    for place in ("runs", "incoming", "numbers", "claims", "cards", "blobs"):
+        for folder, _, _ in os.walk(os.path.join(root, place), topdown=False):
+            if not remove_if_empty(folder):
+                return
+    for name in (".gitignore", "format", "catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm"):
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(root, name))
+    if whole:
+        remove_if_empty(root)

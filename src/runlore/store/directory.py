@@ -73,7 +73,7 @@ def open_store(store: str | os.PathLike[str] | Store | None = None, *, create: b
     address = store_address(store)
     if "://" in address:
         raise InvalidArgument(
-            f"store={address!r} is the address of a server, and the directory of a store is needed here, on this machine"
+            f"store={address!r} is the address of a server, and a directory of this machine is needed here"
         )
     opened = DirectoryStore(address)
     if format_file.is_current(opened.root):

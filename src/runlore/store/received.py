@@ -12,7 +12,6 @@ a sender keeps its copy until then.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,7 +19,7 @@ from zlib import crc32
 
 from runlore.errors import InvalidArgument
 from runlore.files import open_regular
-from runlore.journal import format as fmt
+from runlore.journal.beginning import BEGINNING_BYTES, changes, check_beginning, without_changing
 from runlore.journal.folder import JOURNAL, journal_path
 from runlore.journal.liveness import sender_path
 
@@ -35,8 +34,6 @@ DIFFERS = "differs"
 MAX_JOURNAL_BYTES = 1 << 36
 """Of one writer: 64 GiB are two billion points."""
 _PIECE_BYTES = 1 << 20
-_CHANGING = slice(fmt.LOST_OFFSET, fmt.ENDED_OFFSET + fmt.ENDED.size)
-"""The bytes of a journal that its writer changes later."""
 
 
 class Received(NamedTuple):
@@ -74,7 +71,7 @@ class ReceivedJournal:
         Args:
             offset: where in the journal they begin.
             content: the bytes; none: only that the sender lives.
-            beginning: the journal's first `HEADER_BYTES` as they are by now, where its writer changed them.
+            beginning: the journal's first `BEGINNING_BYTES` as they are by now, where its writer changed them.
 
         Raises:
             InvalidArgument: they are not the beginning of this writer's journal, or it would be too large.
@@ -106,7 +103,7 @@ class ReceivedJournal:
 
         Args:
             size: of the journal.
-            check: CRC-32 of its bytes behind the first `HEADER_BYTES`.
+            check: CRC-32 of its bytes behind the first `BEGINNING_BYTES`.
             beginning: those.
             died: its writer did not close it.
 
@@ -198,48 +195,10 @@ class ReceivedJournal:
         Raises:
             InvalidArgument: they are not this journal's.
         """
-        now = os.pread(descriptor, fmt.HEADER_BYTES, 0)
-        if len(now) < fmt.HEADER_BYTES or now == beginning:
-            return
-        lost, ended = beginning[fmt.LOST_OFFSET : fmt.ENDED_OFFSET], beginning[fmt.ENDED_OFFSET : _CHANGING.stop]
-        count, complement = fmt.LOST.unpack(lost)
-        if (
-            _fixed(now) != _fixed(beginning)
-            or count != complement ^ 0xFFFFFFFF
-            or not fmt.is_end_mark(ended)
-        ):  # fmt: skip
-            raise InvalidArgument("beginning: these are not the first bytes of this journal; send them as they are")
-        os.pwrite(descriptor, beginning[_CHANGING], fmt.LOST_OFFSET)
-
-
-def check_beginning(content: bytes, uid: str, writer: str) -> None:
-    """Refuse bytes that do not begin a journal of this run and writer.
-
-    Raises:
-        InvalidArgument: they do not, or are too few to tell.
-    """
-    about: object = None
-    if len(content) >= fmt.HEADER_BYTES:
-        magic, version, _, length, text_bytes, check = fmt.FILE_HEADER.unpack_from(content)
-        text = content[fmt.HEADER_BYTES : fmt.HEADER_BYTES + text_bytes]
-        is_whole = magic == fmt.MAGIC and fmt.CRC.unpack_from(content, fmt.FILE_HEADER.size)[0] == crc32(content[:24])
-        if is_whole and version == fmt.VERSION and len(content) >= length and crc32(text) == check:
-            with suppress(ValueError, RecursionError):
-                about = json.loads(text)
-    if not isinstance(about, dict):
-        raise InvalidArgument(
-            f"the bytes at offset 0 do not begin a journal of format version {fmt.VERSION}: send at least the whole "
-            "header"
-        )
-    if about.get("uid") != uid or about.get("writer") != writer:
-        raise InvalidArgument(
-            f"the journal says that it is of run {about.get('uid')!r} and writer {about.get('writer')!r}, and was sent "
-            f"as {uid!r} and {writer!r}"
-        )
-
-
-def _fixed(beginning: bytes) -> bytes:
-    return beginning[: fmt.LOST_OFFSET] + beginning[_CHANGING.stop :]
+        now = os.pread(descriptor, BEGINNING_BYTES, 0)
+        if len(now) == BEGINNING_BYTES and now != beginning:
+            offset, changed = changes(now, beginning)
+            os.pwrite(descriptor, changed, offset)
 
 
 def _agrees(descriptor: int, offset: int, content: bytes) -> bool:
@@ -247,15 +206,12 @@ def _agrees(descriptor: int, offset: int, content: bytes) -> bool:
     if not content:
         return True
     found = os.pread(descriptor, len(content), offset)
-    if offset < fmt.HEADER_BYTES:
-        low, high = (max(at - offset, 0) for at in (_CHANGING.start, _CHANGING.stop))
-        found, content = found[:low] + found[high:], content[:low] + content[high:]
-    return found == content
+    return without_changing(offset, found) == without_changing(offset, content)
 
 
 def _check_of(descriptor: int, size: int) -> int:
     """The CRC-32 of the bytes behind the first ones."""
-    check, at = 0, fmt.HEADER_BYTES
+    check, at = 0, BEGINNING_BYTES
     while at < size:
         piece = os.pread(descriptor, min(_PIECE_BYTES, size - at), at)
         if not piece:

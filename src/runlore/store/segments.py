@@ -22,14 +22,19 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runlore.config import cache_directory
+from runlore.errors import DamagedFile
+from runlore.files import is_directory, open_binary, open_regular
 from runlore.journal import liveness
 from runlore.journal.decode import Context, Event, is_closed, read
 from runlore.model import new_uid
+from runlore.names import is_uid
 from runlore.store.points import Part, positions
 from runlore.store.seal_lock import sealing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from runlore.journal.decode import Chunk
 
@@ -78,8 +83,7 @@ class Segments(NamedTuple):
         parts = []
         for number, series in chosen:
             time_ns, step, value, sequence, position = (
-                np.memmap(self._path(number, name), kind, "r", shape=(series.points,)).view(np.ndarray)
-                for name, kind in _COLUMNS
+                _mapped(self._path(number, name), kind, series.points) for name, kind in _COLUMNS
             )
             key = np.broadcast_to(np.uint32(0), value.shape)
             alone = len(chosen) == 1
@@ -95,7 +99,7 @@ class Segments(NamedTuple):
         """The events, and the changes of extra columns."""
         events, extras = [], []
         if self.event_bytes:
-            with open(os.path.join(self.folder, "events"), "rb") as file:
+            with open_binary(os.path.join(self.folder, "events")) as file:
                 for line in file.read(self.event_bytes).splitlines():
                     sequence, *rest = json.loads(line)
                     if len(rest) == 1:
@@ -161,7 +165,8 @@ def refresh(directory: str, writer: str, path: str, context: Context | None) -> 
     for place in _places(directory):
         folder = os.path.join(place, writer)
         try:
-            _make(place, folder, directory)
+            if not _make(place, folder, directory):
+                return None
             with sealing(folder) as lock:
                 found = _load(folder, begin)
                 if lock is None or (found is None and is_closed(path)):  # a closed one is about to be sealed
@@ -187,22 +192,28 @@ def _places(directory: str) -> tuple[str, str]:
     return os.path.join(directory, SEGMENTS), os.path.join(cache_directory(), SEGMENTS, name)
 
 
-def _make(place: str, folder: str, directory: str) -> None:
-    """Make the folder, but never a run's directory that was deleted meanwhile."""
+def _make(place: str, folder: str, directory: str) -> bool:
+    """Make the folder, but never a run's directory that was deleted meanwhile.
+
+    Returns:
+        Whether it is there; if not, a link or a file is in the way.
+    """
     if os.path.dirname(place) != directory:
-        os.makedirs(folder, exist_ok=True)
-        return
+        os.makedirs(os.path.dirname(place), exist_ok=True)
     for path in (place, folder):
         with suppress(FileExistsError):
             os.mkdir(path)
+        if not is_directory(path):
+            return False
+    return True
 
 
 def _load(folder: str, begin: int) -> Segments | None:
     """The segments in the folder, if they can be trusted and hold the journal from this offset on."""
     try:
-        with open(os.path.join(folder, "state.json"), encoding="ascii") as file:
+        with open_binary(os.path.join(folder, "state.json")) as file:
             state = json.load(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, DamagedFile):
         return None
     except ValueError:
         return None  # cut off by a loss of power: they are made again
@@ -210,7 +221,9 @@ def _load(folder: str, begin: int) -> Segments | None:
     if (state["version"], state["boot"], state["host"], state["begin"]) != here:
         return None
     series = {int(number): Series(*values) for number, values in state["series"].items()}
-    path = os.path.join(folder, state["folder"])
+    path = os.path.join(folder, str(state["folder"]))
+    if not is_uid(str(state["folder"])) or not is_directory(path):
+        return None  # nobody but a stranger names another place
     return Segments(path, begin, Context.load(state["context"]), series, state["event_bytes"])
 
 
@@ -221,7 +234,7 @@ def _update(folder: str, path: str, context: Context | None, found: Segments | N
         import shutil
 
         for name in os.listdir(folder):
-            if os.path.isdir(os.path.join(folder, name)):
+            if is_directory(os.path.join(folder, name)):
                 shutil.rmtree(os.path.join(folder, name))
         generation = os.path.join(folder, new_uid())
         os.mkdir(generation)
@@ -256,8 +269,20 @@ def _by_key(chunk: Chunk) -> Iterator[tuple[int, tuple[Any, ...]]]:
         yield int(key[start]), tuple(column[rows] for column in columns)
 
 
+def _mapped(path: str, kind: str, points: int) -> NDArray[Any]:
+    """A column, mapped into memory.
+
+    Raises:
+        DamagedFile: a link, FIFO, directory or device is in the place of its file.
+    """
+    import numpy as np
+
+    with open_binary(path) as file:
+        return np.memmap(file, kind, "r", shape=(points,)).view(np.ndarray)
+
+
 def _write_at(path: str, offset: int, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor = open_regular(path, os.O_WRONLY | os.O_CREAT)
     try:
         view = memoryview(data)
         while view:

@@ -17,7 +17,7 @@ from runlore.query.cursor import fingerprint
 from runlore.query.expression import uses_attribute
 from runlore.query.globs import glob_to_regex, split_experiments
 from runlore.query.ordering import order_keys
-from runlore.query.parser import parse
+from runlore.query.parser import tree_of
 from runlore.query.regex import compile_pattern
 from runlore.query.values import Clock
 from runlore.testing import memory_cards, memory_facts
@@ -58,7 +58,7 @@ class MemoryIndex(Index):
     ) -> Page:  # fmt: skip
         check_limit(limit)
         check_time_limit(time_limit_s)
-        tree = parse(query) if query is None or isinstance(query, str) else query
+        tree = tree_of(query)
         keys = order_keys(order_by)
         belongs_to = fingerprint(tree, keys, experiment, include_deleted).hex()
         clock, visited = _resume(cursor, belongs_to, clock or Clock())

@@ -1,12 +1,12 @@
 """Points of runs as a stream of binary parts, and events as a stream of tables.
 
-    part    length of the rest (u32), length of the header (u32), header (JSON, filled up to 8 bytes with blanks), columns
+    part    length of the rest (u32), length of the header (u32), header (JSON, blanks up to 8 bytes), columns
     header  {"uid", "names", "writers", "headers", "extras", "points": how many, "columns": [[name, type], …]}
     end     a part with the header {"end": true}: without it the stream broke off
     error   a part with the header {"problem": {…}}: what went wrong after the first part was sent
 
-All numbers are little-endian; columns stand one behind the other, each filled up to 8 bytes. Floats are sent as their
-bits: NaN, −0.0 and infinities are what they were. A part has at most `PART_POINTS` points; the further ones of a run
+All numbers are little-endian. Columns stand one behind the other, each filled up to 8 bytes. Floats are sent as their
+bits: NaN, -0.0 and infinities are what they were. A part has at most `PART_POINTS` points; the further ones of a run
 follow in parts of their own with `"more": true`.
 """
 

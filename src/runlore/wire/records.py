@@ -23,7 +23,7 @@ from runlore.store.content import StoredEvent
 from runlore.wire.text import Garbled, expect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
 Record = TypeVar("Record")
 
@@ -66,13 +66,12 @@ def pack(kind: type, records: Iterable[Any]) -> dict[str, Any]:
     return {"fields": names, "rows": rows}
 
 
-def unpack(kind: Callable[..., Record], table: Any) -> list[Record]:
+def unpack(kind: type[Record], table: Any) -> list[Record]:
     """The records of a table.
 
     Raises:
         Garbled: it is none of that kind.
     """
-    assert isinstance(kind, type)
     sent = expect(expect(table, dict, "the table").get("fields"), list, "fields")
     rows = expect(table.get("rows"), list, "rows")
     known = names_of(kind)

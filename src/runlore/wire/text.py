@@ -40,14 +40,14 @@ def dumps(value: Any) -> bytes:
 
 
 def loads(data: bytes | bytearray | memoryview) -> Any:
-    """What `dumps` wrote.
+    r"""What `dumps` wrote.
 
     Raises:
         Garbled: it is none of that.
 
     Example:
-        >>> loads(dumps(["\\ud800", 2**63, -0.0, 1, 1.0]))
-        ['\\ud800', 9223372036854775808, -0.0, 1, 1.0]
+        >>> loads(dumps(["\ud800", 2**63, -0.0, 1, 1.0]))
+        ['\ud800', 9223372036854775808, -0.0, 1, 1.0]
     """
     try:
         return json.loads(bytes(data).decode("utf-8", "surrogatepass"))
@@ -63,9 +63,10 @@ def expect(value: Any, kind: type | tuple[type, ...], name: str) -> Any:
     Raises:
         Garbled: it is not.
     """
-    wrong_truth = isinstance(value, bool) and kind is not bool and not (isinstance(kind, tuple) and bool in kind)
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    wrong_truth = isinstance(value, bool) and bool not in kinds and object not in kinds
     if wrong_truth or not isinstance(value, kind):
-        wanted = " or ".join(_WORDS[one] for one in (kind if isinstance(kind, tuple) else (kind,)))
+        wanted = " or ".join(_WORDS[one] for one in kinds)
         raise Garbled(f"{name} should be {wanted}, not {_WORDS.get(type(value), 'that')}")
     return value
 

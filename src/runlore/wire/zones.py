@@ -26,7 +26,7 @@ _STEP_S = 14 * 86_400
 
 _MOST_CHANGES = 2_000
 _DAY_S = 86_400
-_EPOCH = dt.datetime(1970, 1, 1)
+_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - local times are compared with it
 
 
 class Offsets(dt.tzinfo):
@@ -73,8 +73,7 @@ class Offsets(dt.tzinfo):
         place = bisect_right(self._times, utc_s)
         offset = self._offsets[place]
         folded = place > 0 and utc_s - self._times[place - 1] < self._offsets[place - 1] - offset
-        local = (moment + dt.timedelta(seconds=offset)).replace(fold=1 if folded else 0)
-        return local
+        return (moment + dt.timedelta(seconds=offset)).replace(fold=1 if folded else 0)
 
 
 def pack_clock(clock: Clock) -> dict[str, Any]:

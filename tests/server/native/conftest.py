@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 from tests.reader.made_runs import make_run
+from tests.server.live import serving
 
 from runlore.store import open_store
+
+
+@pytest.fixture
+def address(store_path):
+    """A server that answers with what is there now, so that tests need not wait."""
+    with serving(store_path, index_age_s=0) as found:
+        yield found
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ export const api = {
     send(apiPath(`views/${encodeURIComponent(view.name)}`), {
       method: "PUT",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify(view),
+      body: JSON.stringify({ experiment: view.experiment, state: view.state }),
     }),
   deleteView: (name: string) => send(apiPath(`views/${encodeURIComponent(name)}`), { method: "DELETE" }),
   exportUrl: (format: string, parameters: Record<string, string | undefined>) =>

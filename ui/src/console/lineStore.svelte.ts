@@ -1,4 +1,7 @@
-/** The lines of a console, a chunk at a time: those that are on screen are fetched, a million others are not. */
+/**
+ * The lines of a console, a chunk at a time: those that are on screen are fetched, a million others are not. Here they are counted from 0;
+ * on the wire, as people do, from 1.
+ */
 import { api } from "../api/client";
 import { isAborted } from "../api/problem";
 import type { ConsoleLine } from "../api/types";
@@ -75,7 +78,7 @@ export class LineStore {
     try {
       const page = await api.console(
         this.uid,
-        { ...this.#parameters(), from: chunk * CHUNK, limit: CHUNK },
+        { ...this.#parameters(), from: chunk * CHUNK + 1, limit: CHUNK },
         this.#request.signal,
       );
       this.#chunks.delete(chunk);

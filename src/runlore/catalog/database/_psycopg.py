@@ -7,6 +7,7 @@ import functools
 import os
 import re
 import threading
+import weakref
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +134,7 @@ class PostgresDatabase(Database):
         self._namespace = namespace
         self._lock = threading.Lock()
         self._idle: list[Raw] = []
+        weakref.finalize(self, _close_all, self._idle)
         self._is_ready = False
 
     @contextlib.contextmanager
@@ -180,13 +182,14 @@ class PostgresDatabase(Database):
 
     def close(self) -> None:
         with self._lock:
-            idle, self._idle, self._is_ready = self._idle, [], False
-        for raw in idle:
-            raw.close()
+            idle, self._is_ready = self._idle.copy(), False
+            self._idle.clear()
+        _close_all(idle)
 
     def after_fork(self) -> None:
         _parents.extend(self._idle)
-        self._lock, self._idle = threading.Lock(), []
+        self._idle.clear()
+        self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Raw]:
@@ -256,6 +259,12 @@ class PostgresDatabase(Database):
             for statement in index_definitions(table):
                 raw.execute(statement)
         raw.execute("INSERT INTO properties VALUES ('version', %s)", (CATALOG_VERSION,))
+
+
+def _close_all(idle: list[Raw]) -> None:
+    """Also of a database that nobody has any more, and when the program ends."""
+    while idle:
+        idle.pop().close()
 
 
 _parents: list[Any] = []

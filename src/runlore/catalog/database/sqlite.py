@@ -11,6 +11,7 @@ import os
 import secrets
 import sqlite3
 import threading
+import weakref
 from time import time
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,7 @@ class SqliteDatabase(Database):
         self._lock = threading.Lock()
         self._idle: dict[bool, list[SqliteConnection]] = {True: [], False: []}
         """Connections that nobody uses: those that may write, and those that may not."""
+        weakref.finalize(self, _close_all, self._idle)
         self._opened: tuple[int, int] | None = None
         """Which file the connections are to: it may be removed and made anew at any time."""
 
@@ -81,6 +83,7 @@ class SqliteDatabase(Database):
         self.close()
         if not os.path.exists(self.address):
             return False
+        raw = None
         try:
             raw = connect(self.address)
             if _is_current(raw):
@@ -88,6 +91,8 @@ class SqliteDatabase(Database):
                 return True
             raw.close()
         except sqlite3.DatabaseError as error:
+            if raw is not None:
+                raw.close()
             if isinstance(error, sqlite3.OperationalError) and not _says(error, _UNREADABLE):
                 raise
         self.discard()
@@ -131,14 +136,13 @@ class SqliteDatabase(Database):
     def close(self) -> None:  # noqa: D102
         with self._lock:
             self._opened = None
-            idle = [connection for found in self._idle.values() for connection in found]
-            self._idle = {True: [], False: []}
+            idle = _taken(self._idle)
         for connection in idle:
             connection.raw.close()
 
     def after_fork(self) -> None:  # noqa: D102
-        _parents.extend(connection for found in self._idle.values() for connection in found)
-        self._lock, self._idle, self._opened = threading.Lock(), {True: [], False: []}, None
+        _parents.extend(_taken(self._idle))
+        self._lock, self._opened = threading.Lock(), None
 
     @contextlib.contextmanager
     def _borrowed(self, *, writes: bool) -> Iterator[SqliteConnection]:
@@ -174,7 +178,11 @@ class SqliteDatabase(Database):
         """A file with tables of this version."""
         _make_directory(self.address)
         raw = connect(self.address)
-        _make_tables(raw, indexes=True)
+        try:
+            _make_tables(raw, indexes=True)
+        except sqlite3.DatabaseError:
+            raw.close()
+            raise
         self._keep(raw)
 
     def _keep(self, raw: sqlite3.Connection) -> None:
@@ -185,6 +193,20 @@ class SqliteDatabase(Database):
 
 _parents: list[SqliteConnection] = []
 """Connections that a process has from before it was forked: never used, and never closed."""
+
+
+def _taken(idle: dict[bool, list[SqliteConnection]]) -> list[SqliteConnection]:
+    """All connections, which are in nobody's hands then."""
+    found = [connection for connections in idle.values() for connection in connections]
+    for connections in idle.values():
+        connections.clear()
+    return found
+
+
+def _close_all(idle: dict[bool, list[SqliteConnection]]) -> None:
+    """Of a database that nobody has any more, and when the program ends."""
+    for connection in _taken(idle):
+        connection.raw.close()
 
 
 class _Beside(Transactions):

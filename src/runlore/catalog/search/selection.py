@@ -15,7 +15,7 @@ from runlore.index.limits import check_limit
 from runlore.query import cursor as cursors
 from runlore.query.checks import check_expression
 from runlore.query.expression import And, Attribute, Not, Or, uses_attribute
-from runlore.query.parser import parse
+from runlore.query.parser import tree_of
 from runlore.query.values import Clock
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def make_selection(
     """Read and check everything; see `fetch_page`."""
     check_limit(limit)
     clock = clock or Clock()
-    tree = parse(query) if query is None or isinstance(query, str) else query
+    tree = tree_of(query)
     dialect = connection.dialect
     order = compile_order(order_by, dialect)
     belongs_to = cursors.fingerprint(tree, order.keys, experiment, include_deleted)

@@ -69,11 +69,13 @@ def restore(value: Mapping[str, Any], store: Any, *, trusted: Iterable[str], all
 
     Raises:
         ArtifactNotFound: the contents are gone.
+        DamagedFile: they are not what was logged.
         UnsafeLoad: a pickle, or types that are not trusted.
         InvalidArgument: the value is no cell of an artifact.
     """
     from runlore.media.encoded import KINDS, MODEL
     from runlore.media.model import is_model_type
+    from runlore.store.contents import checked_path, read_content
 
     digest, kind = value.get("digest"), value.get("kind")
     if not isinstance(digest, str) or not _DIGEST(digest) or not isinstance(kind, str):
@@ -81,9 +83,8 @@ def restore(value: Mapping[str, Any], store: Any, *, trusted: Iterable[str], all
     media_type, place = value.get("media_type") or "", _native.open_store(store)
     try:
         if kind not in KINDS or (kind == MODEL and not is_model_type(media_type)):
-            with place.open_content(digest) as file:
-                return file.read()
-        path = place.content_path(digest)
+            return read_content(place, digest)
+        path = checked_path(place, digest)
         obj = _loading.load(path, kind, media_type, value, trusted=trusted, allow_pickle=allow_pickle)
     except FileNotFoundError as error:
         raise ArtifactNotFound(

@@ -1,193 +1,32 @@
-"""v1 runs: the card through which one is read, and the handle through which it is recorded."""
+"""v1 runs that are being recorded; `_recorded_run` reads them."""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runlore import model as words
 from runlore.dialects.opsml._cards import Card
-from runlore.dialects.opsml._copies import copy_artifacts
 from runlore.dialects.opsml._errors import ValidationError
 from runlore.dialects.opsml._metrics import (
-    SYSTEM_PREFIX,
     Metric,
-    Parameter,
-    logged_parameters,
-    view_of,
-    whole_step,
 )
+from runlore.dialects.opsml._recorded_run import RecordedRun, key_of
 from runlore.dialects.opsml._registry import CardRegistry, register_card
 from runlore.dialects.opsml._versions import VersionType, first
-from runlore.dialects.opsml.types import RegistryType
-from runlore.dialects.opsml.types.metrics import HardwareMetrics, read_hardware
-from runlore.errors import ArtifactNotFound, InvalidArgument, NotFound, WrongType
+from runlore.errors import InvalidArgument, WrongType
 from runlore.names import check_path_name
-from runlore.registry import finding
 from runlore.registry.registering import register
 from runlore.run import start
-from runlore.store.summary import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from runlore.dialects.opsml._cards import CardInfo
-    from runlore.reader import RunView
-    from runlore.registry import Card as NativeCard
+    from runlore.dialects.opsml._card_info import CardInfo
     from runlore.run import Run
 
 T = TypeVar("T")
 MAX_SERIES = 50
-
-
-class RecordedRun:
-    """What is recorded of a v1 run. Everything is read when it is asked for.
-
-    Attributes:
-        uid: of the run and of its card.
-    """
-
-    registry_type = RegistryType.Run
-
-    def __init__(self, uid: str, store: Any = None) -> None:
-        self.uid = uid
-        self._store = store
-
-    @property
-    def native(self) -> NativeCard:
-        """The native card."""
-        return finding.get_uid(self.uid, store=self._store)
-
-    @property
-    def view(self) -> RunView:
-        """The native run.
-
-        Raises:
-            NotFound: the store has it no more.
-        """
-        found = view_of(self.uid, self._store)
-        if found is None:
-            raise NotFound(f"run {self.uid} is not in the store any more")
-        return found
-
-    @property
-    def name(self) -> str:
-        """Name of the card."""
-        return self.native.name
-
-    @property
-    def version(self) -> str:
-        """Version of the card."""
-        return self.native.version
-
-    @property
-    def space(self) -> str:
-        """Space of the card, which v1 calls its repository."""
-        return self.native.space
-
-    @property
-    def repository(self) -> str:
-        """As `space`."""
-        return self.native.space
-
-    @property
-    def created_at(self) -> datetime:
-        """When the card was registered, UTC."""
-        return datetime.fromtimestamp(self.native.created_ns / 1e9, timezone.utc)
-
-    def summary(self) -> dict[str, Any]:
-        """uid, name, version, status, created_at (ns), tags."""
-        card = self.native
-        return {
-            "uid": card.uid, "name": card.name, "repository": card.space, "version": card.version,
-            "status": self.view.status, "created_at": card.created_ns, "tags": self.tags,
-        }  # fmt: skip
-
-    @property
-    def metrics(self) -> dict[str, list[Metric]]:
-        """Every logged value, by name, in the order of time."""
-        from runlore.reader.plain import cells_of
-
-        data = self.view.data(event="metric")
-        found: dict[str, list[Metric]] = {}
-        stamps = cells_of(data["timestamp"]) if "timestamp" in data else [None] * len(data)
-        for key, value, step, stamp in zip(data["key"], data["value"], data["step"].tolist(), stamps, strict=True):
-            if is_number(value) and not key.startswith(SYSTEM_PREFIX):
-                when = None if stamp is None else int(stamp)
-                found.setdefault(key, []).append(Metric(key, float(value), whole_step(step), when))
-        return found
-
-    @property
-    def parameters(self) -> dict[str, list[Parameter]]:
-        """Every logged parameter that counts, by name."""
-        found: dict[str, list[Parameter]] = {}
-        for item in logged_parameters(self.view):
-            found.setdefault(item.name, []).append(item)
-        return found
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """Its tags."""
-        return self.view.tags
-
-    def get_metric(self, name: str) -> Metric | list[Metric]:
-        """The value of a metric, or a list of all where there are several.
-
-        Raises:
-            ValueError: there is no such metric.
-        """
-        return _one_or_all(self.metrics, _key(name), "metric")
-
-    def get_parameter(self, name: str) -> Parameter | list[Parameter]:
-        """The value of a parameter, or a list of all where there are several.
-
-        Raises:
-            ValueError: there is no such parameter.
-        """
-        return _one_or_all(self.parameters, _key(name), "parameter")
-
-    def load_metrics(self) -> dict[str, list[Metric]]:
-        """As `metrics`."""
-        return self.metrics
-
-    def get_hardware_metrics(self) -> list[HardwareMetrics]:
-        """Every sample of the hardware, oldest first."""
-        return read_hardware(self.uid, self._store)
-
-    @property
-    def artifact_uris(self) -> dict[str, str]:
-        """Names of its artifacts, and the files in the store that hold them; without those whose contents are gone."""
-        found = {}
-        for item in self.view.artifacts():
-            with suppress(ArtifactNotFound):
-                found[item.name] = item.path
-        return found
-
-    def load_artifacts(self, name: str | None = None, directory: str | os.PathLike[str] = "artifacts") -> list[str]:
-        """Copy artifacts, of one name or all, into a directory; returns the copies' paths.
-
-        A `RuntimeWarning` names those whose contents are gone; the others are copied.
-
-        Raises:
-            FileNotFoundError: the contents of all of them are gone.
-        """
-        found = {item.name: item for item in self.view.artifacts() if name is None or item.name.split("/")[0] == name}
-        return copy_artifacts(found.values(), directory, depth=2)
-
-    def _linked(self, kind: str) -> list[str]:
-        return [event.value["uid"] for event in self.view.events(words.CARD) if event.value.get("kind") == kind]
-
-    @property
-    def datacard_uids(self) -> list[str]:
-        """Cards of data that it registered."""
-        return self._linked("data")
-
-    @property
-    def modelcard_uids(self) -> list[str]:
-        """Cards of models that it registered."""
-        return self._linked("model")
 
 
 class ActiveRun(RecordedRun):
@@ -247,13 +86,13 @@ class ActiveRun(RecordedRun):
         """
         run = self._live()
         if timestamp is None:
-            run.log_metric(_key(key), value, step)
+            run.log_metric(key_of(key), value, step)
         else:
-            run.log_event(words.METRIC, _key(key), Metric(key, value).value, step=step, timestamp=int(timestamp))
+            run.log_event(words.METRIC, key_of(key), Metric(key, value).value, step=step, timestamp=int(timestamp))
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Record several metrics of one step: all, or none where one is no number."""
-        self._live().log_metrics({_key(key): value for key, value in metrics.items()}, step)
+        self._live().log_metrics({key_of(key): value for key, value in metrics.items()}, step)
 
     def log_parameter(self, key: str, value: float | str) -> None:
         """Record a parameter: an int, a float or a text.
@@ -262,14 +101,14 @@ class ActiveRun(RecordedRun):
             ValueError: the run ended.
         """
         run = self._live()
-        run.log_param(_key(key), _parameter(key, value))
+        run.log_param(key_of(key), _parameter(key, value))
 
     log_param = log_parameter
 
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Record several parameters: all, or none where one cannot be."""
         run = self._live()
-        run.log_params({_key(key): _parameter(key, value) for key, value in parameters.items()})
+        run.log_params({key_of(key): _parameter(key, value) for key, value in parameters.items()})
 
     log_params = log_parameters
 
@@ -378,19 +217,7 @@ def register_run_card(run: Run, repository: str, name: str, choose: Any, metadat
     )  # fmt: skip
 
 
-def _key(key: str) -> str:
-    if not isinstance(key, str):
-        raise WrongType(f"key={key!r} must be text")
-    return key.replace(" ", "_")
-
-
 def _parameter(key: str, value: Any) -> int | float | str:
     if isinstance(value, (int, float, str)):
         return value
     raise ValidationError(f"parameter {key!r}: a value of type {type(value).__name__} is no int, float or text")
-
-
-def _one_or_all(found: Mapping[str, list[T]], name: str, what: str) -> T | list[T]:
-    if name not in found:
-        raise InvalidArgument(f"{what} {name!r} was not logged; there are {sorted(found)}")
-    return found[name][0] if len(found[name]) == 1 else found[name]

@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runlore import model as words
-from runlore.dialects.opsml._cards import CardInfo, check_v1, clean_v1
+from runlore.dialects.opsml._card_info import CardInfo
+from runlore.dialects.opsml._cards import check_v1, clean_v1
 from runlore.dialects.opsml._errors import ActiveRunException
 from runlore.dialects.opsml._metrics import view_of
+from runlore.dialects.opsml._recorded_run import RecordedRun
 from runlore.dialects.opsml._registry import CardRegistry
-from runlore.dialects.opsml._run_card import ActiveRun, RecordedRun, RunCard, register_run_card
+from runlore.dialects.opsml._run_card import ActiveRun, RunCard, register_run_card
 from runlore.dialects.opsml._versions import VersionType, first
 from runlore.errors import InvalidArgument
+from runlore.opening import open_store
 from runlore.registry import finding
 from runlore.registry.registering import register
 from runlore.run import resume, start
-from runlore.opening import open_store
 from runlore.store.cards import CardName
 
 if TYPE_CHECKING:
@@ -117,7 +119,8 @@ class OpsmlProject:
         """
         if self._active is not None:
             raise ActiveRunException(f"project {self._info.name!r}: run {self._active.run_id} is active; end it first")
-        capture = {"hardware": _interval(hardware_interval) if log_hardware else False}
+        wanted = {"interval_s": _interval(hardware_interval), "per_core": True, "whole_start": True}
+        capture = {"hardware": wanted if log_hardware else False}
         if self._resumes:
             native = resume(self.run_id, store=self._store, capture=capture)
         else:

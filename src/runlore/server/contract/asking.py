@@ -21,7 +21,7 @@ MOST_TIME_S = 120.0
 """Seconds that a caller can let the server search."""
 
 
-def refresh(call: Call, sent: dict[str, Any]) -> int:
+def refresh(call: Call, sent: dict[str, Any]) -> int:  # noqa: ARG001 - every method gets them
     """See `Index.refresh`."""
     index_of(call)
     return 0
@@ -56,7 +56,9 @@ def find_each(call: Call, sent: dict[str, Any]) -> list[Any]:
     whole = [reference.uid for reference in references if reference.uid is not None]
     known = {run.uid: run for run in index.runs(whole, facts=facts)} if whole else {}
     found = (
-        (known[reference.uid],) if reference.uid in known else () if reference.uid else index.find(reference, facts=facts)
+        index.find(reference, facts=facts)
+        if reference.uid is None
+        else [run for run in (known.get(reference.uid),) if run is not None]
         for reference in references
     )  # fmt: skip
     return [records.pack(RunRecord, runs) for runs in found]

@@ -107,7 +107,7 @@ def came_again(call: Call) -> bool:
     return call.request.headers.get(text.AGAIN_HEADER, "0") != "0"
 
 
-def told(error: OSError) -> Exception:
+def told(error: OSError) -> RunloreError:
     """A failure of the server's system, as the caller is told of it: without paths."""
     if isinstance(error, RunloreError):
         return error

@@ -82,7 +82,7 @@ def pack(call: Call) -> Response:
     session = call.context.session.refresh()
     views = [RunView(session, run) for run in session.index.runs(uids_of(arguments(call)))]
     damaged: list[list[str]] = []
-    file = tempfile.TemporaryFile(dir=scratch_directory())
+    file = tempfile.TemporaryFile(dir=scratch_directory())  # noqa: SIM115 - it is closed when it was sent
     try:
         export_archive(session.store, views, file, damaged=lambda view, error: damaged.append([view.uid, str(error)]))
     except BaseException as error:
@@ -112,8 +112,8 @@ async def take_in(call: Call) -> Response:
     def add() -> dict[str, Any]:
         file.seek(0)
         done = import_archive(call.context.session, file, limits=limits)
-        lists = {"renumbered": done.renumbered, "clashes": done.clashes}
-        return {**done._asdict(), **{name: [item._asdict() for item in found] for name, found in lists.items()}}
+        renumbered, clashes = [run._asdict() for run in done.renumbered], [clash._asdict() for clash in done.clashes]
+        return {**done._asdict(), "renumbered": renumbered, "clashes": clashes}
 
     try:
         with tempfile.TemporaryFile(dir=scratch_directory()) as file:

@@ -39,18 +39,25 @@ def get(call: Call) -> Response:
         if isinstance(error, ArtifactNotFound):
             raise
         raise told(error) from error
+    try:
+        return _answer(call, digest, file)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _answer(call: Call, digest: str, file: BinaryIO) -> Response:
     size = file.seek(0, os.SEEK_END)
     headers = {
-        **HEADERS, "ETag": f'"{digest}"', "Accept-Ranges": "bytes", "Cache-Control": "private, max-age=31536000, immutable",
-        "Content-Disposition": "attachment",
+        **HEADERS, "ETag": f'"{digest}"', "Accept-Ranges": "bytes", "Content-Disposition": "attachment",
+        "Cache-Control": "private, max-age=31536000, immutable",
     }  # fmt: skip
     start, stop, status = 0, size, 200
-    wanted = call.request.headers.get("range")
-    if wanted is not None and call.request.headers.get("if-range", f'"{digest}"') == f'"{digest}"':
-        start, stop = _range(wanted, size)
-        status = 206 if (start, stop) != (0, size) or wanted.endswith("-") else 200
-    if status == 206:
-        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+    if call.request.headers.get("if-range", f'"{digest}"') == f'"{digest}"':
+        part = _range(call.request.headers.get("range", ""), size)
+        if part is not None:
+            (start, stop), status = part, 206
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
     headers["Content-Length"] = str(stop - start)
     if call.request.method == "HEAD":
         file.close()
@@ -58,15 +65,15 @@ def get(call: Call) -> Response:
     return StreamingResponse(_pieces(file, start, stop), status, headers, BYTES)
 
 
-def _range(wanted: str, size: int) -> tuple[int, int]:
-    """Where a range begins and ends; all, where it is none that is served here.
+def _range(wanted: str, size: int) -> tuple[int, int] | None:
+    """Where a range begins and ends; None where there is none, or none of a kind that is served here.
 
     Raises:
         Problem: there is no such range (416).
     """
     found = _RANGE(wanted)
     if found is None or found[1] == found[2] == "":
-        return 0, size
+        return None
     if not found[1]:
         return max(0, size - int(found[2])), size
     start = int(found[1])
@@ -143,7 +150,7 @@ def _digest(call: Call) -> str:
 _PATH = "/store/contents/{digest}"
 
 ENDPOINTS = (
-    Endpoint("GET", _PATH, get, "Contents by their SHA-256; ranges are served.", READ, answer=BYTES, problems=[404, 416]),
+    Endpoint("GET", _PATH, get, "Contents by their SHA-256, also in part.", READ, answer=BYTES, problems=[404, 416]),
     Endpoint(
         "PUT", _PATH, put, "Keep contents under their SHA-256, which is verified.", WRITE, body=BYTES,
         answer="application/json", problems=[404, 413, 507],

@@ -7,5 +7,6 @@ from runlore.server.contract import asking, care, contents, recording, storing, 
 PREFIX = "/api/v1"
 
 ENDPOINTS = (
-    *asking.ENDPOINTS, *storing.ENDPOINTS, *streams.ENDPOINTS, *recording.ENDPOINTS, *contents.ENDPOINTS, *care.ENDPOINTS,
+    *asking.ENDPOINTS, *storing.ENDPOINTS, *streams.ENDPOINTS, *recording.ENDPOINTS, *contents.ENDPOINTS,
+    *care.ENDPOINTS,
 )  # fmt: skip

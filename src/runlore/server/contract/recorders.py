@@ -1,9 +1,9 @@
 """Recorders that are kept open for clients: one for each name that a client gave its own.
 
 A client sends its records in numbered batches, each until it is answered. The same batch again gets the same answer.
-Where this process does not know the recorder (the server was started anew, it was idle for long, another worker had it),
-another one is opened; a batch that comes again to such a one is compared with what the run has, record by record, and
-what is there is not stored twice. The client chose the times, so that a record can be told from others.
+Where this process does not know the recorder (the server was started anew, it was idle for long, another worker had
+it), another one is opened; a batch that comes again to such a one is compared with what the run has, record by record,
+and what is there is not stored twice. The client chose the times, so that a record can be told from others.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The methods of a store and of its runs, one endpoint each; recorders, streams and contents are modules of their own."""
+"""The methods of a store and of its runs, one endpoint each; recorders, streams and contents have their own modules."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runlore.errors import InvalidName, RunNotFound
+from runlore.errors import CardNotFound, InvalidName, RunNotFound
 from runlore.model import uid_time_ns
 from runlore.names import check_path_name, is_uid
 from runlore.server.contract.calls import answering, came_again, changing
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _CLOCKS_NS = 300 * 1_000_000_000
 """What the caller's clock may be ahead of the store's."""
 
-# -- arguments ----------------------------------------------------------------------------------------------------------
+# -- arguments --------------------------------------------------------------------------------------------------------
 
 
 def experiment_of(sent: dict[str, Any]) -> str | None:
@@ -112,7 +112,7 @@ def version_of(sent: dict[str, Any]) -> Version:
     return Version.parse(expect(sent.get("version"), str, "version"))
 
 
-# -- runs ---------------------------------------------------------------------------------------------------------------
+# -- runs -------------------------------------------------------------------------------------------------------------
 
 
 def create_run(call: Call, sent: dict[str, Any]) -> bool:
@@ -173,7 +173,7 @@ def _said_ns(run: RecordedRun, facts: list[Fact], after_ns: int) -> int | None:
     return next((time_ns for time_ns, known in found.items() if sorted(known) == wanted), None)
 
 
-# -- claims -------------------------------------------------------------------------------------------------------------
+# -- claims -----------------------------------------------------------------------------------------------------------
 
 
 def claim_number(call: Call, sent: dict[str, Any]) -> int:
@@ -212,7 +212,15 @@ def _named(sent: dict[str, Any]) -> tuple[str, str]:
     return expect(sent.get("namespace"), str, "namespace"), expect(sent.get("name"), str, "name")
 
 
-# -- cards --------------------------------------------------------------------------------------------------------------
+# -- contents ---------------------------------------------------------------------------------------------------------
+
+
+def has_content(call: Call, sent: dict[str, Any]) -> bool:
+    """See `Store.has_content`."""
+    return call.context.store.has_content(expect(sent.get("digest"), str, "digest"))
+
+
+# -- cards ------------------------------------------------------------------------------------------------------------
 
 
 def versions_taken(call: Call, sent: dict[str, Any]) -> list[str]:
@@ -228,7 +236,13 @@ def claim_version(call: Call, sent: dict[str, Any]) -> str:
 
 def complete_card(call: Call, sent: dict[str, Any]) -> None:
     """See `Store.complete_card`."""
-    call.context.store.complete_card(card_of(sent), version_of(sent), expect(sent.get("about"), dict, "about"))
+    card, version, about = card_of(sent), version_of(sent), expect(sent.get("about"), dict, "about")
+    said = [about.get(name) for name in ("kind", "space", "name", "version")]
+    if said != [*card, str(version)] or not is_uid(str(about.get("uid"))):
+        raise Garbled("what is said of a card should begin with its uid, kind, space, name and version")
+    if version not in call.context.store.versions_taken(card):
+        raise CardNotFound(f"nobody claimed {card}@{version}; a version is claimed before it is a card")
+    call.context.store.complete_card(card, version, about)
 
 
 def annotate_card(call: Call, sent: dict[str, Any]) -> int:
@@ -237,7 +251,7 @@ def annotate_card(call: Call, sent: dict[str, Any]) -> int:
     return call.context.store.annotate_card(card, str(version), uid, facts_of(sent), after_ns=after_of(sent))
 
 
-# -- the list -----------------------------------------------------------------------------------------------------------
+# -- the list ---------------------------------------------------------------------------------------------------------
 
 
 def _asks(function: Callable[[Call, dict[str, Any]], Any], summary: str, example: Any) -> Endpoint:
@@ -256,6 +270,7 @@ def _changes(function: Callable[[Call, dict[str, Any]], Any], summary: str, exam
 
 _RUN = {"experiment": "iris", "uid": "0" * 32}
 _CLAIM = {"namespace": "names", "name": "best", "about": {"uid": "0" * 32}}
+_ABOUT = {"uid": "0" * 32, "kind": "model", "space": "team", "name": "classifier", "version": "1.0.0"}
 _CARD = {"card": ["model", "team", "classifier"], "version": "1.0.0"}
 
 ENDPOINTS = (
@@ -271,9 +286,10 @@ ENDPOINTS = (
     _asks(claimed, "What was said when a name was claimed.", {"namespace": "names", "name": "best"}),
     _asks(claims, "All claims of a namespace.", {"namespace": "names"}),
     _changes(release, "Give a name back; whether it was claimed with this.", _CLAIM),
+    _asks(has_content, "Whether there are contents of this SHA-256.", {"digest": "0" * 64}),
     _asks(versions_taken, "Every version of a card that was ever claimed.", {"card": _CARD["card"]}),
     _changes(claim_version, "Claim a version of a card.", _CARD),
-    _changes(complete_card, "Make a claimed version a card.", {**_CARD, "about": {"uid": "0" * 32}}),
+    _changes(complete_card, "Make a claimed version a card.", {**_CARD, "about": _ABOUT}),
     _changes(
         annotate_card,
         "Record facts of a card; at which time.",

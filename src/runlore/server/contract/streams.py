@@ -33,7 +33,7 @@ def read_points(call: Call) -> Response:
     sent = arguments(call)
     uids, names, experiment = _wanted(sent, "keys")
     found = call.context.store.points(uids, names, experiment=experiment)
-    return _stream(call, sent, (part for uid, one in found for part in points.pack_points(uid, one)))
+    return _stream(sent, (part for uid, one in found for part in points.pack_points(uid, one)))
 
 
 def read_events(call: Call) -> Response:
@@ -42,7 +42,7 @@ def read_events(call: Call) -> Response:
     uids, names, experiment = _wanted(sent, "kinds")
     found = call.context.store.events(uids, names, experiment=experiment)
     return _stream(
-        call, sent, (points.part({"uid": uid, "events": records.pack(StoredEvent, events)}) for uid, events in found)
+        sent, (points.part({"uid": uid, "events": records.pack(StoredEvent, events)}) for uid, events in found)
     )
 
 
@@ -52,7 +52,7 @@ def _wanted(sent: dict[str, Any], what: str) -> tuple[list[str], list[str] | Non
     return uids_of(sent)[:MOST_RUNS], None if names is None else texts(names, what), experiment or None
 
 
-def _stream(call: Call, sent: dict[str, Any], parts: Iterator[bytes]) -> Response:
+def _stream(sent: dict[str, Any], parts: Iterator[bytes]) -> Response:
     """The parts, as they are made. What goes wrong before the first one is an answer of its own."""
     try:
         first = next(parts, None)
@@ -71,9 +71,7 @@ def _guarded(parts: Iterator[bytes]) -> Iterator[bytes]:
     except RunloreError as error:
         yield points.part({"problem": problems.pack(error)})
     except OSError as error:
-        problem = told(error)
-        assert isinstance(problem, RunloreError)
-        yield points.part({"problem": problems.pack(problem)})
+        yield points.part({"problem": problems.pack(told(error))})
     yield points.END
 
 

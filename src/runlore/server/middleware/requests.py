@@ -18,6 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from runlore.server.measures import Measures
     from runlore.server.settings import Settings
 
 log = logging.getLogger("runlore.access")
@@ -36,9 +37,10 @@ SECURITY_HEADERS = {
 class Requests:
     """The outermost: gives each request its id, and logs how it went."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, measures: Measures) -> None:
         self._app = app
         self._settings = settings
+        self._measures = measures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
@@ -49,6 +51,7 @@ class Requests:
         request_id = scope["request_id"] = given if _PLAIN_ID.fullmatch(given) else secrets.token_hex(8)
         begun = perf_counter()
         status, size = 0, 0
+        self._measures.began()
 
         async def sending(message: Message) -> None:
             nonlocal status, size
@@ -65,7 +68,9 @@ class Requests:
         try:
             await self._app(scope, receive, sending)
         finally:
-            self._log(scope, request_id, status, size, perf_counter() - begun)
+            seconds = perf_counter() - begun
+            self._measures.ended(scope["method"], scope.get("runlore.route", ""), status, size, seconds)
+            self._log(scope, request_id, status, size, seconds)
 
     def _log(self, scope: Scope, request_id: str, status: int, size: int, seconds: float) -> None:
         if not log.isEnabledFor(logging.INFO):

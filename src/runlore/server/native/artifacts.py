@@ -164,7 +164,7 @@ _PREFIX = Parameter("prefix", "Only those whose names begin so.")
 
 ENDPOINTS = (
     Endpoint(
-        "GET", "/runs/{uid:path}/artifacts", artifacts, "The artifacts of a run.", path_parameters=[RUN],
+        "GET", "/runs/{uid:text}/artifacts", artifacts, "The artifacts of a run.", path_parameters=[RUN],
         parameters=[
             _PREFIX, Parameter("kind", "Only these: image, model, table …"),
             Parameter("limit", f"How many, at most {MAX_ARTIFACTS:,}.", _COUNT),
@@ -173,7 +173,7 @@ ENDPOINTS = (
         answer=Artifacts, problems=[404],
     ),
     Endpoint(
-        "GET", "/runs/{uid:path}/artifacts/content", artifact_content, "The contents of an artifact.",
+        "GET", "/runs/{uid:text}/artifacts/content", artifact_content, "The contents of an artifact.",
         path_parameters=[RUN],
         parameters=[
             Parameter("name", "Of the artifact.", required=True, example="model.pt"),
@@ -184,10 +184,10 @@ ENDPOINTS = (
         answer=BYTES, also=[206, 304], problems=[404, 416], about=_RANGES,
     ),
     Endpoint(
-        "GET", "/runs/{uid:path}/artifacts/zip", artifacts_zip, "The artifacts of a run in one ZIP file.",
+        "GET", "/runs/{uid:text}/artifacts/zip", artifacts_zip, "The artifacts of a run in one ZIP file.",
         path_parameters=[RUN], parameters=[_PREFIX], answer=_ZIP, problems=[404],
     ),
-    Endpoint("GET", "/runs/{uid:path}/code", code, "The code that ran.", path_parameters=[RUN], answer=Code,
+    Endpoint("GET", "/runs/{uid:text}/code", code, "The code that ran.", path_parameters=[RUN], answer=Code,
              problems=[404]),
     Endpoint(
         "GET", "/contents/{sha256}", contents, "Contents by their SHA-256. They never change.",

@@ -117,7 +117,7 @@ _FLAG: dict[str, Any] = {"type": "string", "enum": ["0", "1"]}
 
 ENDPOINTS = (
     Endpoint(
-        "GET", "/runs/{uid:path}/console", console, "Lines of a run's console.", path_parameters=[RUN], problems=[404],
+        "GET", "/runs/{uid:text}/console", console, "Lines of a run's console.", path_parameters=[RUN], problems=[404],
         parameters=[
             _STREAM, Parameter("from", "The first line, counted from 1.", _COUNT),
             Parameter("limit", f"How many, at most {MAX_LINES:,}.", _COUNT),
@@ -127,7 +127,7 @@ ENDPOINTS = (
         answer=ConsolePage,
     ),
     Endpoint(
-        "GET", "/runs/{uid:path}/console/search", console_search, "Where something stands in a run's console.",
+        "GET", "/runs/{uid:text}/console/search", console_search, "Where something stands in a run's console.",
         path_parameters=[RUN], problems=[404],
         parameters=[
             _STREAM, Parameter("q", "What to look for."), Parameter("regex", "1: it is a regular expression.", _FLAG),
@@ -137,7 +137,7 @@ ENDPOINTS = (
         answer=ConsoleMatches,
     ),
     Endpoint(
-        "GET", "/runs/{uid:path}/console/raw", console_raw, "A run's console as text.", path_parameters=[RUN],
+        "GET", "/runs/{uid:text}/console/raw", console_raw, "A run's console as text.", path_parameters=[RUN],
         parameters=[_STREAM], answer="text/plain", problems=[404],
     ),
 )  # fmt: skip

@@ -73,7 +73,7 @@ def _info(event: StoredEvent) -> EventInfo:
 
 ENDPOINTS = (
     Endpoint(
-        "GET", "/runs/{uid:path}/events", events, "The events of a run, in time order.", path_parameters=[RUN],
+        "GET", "/runs/{uid:text}/events", events, "The events of a run, in time order.", path_parameters=[RUN],
         parameters=[
             Parameter("kinds", "Only these: note, alert, status …", repeated=True),
             Parameter("limit", f"How many, at most {MAX_EVENTS:,}.", {"type": "integer", "minimum": 1}),

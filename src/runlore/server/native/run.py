@@ -184,11 +184,11 @@ def _series(known: SeriesRecord) -> SeriesInfo:
 
 ENDPOINTS = (
     Endpoint(
-        "GET", "/runs/{uid:path}/metrics", metrics, "The series of a run in numbers, by key.", path_parameters=[RUN],
+        "GET", "/runs/{uid:text}/metrics", metrics, "The series of a run in numbers, by key.", path_parameters=[RUN],
         answer=dict[str, SeriesInfo], problems=[404],
     ),
 )  # fmt: skip
 RUN_ENDPOINT = Endpoint(
-    "GET", "/runs/{uid:path}", run, "All that is known of a run.", path_parameters=[RUN], answer=Run, problems=[404]
+    "GET", "/runs/{uid:text}", run, "All that is known of a run.", path_parameters=[RUN], answer=Run, problems=[404]
 )
 """Matches whatever stands below `/runs`: it has to come last."""

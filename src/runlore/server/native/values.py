@@ -57,13 +57,23 @@ def ms(time_ns: int | None) -> float | None:
 
 def cells(field: Field, found: Cells) -> Cells:
     """The cells of a column."""
+    if field.kind in ("metrics", "params") and _is_plain(found):
+        return found
     if field.kind == "metrics":
-        return [value if value is None or (value - value) == 0 else number(value) for value in found]
+        return [number(value) for value in found]
     if field.kind == "params":
-        return [value if type(value) in _PLAIN else param(value) for value in found]
+        return [param(value) for value in found]
     if field.key in TIMES and field.kind == "attribute":
         return [None if value is None else value / 1e6 for value in found]
     return found
+
+
+def _is_plain(found: Cells) -> bool:
+    """Whether all cells are as JSON has them. A sum of floats is finite where all of them are, and found fast."""
+    kinds = set(map(type, found))
+    if kinds == {float}:
+        return math.isfinite(sum(found))
+    return kinds <= _PLAIN
 
 
 _PLAIN = frozenset({str, int, bool, type(None)})

@@ -109,10 +109,10 @@ ENDPOINTS = (
         parameters=[Parameter("experiment", "Only those of this experiment, and those of none.")],
     ),
     Endpoint(
-        "PUT", "/views/{name:path}", put_view, "Keep a view.", WRITE, path_parameters=[_NAME], body=ViewState,
+        "PUT", "/views/{name:text}", put_view, "Keep a view.", WRITE, path_parameters=[_NAME], body=ViewState,
         answer=View, problems=[409, 413, 507], example={"experiment": "iris", "state": {"columns": ["name"]}},
     ),
     Endpoint(
-        "DELETE", "/views/{name:path}", delete_view, "Forget a view.", WRITE, path_parameters=[_NAME], problems=[404],
+        "DELETE", "/views/{name:text}", delete_view, "Forget a view.", WRITE, path_parameters=[_NAME], problems=[404],
     ),
 )  # fmt: skip

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from runlore.journal.format import HEADER_BYTES
-from runlore.server.endpoint import WRITE, Endpoint, Parameter
+from runlore.journal.beginning import BEGINNING_BYTES
+from runlore.server.endpoint import WRITE, Endpoint, Parameter, json_response
 from runlore.server.problems import Problem
 from runlore.server.receiving.room import check_uid, disk, files_of, run_directory
 from runlore.store.received import DIFFERS, MAX_JOURNAL_BYTES, Received, ReceivedJournal
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
+
     from runlore.server.endpoint import Call
 
 MAX_APPEND_BYTES = 16 << 20
@@ -46,7 +48,7 @@ class Ending(msgspec.Struct):
     died: bool = False
 
 
-def append(call: Call) -> Appended:
+def append(call: Call) -> Response:
     """Append bytes to a journal, or none: that its sender lives.
 
     Raises:
@@ -68,7 +70,8 @@ def append(call: Call) -> Appended:
     beginning = read_beginning(given, BEGINNING) if given else b""
     journal = _journal(call)
     with disk(f"journal {call.path('writer')}"):
-        return Appended(_settled(journal.append(offset, content, beginning)))
+        appended = Appended(_settled(journal.append(offset, content, beginning)))
+    return json_response(appended)  # in this thread: going to another one takes as long as all the rest
 
 
 def end(call: Call) -> Appended:
@@ -123,9 +126,9 @@ def read_beginning(text: str, field: str) -> bytes:
         beginning = bytes.fromhex(text)
     except ValueError:
         beginning = b""
-    if len(beginning) != HEADER_BYTES:
+    if len(beginning) != BEGINNING_BYTES:
         raise Problem(
-            400, f"{field} should be the first {HEADER_BYTES} bytes of the journal in hexadecimal", field=field
+            400, f"{field} should be the first {BEGINNING_BYTES} bytes of the journal in hexadecimal", field=field
         )
     return beginning
 
@@ -171,6 +174,6 @@ ENDPOINTS = (
     Endpoint(
         "POST", "/runs/{uid}/journals/{writer}/end", end, "All of a journal was sent.", WRITE, parameters=[_EXPERIMENT],
         body=Ending, answer=Appended, problems=[404, 409, 413, 415, 507],
-        example={"size": 131072, "crc32": 3735928559, "beginning": "52554e4c4f52450a".ljust(2 * HEADER_BYTES, "0")},
+        example={"size": 131072, "crc32": 3735928559, "beginning": "52554e4c4f52450a".ljust(2 * BEGINNING_BYTES, "0")},
     ),
 )  # fmt: skip

@@ -1,0 +1,52 @@
+"""The list of all endpoints of MLflow's protocol: each module of this room brings its own; the busiest come first."""
+
+from __future__ import annotations
+
+from starlette.convertors import Convertor, register_url_convertor
+
+from runlore.server.mlflow import (
+    artifacts,
+    assessments,
+    experiment_calls,
+    info,
+    inputs,
+    logged_models,
+    logging,
+    metrics,
+    model_calls,
+    runs,
+    search,
+    trace_calls,
+    version_calls,
+)
+
+
+class _Root(Convertor[str]):
+    """Under which MLflow's clients look for the protocol: of both versions, and as MLflow's own page asks."""
+
+    regex = r"(?:ajax-)?api/[23]\.0"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("mlflow_root", _Root())
+
+ENDPOINTS = (
+    *logging.ENDPOINTS,
+    *runs.ENDPOINTS,
+    *search.ENDPOINTS,
+    *metrics.ENDPOINTS,
+    *inputs.ENDPOINTS,
+    *logged_models.ENDPOINTS,
+    *model_calls.ENDPOINTS,
+    *version_calls.ENDPOINTS,
+    *artifacts.ENDPOINTS,
+    *trace_calls.ENDPOINTS,
+    *assessments.ENDPOINTS,
+    *experiment_calls.ENDPOINTS,
+    *info.ENDPOINTS,
+)

@@ -1,0 +1,195 @@
+"""The calls about versions of registered models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runlore import registry
+from runlore.names import is_uid
+from runlore.server.endpoint import WRITE
+from runlore.server.mlflow import artifacts
+from runlore.server.mlflow.experiment_calls import cut, in_order
+from runlore.server.mlflow.filters import holds, parse, parse_order
+from runlore.server.mlflow.homes import Home, checked
+from runlore.server.mlflow.logged_models import source_run
+from runlore.server.mlflow.message import MISSING, Message, MlflowError, endpoint, invalid
+from runlore.server.mlflow.model_calls import asks_for_prompts, check_tag, read_tags, version_of
+from runlore.server.mlflow.model_versions import (
+    STAGES,
+    download_uri,
+    home_of_source,
+    model_id_of,
+    register_version,
+    stage_of,
+    tags_of,
+    version_document,
+)
+from runlore.server.mlflow.registered_models import Model, Models
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from runlore.registry.card import Card
+
+MAX_RESULTS = 200_000
+
+
+def create(message: Message) -> dict[str, Any]:
+    """Make a version of a registered model."""
+    context = message.context
+    models = Models(context)
+    model = models.get(message.required("name"))
+    source, tags = message.required("source"), read_tags(message)
+    identifier = model_id_of(source, message.text("model_id"))
+    run = message.optional("run_id") or None
+    if run is not None and not is_uid(run):
+        raise MlflowError(f"Run with id={run[:100]} not found", MISSING)
+    if run is None and identifier:
+        run = source_run(context, identifier)
+    about = {
+        key: value for key, value in (("model_id", identifier), ("run_link", message.text("run_link"))) if value
+    }  # fmt: skip
+    register_version(
+        context, model, source=source, run=run, about=about, tags=tags, description=message.optional("description")
+    )
+    found = models.get(model.name)
+    return {"model_version": version_document(context, found, max(found.versions))}
+
+
+def _find(message: Message) -> tuple[Model, Card, int]:
+    model = Models(message.context).get(message.required("name"))
+    version = message.required("version")
+    return model, version_of(model, version), int(version)
+
+
+def get(message: Message) -> dict[str, Any]:
+    """A version."""
+    model, _, number = _find(message)
+    return {"model_version": version_document(message.context, model, number)}
+
+
+def _again(message: Message) -> dict[str, Any]:
+    return get(message)
+
+
+def update(message: Message) -> dict[str, Any]:
+    """Describe a version."""
+    registry.note(_find(message)[1], message.text("description"))
+    return _again(message)
+
+
+def delete(message: Message) -> dict[str, Any]:
+    """Delete a version; its number is never given out again."""
+    registry.delete(_find(message)[1])
+    return {}
+
+
+def transition(message: Message) -> dict[str, Any]:
+    """Move a version to a stage."""
+    model, card, _ = _find(message)
+    wanted = message.required("stage")
+    stage = next((known for known in STAGES if known.lower() == wanted.lower()), None)
+    if stage is None:
+        raise MlflowError(f"Invalid Model Version stage: {wanted[:100]}. Value must be one of {', '.join(STAGES)}.")
+    archive = message.flag("archive_existing_versions")
+    if archive and stage not in {"Staging", "Production"}:
+        raise MlflowError(f"Model version transition cannot archive existing model versions because '{stage}' is not "
+                          "an Active stage. Valid stages are Staging and Production")  # fmt: skip
+    if archive:
+        for other in model.versions.values():
+            if other.uid != card.uid and stage_of(other) == stage:
+                registry.stage(other, "archived")
+    registry.stage(card, None if stage == "None" else stage.lower())
+    return _again(message)
+
+
+def set_tag(message: Message) -> dict[str, Any]:
+    """Set a tag of a version."""
+    key, value = message.required("key"), message.text("value")
+    check_tag(key, value)
+    registry.tag(_find(message)[1], key, value)
+    return {}
+
+
+def delete_tag(message: Message) -> dict[str, Any]:
+    """Remove a tag of a version."""
+    card, key = _find(message)[1], message.required("key")
+    if key in tags_of(card):
+        registry.tag(card, key, None)
+    return {}
+
+
+def get_download_uri(message: Message) -> dict[str, Any]:
+    """Where the files of a version are."""
+    model, _, number = _find(message)
+    source = str(version_document(message.context, model, number)["source"])
+    return {"artifact_uri": download_uri(message.context, source)}
+
+
+def get_artifact(message: Message) -> Response:
+    """A file of a version."""
+    path = checked(message.required("path"))
+    model, _, number = _find(message)
+    source = str(version_document(message.context, model, number)["source"])
+    home = home_of_source(message.context, source)
+    if home is None:
+        raise MlflowError("the files of this version are not on this server", MISSING)
+    return artifacts.fetch(message.context, Home(home.run, home.prefix, f"{home.name}/{path}" if home.name else path))
+
+
+# -- searching --------------------------------------------------------------------------------------------------------
+
+
+def search(message: Message) -> dict[str, Any]:
+    """Versions that a filter finds, page by page."""
+    context = message.context
+    most = message.integer("max_results", 10_000)
+    if not 1 <= most <= MAX_RESULTS:
+        raise invalid("max_results", most, f"must be from 1 to {MAX_RESULTS}")
+    node = parse(message.text("filter"))
+    documents = [
+        version_document(context, model, number)
+        for model in Models(context).every().values()
+        if asks_for_prompts(node) or not model.is_prompt or _names(message, model)
+        for number in model.versions
+    ]
+    found = [document for document in documents if holds(node, lambda *key, of=document: _value(of, *key))]
+    orders = [parse_order(text) for text in message.texts("order_by")]
+    orders = orders or [("", "last_updated_timestamp", True), ("", "name", False), ("", "version_number", True)]
+    found = in_order(found, orders, _value, lambda document: (document["name"], -int(document["version"])))
+    page, token = cut(found, most, message.text("page_token"))
+    return {"model_versions": list(page), **({"next_page_token": token} if token else {})}
+
+
+def _names(message: Message, model: Model) -> bool:
+    """Whether the filter asks for this very model: versions of prompts are found by their name."""
+    return f"'{model.name}'" in message.text("filter")
+
+
+def _value(document: dict[str, Any], kind: str, key: str) -> str | int | None:
+    if kind in {"tag", "tags"}:
+        return next((str(tag["value"]) for tag in document["tags"] if tag["key"] == key), None)
+    if kind in {"", "attribute", "attributes"}:
+        if key in {"version_number", "version"}:
+            return int(document["version"])
+        name = {"source_path": "source"}.get(key, key)
+        if name in {"name", "run_id", "source", "creation_timestamp", "last_updated_timestamp", "status"}:
+            value: str | int | None = document.get(name)
+            return value
+        raise MlflowError(f"Invalid attribute key '{key[:100]}' specified for versions of models")
+    raise MlflowError(f"Invalid entity type '{kind[:100]}'. Valid values are attribute and tag")
+
+
+ENDPOINTS = (
+    endpoint("POST", "/model-versions/create", create, "Make a version of a registered model.", WRITE),
+    endpoint("GET", "/model-versions/get", get, "A version."),
+    endpoint("GET", "/model-versions/search", search, "Versions that a filter finds."),
+    endpoint("PATCH", "/model-versions/update", update, "Describe a version.", WRITE),
+    endpoint("DELETE", "/model-versions/delete", delete, "Delete a version.", WRITE),
+    endpoint("POST", "/model-versions/transition-stage", transition, "Move a version to a stage.", WRITE),
+    endpoint("POST", "/model-versions/set-tag", set_tag, "Set a tag of a version.", WRITE),
+    endpoint("DELETE", "/model-versions/delete-tag", delete_tag, "Remove a tag of a version.", WRITE),
+    endpoint("GET", "/model-versions/get-download-uri", get_download_uri, "Where the files of a version are."),
+    endpoint("GET", "/model-versions/get-artifact", get_artifact, "A file of a version."),
+    endpoint("GET", "/model-versions/get-artifact", get_artifact, "A file of a version.", prefix=""),
+)
