@@ -73,6 +73,10 @@ class HttpServer:
             while piece := answer.read(_PIECE_BYTES):
                 file.write(piece)
 
+    def close(self) -> None:
+        """Close the connection; the next question opens another one."""
+        self._connection.close()
+
     def _send(self, path: str, query: Mapping[str, Any] | None, body: Any) -> http.client.HTTPResponse:
         place = f"{self._base}{path}" + (f"?{urlencode(query)}" if query else "")
         content = None if body is None else json.dumps(body).encode()

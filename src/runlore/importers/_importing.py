@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -125,12 +126,13 @@ def import_runs(
     if experiment is not None:
         check_path_name(experiment, "experiment")
     report = Report(source.kind, source.location, dry)
-    runs = list(source.runs())
-    for index, run in enumerate(runs):
-        run.experiment = experiment or path_name(run.experiment, source.kind)
-        report.runs.append(_look(store, run) if store is None or dry else _take(store, run))
-        if progress is not None:
-            progress(index + 1, len(runs))
+    with closing(source):
+        runs = list(source.runs())
+        for index, run in enumerate(runs):
+            run.experiment = experiment or path_name(run.experiment, source.kind)
+            report.runs.append(_look(store, run) if store is None or dry else _take(store, run))
+            if progress is not None:
+                progress(index + 1, len(runs))
     report.problems = list(source.problems)
     return report
 

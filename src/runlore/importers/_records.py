@@ -131,6 +131,9 @@ class Source(ABC):
             DamagedFile, InvalidArgument, NotReachable: the source cannot be read.
         """
 
+    def close(self) -> None:  # noqa: B027 - most sources hold nothing open
+        """Let go of what it holds. Whoever imports it does that."""
+
 
 class LiveSource(Source):
     """A source that is being written to: each call of `runs` finds new ones, each call of `records` what came since."""

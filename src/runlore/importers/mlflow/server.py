@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
 
 from runlore.errors import DamagedFile, NotReachable
 from runlore.importers._http import HttpServer, authorization
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from runlore.importers._records import Record
 
 _API = "/api/2.0/mlflow"
+_ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _PAGE = 1_000
 _MOST_POINTS = 25_000
 """Of one answer: more than that the server does not give."""
@@ -34,6 +36,8 @@ class ServerRun(MlflowRun):
     params: dict[str, str] = field(kw_only=True)
     keys: list[str] = field(kw_only=True)
     """Of its metrics."""
+    root: str = field(kw_only=True)
+    """Where the server says that its artifacts are."""
 
     def records(self) -> Iterator[Record]:
         """Params and tags, points, files, the end.
@@ -62,6 +66,14 @@ class ServerRun(MlflowRun):
                     column.append(number)  # type: ignore[attr-defined]
             yield found
 
+    def _fetch(self, name: str, target: str) -> None:
+        """Through the server, wherever it keeps artifacts: by their place where it hands them out itself."""
+        if self.root.startswith("mlflow-artifacts:"):
+            place = f"{urlsplit(self.root).path.strip('/')}/{name}"
+            self.server.fetch(f"{_ARTIFACTS}/{quote(place)}", {}, target)
+        else:
+            self.server.fetch("/get-artifact", {"path": name, "run_uuid": self.info.id}, target)
+
     def _files(self, path: str, target: str, depth: int) -> Iterator[File]:
         """The artifacts below a folder. One that cannot be fetched is a problem."""
         if depth > _MOST_DEPTH:
@@ -82,7 +94,7 @@ class ServerRun(MlflowRun):
                 yield from self._files(name, target, depth + 1)
                 continue
             try:
-                self.server.fetch("/get-artifact", {"path": name, "run_uuid": self.info.id}, target)
+                self._fetch(name, target)
             except NotReachable as error:
                 self.problems.append(f"left out: the artifact {name!r}: {error}")
                 continue
@@ -121,19 +133,24 @@ class ServerSource(Source):
                 found += [self._run(item, name) for item in answer.get("runs") or ()]
         return sorted(found, key=lambda run: (run.started_ns, run.id))
 
+    def close(self) -> None:
+        """Close the connection."""
+        self._server.close()
+
     def _run(self, item: Any, experiment: str) -> ServerRun:
         try:
             info, data = item["info"], item.get("data") or {}
             params, tags = (_pairs(data.get(name)) for name in ("params", "tags"))
             keys = sorted(str(metric["key"]) for metric in data.get("metrics") or ())
             start, end = (int(info[name]) if info.get(name) else None for name in ("start_time", "end_time"))
+            root = str(info.get("artifact_uri") or "")
             about = RunInfo(
                 str(info["run_id"]), experiment, info.get("run_name"), info.get("user_id"), str(info.get("status")),
                 start, end, info.get("lifecycle_stage") == "deleted",
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DamagedFile(f"{self.location} answers with a run that MLflow would not: {error!r}") from error
-        return ServerRun(**start_of(about, tags), server=self._server, params=params, keys=keys)
+        return ServerRun(**start_of(about, tags), server=self._server, params=params, keys=keys, root=root)
 
 
 def _pairs(listed: Any) -> dict[str, str]:
