@@ -36,6 +36,7 @@ import_ = _Imports(
     (
         Entry("archive", "transfer:archive", "Take in the runs of an archive that `runlore export` wrote."),
         Entry("mlflow", "imports:mlflow", "Take in the runs of MLflow."),
+        Entry("wandb", "imports:wandb", "Take in runs that W&B recorded offline."),
         Entry("tensorboard", "imports:tensorboard", "Take in the runs of a logdir of TensorBoard."),
     ),
     no_args_is_help=True,
@@ -117,6 +118,25 @@ def tensorboard(
     wait = _until_interrupted(interval)
     note(f"following {logdir}; Ctrl-C ends it, and the runs")
     tell(follow_runs(place, source, experiment=experiment, wait=wait), json=json)
+
+
+@command("wandb")
+@argument("folder", metavar="FOLDER", help="A folder wandb, one offline-run-… in it, or one ….wandb.", of="files")
+@experiment_option
+@dry_option
+@store_option
+@json_option
+def wandb(folder: str, experiment: str | None, dry_run: bool, store: str | None, json: bool) -> None:
+    """Take in runs that W&B recorded offline, from their files: a run goes into the experiment called like its project.
+
+    \b
+    Examples:
+      runlore import wandb wandb
+      runlore import wandb wandb/offline-run-20261128_102145-9m61c1cu --dry-run
+    """
+    from runlore.importers.wandb import RunFolders
+
+    _import(lambda: RunFolders(folder), experiment, store, dry=dry_run, json=json)
 
 
 def _until_interrupted(interval_s: float) -> Callable[[int], bool]:

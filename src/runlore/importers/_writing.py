@@ -53,9 +53,17 @@ class RunWriter:
         self._known_points: Counter[str] = Counter()
         self._known_facts: set[bytes] = set()
         self._end: tuple[str, int] | None = None
-        self._recorder, self.run = self._open()
+        self._opened: Recorder | None = None
+        self.run = self._open()
 
-    def _open(self) -> tuple[Recorder, RecordedRun]:
+    @property
+    def _recorder(self) -> Recorder:
+        """What appends to the run: made with the first record, so that what has nothing new is not touched."""
+        if self._opened is None:
+            self._opened = self.run.record()
+        return self._opened
+
+    def _open(self) -> RecordedRun:
         source = self.source
         about = {**source.about, "imported": source.id}
         begun = None
@@ -68,17 +76,17 @@ class RunWriter:
             run = begun.run if begun else self._store.open_run(source.uid)
         self.is_new = begun is not None
         if begun is not None:
-            self.number = begun.number
-            return begun.recorder, run
+            self.number, self._opened = begun.number, begun.recorder
+            return run
         self._learn(run)
-        recorder = run.record(lazily=True)
         said = run.start()
         if not said:  # an import was killed between making the run and its first record
             said = {"experiment": source.experiment, "number": self._store.claim_number(source.experiment, source.uid),
                     "runlore": __version__, **about}  # fmt: skip
-            recorder.event(START, "start", said, time_ns=source.started_ns)
+            self._opened = run.record()
+            self._opened.event(START, "start", said, time_ns=source.started_ns)
         self.number = said.get("number")
-        return recorder, run
+        return run
 
     def _learn(self, run: RecordedRun) -> None:
         """Look at what the store has of the run."""
@@ -164,7 +172,7 @@ class RunWriter:
         Raises:
             NotStored: records could not be kept.
         """
-        lost = self._recorder.lost
+        lost = self._opened.lost if self._opened is not None else 0
         if lost:
             raise NotStored(
                 f"{lost:,} records of run {self.source.uid} could not be kept. Make room, and import again: what is "
@@ -176,4 +184,5 @@ class RunWriter:
 
     def close(self) -> None:
         """Let go of the run. Its status stays as the source gave it."""
-        self._recorder.close()
+        if self._opened is not None:
+            self._opened.close()
