@@ -36,6 +36,8 @@ import_ = _Imports(
     (
         Entry("archive", "transfer:archive", "Take in the runs of an archive that `runlore export` wrote."),
         Entry("mlflow", "imports:mlflow", "Take in the runs of MLflow."),
+        Entry("csv", "imports:csv", "Take in the rows of a CSV file as runs."),
+        Entry("jsonl", "imports:jsonl", "Take in the rows of a file of JSON Lines as runs."),
         Entry("wandb", "imports:wandb", "Take in runs that W&B recorded offline."),
         Entry("tensorboard", "imports:tensorboard", "Take in the runs of a logdir of TensorBoard."),
     ),
@@ -137,6 +139,64 @@ def wandb(folder: str, experiment: str | None, dry_run: bool, store: str | None,
     from runlore.importers.wandb import RunFolders
 
     _import(lambda: RunFolders(folder), experiment, store, dry=dry_run, json=json)
+
+
+def _column_options(function: Callable[..., None]) -> Callable[..., None]:
+    for name, meaning, usual in (
+        ("time", "the time", "time, timestamp, _timestamp or wall_time"),
+        ("step", "the step", "step, _step, global_step, iteration or epoch"),
+        ("run", "the run", "uid, run_id, run or run_name"),
+    ):
+        function = option(f"--{name}", metavar="COLUMN", help=f"Which has {meaning}; by default {usual}.")(function)
+    return function
+
+
+@command("csv")
+@argument("file", metavar="FILE", help="With a header; commas, semicolons or tabs.", of="files")
+@_column_options
+@experiment_option
+@dry_option
+@store_option
+@json_option
+def csv(
+    file: str, run: str | None, step: str | None, time: str | None, experiment: str | None, dry_run: bool,
+    store: str | None, json: bool,
+) -> None:  # fmt: skip
+    """Take in the rows of a CSV file as runs: a column for each metric, or the columns key and value.
+
+    \b
+    Examples:
+      runlore import csv metrics.csv
+      runlore import csv log.csv --run seed --step epoch --experiment vision/unet
+    """
+    from runlore.importers._rows import Columns
+    from runlore.importers.csv_file import CsvFile
+
+    _import(lambda: CsvFile(file, Columns(run, step, time)), experiment, store, dry=dry_run, json=json)
+
+
+@command("jsonl")
+@argument("file", metavar="FILE", help="An object a line.", of="files")
+@_column_options
+@experiment_option
+@dry_option
+@store_option
+@json_option
+def jsonl(
+    file: str, run: str | None, step: str | None, time: str | None, experiment: str | None, dry_run: bool,
+    store: str | None, json: bool,
+) -> None:  # fmt: skip
+    """Take in the rows of a file of JSON Lines as runs: a field for each metric, or the fields key and value.
+
+    \b
+    Examples:
+      runlore import jsonl trainer_log.jsonl
+      runlore import jsonl runs.jsonl --dry-run --json
+    """
+    from runlore.importers._rows import Columns
+    from runlore.importers.json_lines import JsonLinesFile
+
+    _import(lambda: JsonLinesFile(file, Columns(run, step, time)), experiment, store, dry=dry_run, json=json)
 
 
 def _until_interrupted(interval_s: float) -> Callable[[int], bool]:

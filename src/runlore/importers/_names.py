@@ -37,7 +37,7 @@ def uid_of(kind: str, identity: str, started_ns: int) -> str:
 
     Example:
         >>> uid_of("tensorboard", "run1", 1_730_616_074_932_000_000)
-        '0192f0c1a2b47fa79f16ed8af1c60d59'
+        '0192f0c1a2b47747b6a36e0dd11f041e'
         >>> uid_of("tensorboard", "run2", 0)[:12]
         '000000000000'
     """

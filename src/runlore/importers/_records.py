@@ -92,6 +92,8 @@ class SourceRun(ABC):
         started_ns: ns since 1970 UTC.
         about: what the start event says besides: name, user, host, parent (a uid), group, description.
         problems: what of it could not be understood; it grows while records are read.
+        is_start_guessed: nobody said when it began. Then, where the run is there already, the start that it has counts,
+            so that times that depend on it are the same at every import.
     """
 
     id: str
@@ -100,6 +102,7 @@ class SourceRun(ABC):
     started_ns: int
     about: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    is_start_guessed: bool = False
 
     @abstractmethod
     def records(self) -> Iterator[Record]:

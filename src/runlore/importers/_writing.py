@@ -95,6 +95,8 @@ class RunWriter:
         self._known_points.update(dict(zip(points.names, counts, strict=True)))
         for event in run.events():
             self._known_facts.add(fact_identity(event.kind, event.key, event.value, event.step, event.time_ns))
+            if event.kind == START and self.source.is_start_guessed:
+                self.source.started_ns = event.time_ns
             if event.kind == STOP and isinstance(event.value, dict):
                 self._end = event.value.get("status", ""), event.time_ns
 

@@ -40,7 +40,7 @@ def masked_crc32c(data: bytes | memoryview) -> int:
 
     Example:
         >>> hex(masked_crc32c(b"123456789"))
-        '0xa14cd3a2'
+        '0xc78ab0e5'
     """
     crc, table = 0xFFFFFFFF, _CRC32C
     for byte in bytes(data):
