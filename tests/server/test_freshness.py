@@ -108,3 +108,19 @@ def test_an_index_that_takes_its_time_does_not_hold_up_for_ever(index, kept, mon
     index.may_go_on.clear()
     kept.wait()
     assert index.times == 0
+
+
+def test_what_was_written_through_the_server_is_waited_for_and_nothing_else(index):
+    kept = Freshness(index, 1e6)  # so old may an answer be: nothing is refreshed for its age
+    try:
+        kept.wait()
+        once = index.times
+        kept.wait_for_written()
+        assert index.times == once
+        kept.wrote()
+        kept.wait_for_written()
+        assert index.times == once + 1
+        kept.wait_for_written()
+        assert index.times == once + 1
+    finally:
+        kept.close()

@@ -123,6 +123,18 @@ class Context:
         self.freshness.wait_for_now()
         return self.session
 
+    def fresh_written(self) -> Session:
+        """The store and its index, which has all that this server took before this call.
+
+        What was recorded beside it is there as after `fresh`. One of several processes does not know what the others
+        took, and waits as `fresh_now` does.
+        """
+        if self.settings.workers > 1:
+            self.freshness.wait_for_now()
+        else:
+            self.freshness.wait_for_written()
+        return self.session
+
     async def read_body(self, request: Request) -> bytes:
         """A body as a whole.
 

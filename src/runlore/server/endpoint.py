@@ -118,17 +118,23 @@ class Endpoint:
         request.scope["runlore.route"] = request.scope.get("root_path", "") + self.path
         context.access.check(request, self.needs)
         call = Call(self, request, context)
-        if inspect.iscoroutinefunction(self.answer_with):
-            answered = await self.answer_with(call)
-        else:
-            if self.body is not None:
-                call.raw = await context.read_body(request)
-            answered = await run_in_threadpool(self.answer_with, call)
+        try:
+            answered = await self._answered(call)
+        finally:
+            if self.needs not in (OPEN, READ):  # also where it failed half-way
+                context.freshness.wrote()
         if isinstance(answered, Response):
             return answered
         if self.answer is None:
             return Response(status_code=204 if self.status == 200 else self.status)
         return await run_in_threadpool(self._respond, request, answered)
+
+    async def _answered(self, call: Call) -> Any:
+        if inspect.iscoroutinefunction(self.answer_with):
+            return await self.answer_with(call)
+        if self.body is not None:
+            call.raw = await call.context.read_body(call.request)
+        return await run_in_threadpool(self.answer_with, call)
 
     def _respond(self, request: Request, answered: Any) -> Response:
         return compress(request, json_response(answered, self.status))

@@ -48,6 +48,7 @@ class Freshness:
         self._asked_at = -AWAKE_S
         self._wanted_since = 0.0
         self._known_at = float("-inf")
+        self._written_at = float("-inf")
         self._watchers: list[Callable[[], None]] = []
         self._closed = False
 
@@ -65,6 +66,19 @@ class Freshness:
         with self._condition:
             self._asked_at = now
             self._wait_until(now)
+
+    def wrote(self) -> None:
+        """Say that something was recorded through this server, before whoever sent it is told so."""
+        self._written_at = monotonic()
+
+    def wait_for_written(self) -> None:
+        """Return when the index has all of which `wrote` told; what came otherwise is there as after `wait`."""
+        now = monotonic()
+        with self._condition:
+            self._asked_at = now
+            moment = max(self._written_at, now - self._every_s)
+            if self._known_at < moment:
+                self._wait_until(moment)
 
     @contextmanager
     def watching(self, look: Callable[[], None]) -> Iterator[None]:

@@ -36,6 +36,7 @@ def runs(mlflow, uri):
             begun.recorder.close()
             uid = begun.uid
         uids.append(uid)
+    client.get_experiment(experiment)  # brings the index up to date with what came into the store beside the server
     return experiment, uids
 
 
@@ -121,3 +122,37 @@ def test_a_token_of_somebody_else(mlflow, runs):
     with pytest.raises(MlflowException) as caught:
         mlflow.MlflowClient().search_runs([runs[0]], page_token="bm90aGluZw==")
     assert caught.value.error_code == "INVALID_PARAMETER_VALUE"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_search_has_what_its_client_just_wrote(tmp_path, workers):
+    import dataclasses
+
+    import httpx
+    from tests.server.live import serving
+
+    from runlore.store import open_store
+
+    contexts = []
+    store = open_store(tmp_path / "store", create=True).location
+    with serving(store, contexts=contexts, index_age_s=1e6) as address, httpx.Client(base_url=address) as http:
+        contexts[0].settings = dataclasses.replace(contexts[0].settings, workers=workers)
+        root = "/api/2.0/mlflow"
+        experiment = http.post(f"{root}/experiments/create", json={"name": "own"}).json()["experiment_id"]
+        made = http.post(f"{root}/runs/create", json={"experiment_id": experiment}).json()["run"]["info"]["run_id"]
+        for step in range(5):
+            http.post(
+                f"{root}/runs/log-metric", json={"run_id": made, "key": "m", "value": step, "timestamp": 5 + step}
+            )
+            wanted = {"experiment_ids": [experiment], "filter": f"metrics.m = {step}"}
+            assert len(http.post(f"{root}/runs/search", json=wanted).json()["runs"]) == 1
+        http.post(f"{root}/runs/delete", json={"run_id": made})
+        assert http.post(f"{root}/runs/search", json={"experiment_ids": [experiment]}).json()["runs"] == []
+
+
+def test_events_are_read_only_of_runs_that_are_linked_to_something():
+    from runlore.server.mlflow.entities import REMOTE
+    from runlore.server.mlflow.inputs import is_linked
+
+    assert not is_linked({REMOTE, "team"})
+    assert is_linked({REMOTE, "mlflow.linked.model:m-1"})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runlore import model
 from runlore.query.expression import And, Attribute, Compare, Contains, Like, Not, Or, Tags
 from runlore.server.endpoint import WRITE
-from runlore.server.mlflow.entities import HIDDEN
+from runlore.server.mlflow.entities import HIDDEN, REMOTE
 from runlore.server.mlflow.experiments import Experiments
 from runlore.server.mlflow.logging import held, run_id
 from runlore.server.mlflow.message import Message, MlflowError, endpoint
@@ -136,7 +136,7 @@ def _known(name: str, value: dict[str, Any]) -> dict[str, Any]:
 
 def is_linked(tags: Iterable[str]) -> bool:
     """Whether tags say that the run has inputs or outputs."""
-    return any(key.startswith(HIDDEN) for key in tags)
+    return any(key.startswith(HIDDEN) and key != REMOTE for key in tags)
 
 
 def dataset_query(node: Comparison) -> Expression:

@@ -70,7 +70,7 @@ def search(message: Message) -> dict[str, Any]:
     node = parse(message.text("filter"))
     orders = [parse_order(text) for text in message.texts("order_by")]
     experiments = Experiments(context)
-    context.freshness.wait_for_now()
+    context.fresh_written()
     names = _names(experiments, message.texts("experiment_ids"))
     if not names:
         return {}
