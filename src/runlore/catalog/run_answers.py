@@ -41,8 +41,11 @@ def latest_runs(connection: Connection, limit: int, *, facts: bool) -> list[RunR
     """The runs that were recorded to, or whose directories changed, last."""
     reader = RecordsReader(facts=facts)
     latest = "CASE WHEN runs.mtime_ns > runs.updated_ns THEN runs.mtime_ns ELSE runs.updated_ns END"
+    chosen = f"SELECT id FROM runs ORDER BY {latest} DESC, runs.uid DESC LIMIT ?"
     rows = connection.rows(
-        f"SELECT {reader.columns} FROM runs {reader.joined} ORDER BY {latest} DESC, runs.uid DESC LIMIT ?", limit
+        f"SELECT {reader.columns} FROM runs {reader.joined} WHERE runs.id IN ({chosen}) "
+        f"ORDER BY {latest} DESC, runs.uid DESC",
+        limit,
     )
     return [reader.record(row) for row in rows]
 

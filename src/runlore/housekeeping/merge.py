@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from runlore.reader.session import Session
     from runlore.store import DirectoryStore
+    from runlore.store.base import StoreLike
 
 
 _MERGING = "merging (`runlore export --format runlore` and `runlore import` take runs from one server to another)"
@@ -75,7 +76,7 @@ class Merged(NamedTuple):
 
 
 def merge(
-    session: Session, other: str | os.PathLike[str] | DirectoryStore, *,
+    session: Session, other: StoreLike, *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Merged:  # fmt: skip
     """Add everything that another store has to this one. The other store is only read.

@@ -74,7 +74,7 @@ def complete(text: str, position: int, words: Vocabulary) -> Completion:
         ...     def statuses(self): return ["running"]
         >>> [option.text for option in complete("metrics.lo", 10, Words()).options]
         ['metrics.loss', 'metrics.train/loss']
-        >>> [option.text for option in complete("status = r", 10, Words()).options]
+        >>> [option.text for option in complete("status = ru", 11, Words()).options]
         ['running']
     """
     before = text[: max(0, min(position, len(text)))]

@@ -135,8 +135,6 @@ class Server:
     def exchange(self, request: Request) -> Answer:
         """Send a request and read its answer to the end. Raises as `ask`."""
         with self.opened(request) as response:
-            if request.method == "HEAD":
-                return Answer(response.status, response.headers, b"")
             return Answer(response.status, response.headers, answers.read_body(response))
 
     @contextmanager
@@ -251,10 +249,6 @@ class Server:
                 self._idle.append(connection)
                 return
         connection.close()
-
-    def __del__(self) -> None:
-        if hasattr(self, "_idle"):
-            self.close()
 
     def close(self) -> None:
         """Close the connections that are kept. The next request opens one."""

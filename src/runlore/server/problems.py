@@ -96,10 +96,11 @@ def of(error: Exception) -> Problem | None:
         return error
     for kind, status in STATUSES:
         if isinstance(error, kind) and isinstance(error, errors.RunloreError):
-            about = {
-                name: _cut(value) if isinstance(value, str) else value for name, value in problems.pack(error).items()
-            }
-            return Problem(status, about.pop("detail"), **about)
+            packed = problems.pack(error)
+            about = {name: _cut(value) if isinstance(value, str) else value for name, value in packed.items()}
+            problem = Problem(status, about.pop("detail"))
+            problem.about = about
+            return problem
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from tests.reader.made_runs import START_S, S, make_run
 from tests.server.native.curve_bytes import read_curves
 
 from runlore.reader.reducing import downsample
+from runlore.store.sealed.sealing import seal_store
 
 ARROW = "application/vnd.apache.arrow.stream"
 
@@ -132,6 +134,21 @@ def test_a_tag_says_that_nothing_changed(api, store):
     changed = api.post("curves", json={"runs": [uid], "keys": ["loss"], "known": known})
     assert changed.status_code == 200
     assert read_curves(changed.content)[1][uid, "loss"][1] == [1.0, 2.0, 3.0]
+
+
+def test_a_run_that_cannot_be_read_does_not_hide_the_others(api, store, two_runs):
+    first, second = two_runs
+    seal_store(store, force=True)
+    api.post("runs/table", json={})
+    for file in Path(store.open_run(first).directory).glob("*.parquet"):
+        content = bytearray(file.read_bytes())
+        content[4:-8] = bytes(len(content) - 12)
+        file.write_bytes(content)
+    header, found = curves(api, [first, second], ["acc"])
+    assert list(found) == [(second, "acc")]
+    assert (list(header["problems"]), header["missing"]) == ([first], [])
+    answer = api.get(f"runs/{first}/console")
+    assert answer.status_code == 409, answer.text
 
 
 def test_sparklines_are_small_curves(api, store):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import zoneinfo
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,12 +15,21 @@ if TYPE_CHECKING:
     from runlore.server.endpoint import Call
 
 API_VERSION = 1
+FEATURES = ("edit", "groups", "live", "views", "export")
+"""What a page may offer."""
+ZONE_FILE = "/etc/localtime"
 
 
 class StoreInfo(msgspec.Struct):
     """The store that is served."""
 
     location: str
+    name: str
+
+
+class User(msgspec.Struct):
+    """Who asks; null where there are no accounts."""
+
     name: str
 
 
@@ -30,7 +41,9 @@ class Info(msgspec.Struct):
     api: int
     store: StoreInfo
     accounts: bool
+    user: User | None
     read_only: bool
+    time_zone: str
     features: list[str]
 
 
@@ -40,8 +53,20 @@ def info(call: Call) -> Info:
     return Info(
         name="runlore", version=__version__, api=API_VERSION,
         store=StoreInfo(location, location.rstrip("/").rpartition("/")[2]),
-        accounts=False, read_only=False, features=[],
+        accounts=False, user=None, read_only=False, time_zone=zone_of_machine(), features=list(FEATURES),
     )  # fmt: skip
+
+
+def zone_of_machine() -> str:
+    """The name of this machine's time zone, such as `Europe/Berlin`; `UTC` where it says none."""
+    named = os.environ.get("TZ", "").removeprefix(":")
+    if not named:
+        path = os.path.realpath(ZONE_FILE)
+        named = path.partition("/zoneinfo/")[2]
+    try:
+        return zoneinfo.ZoneInfo(named).key
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        return "UTC"
 
 
 ENDPOINTS = (Endpoint("GET", "/info", info, "What the server is: version, store, features.", answer=Info),)

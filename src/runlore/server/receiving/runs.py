@@ -88,6 +88,8 @@ def _known(call: Call, uid: str, experiment: str) -> DirectoryRun | None:
         run = store.open_run(uid)
     except RunNotFound:
         return None
+    if run.directory == store.run_directory(experiment, uid):
+        return run  # somebody else made it since
     other = run.start().get("experiment") or run.experiment
     raise Problem(
         409, f"experiment={experiment!r}: the run {uid} is there, and belongs to the experiment {other!r}",
