@@ -36,6 +36,9 @@ import_ = _Imports(
     (
         Entry("archive", "transfer:archive", "Take in the runs of an archive that `runlore export` wrote."),
         Entry("mlflow", "imports:mlflow", "Take in the runs of MLflow."),
+        Entry("trackio", "imports:trackio", "Take in the runs of Trackio's databases."),
+        Entry("sacred", "imports:sacred", "Take in the runs that Sacred's FileStorageObserver kept."),
+        Entry("dvclive", "imports:dvclive", "Take in the runs that DVCLive kept."),
         Entry("csv", "imports:csv", "Take in the rows of a CSV file as runs."),
         Entry("jsonl", "imports:jsonl", "Take in the rows of a file of JSON Lines as runs."),
         Entry("wandb", "imports:wandb", "Take in runs that W&B recorded offline."),
@@ -197,6 +200,63 @@ def jsonl(
     from runlore.importers.json_lines import JsonLinesFile
 
     _import(lambda: JsonLinesFile(file, Columns(run, step, time)), experiment, store, dry=dry_run, json=json)
+
+
+@command("trackio")
+@argument("folder", metavar="FOLDER", help="A folder of databases, or one of them.", of="files")
+@experiment_option
+@dry_option
+@store_option
+@json_option
+def trackio(folder: str, experiment: str | None, dry_run: bool, store: str | None, json: bool) -> None:
+    """Take in the runs of Trackio's databases: a run goes into the experiment called like its project.
+
+    \b
+    Examples:
+      runlore import trackio ~/.cache/huggingface/trackio
+      runlore import trackio ~/.cache/huggingface/trackio --dry-run
+    """
+    from runlore.importers.trackio import Projects
+
+    _import(lambda: Projects(folder), experiment, store, dry=dry_run, json=json)
+
+
+@command("sacred")
+@argument("folder", metavar="FOLDER", help="The folder that it writes to, or that of one run.", of="files")
+@experiment_option
+@dry_option
+@store_option
+@json_option
+def sacred(folder: str, experiment: str | None, dry_run: bool, store: str | None, json: bool) -> None:
+    """Take in the runs that Sacred's FileStorageObserver kept in a folder.
+
+    \b
+    Examples:
+      runlore import sacred my_runs
+      runlore import sacred my_runs --dry-run
+    """
+    from runlore.importers.sacred import ObservedRuns
+
+    _import(lambda: ObservedRuns(folder), experiment, store, dry=dry_run, json=json)
+
+
+@command("dvclive")
+@argument("folder", metavar="FOLDER", help="A folder dvclive, or one above several.", of="files")
+@experiment_option
+@dry_option
+@store_option
+@json_option
+def dvclive(folder: str, experiment: str | None, dry_run: bool, store: str | None, json: bool) -> None:
+    """Take in the runs that DVCLive kept in folders: a run goes into the experiment called like the folder above.
+
+    \b
+    Examples:
+      runlore import dvclive dvclive
+      runlore import dvclive dvclive --dry-run
+    """
+    from runlore.importers.dvclive import LiveFolders
+
+    _import(lambda: LiveFolders(folder), experiment, store, dry=dry_run, json=json)
 
 
 def _until_interrupted(interval_s: float) -> Callable[[int], bool]:
