@@ -14,7 +14,7 @@ def navigation(text: str) -> list[dict[str, Any]]:
     r"""The headings of the list of documents, each with its pages: title and path.
 
     Example:
-        >>> navigation("# Documents\n## Learn\\n- [First](tutorial/first.md): begin\\n")
+        >>> navigation("# Documents\n## Learn\n- [First](tutorial/first.md): begin\n")
         [{'Learn': [{'First': 'tutorial/first.md'}]}]
     """
     parts = re.split(r"^## (.*)$", text, flags=re.MULTILINE)
