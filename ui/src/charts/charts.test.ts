@@ -161,8 +161,9 @@ test("wish 14: a spike of one point is drawn, a gap where values are not finite"
 
 test("sections by prefix: validation first, system last", () => {
   const sections = sectionsOf(["system/cpu", "train/loss", "loss", "val/acc", "train/a10", "train/a9"]);
-  expect(sections.map((section) => section.title)).toEqual(["val", "", "train", "system"]);
-  expect(sections[2]?.keys).toEqual(["train/a9", "train/a10", "train/loss"]);
+  expect(sections.map((section) => section.title)).toEqual(["val · metrics", "train", "system"]);
+  expect(sections[0]?.keys).toEqual(["val/acc", "loss"]);
+  expect(sections[1]?.keys).toEqual(["train/a9", "train/a10", "train/loss"]);
 });
 
 test("keys are found by text, by its absence, and by regular expression", () => {

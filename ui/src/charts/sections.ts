@@ -1,4 +1,8 @@
-/** Keys in sections by what stands before their first slash, and the search among them. */
+/**
+ * Keys in sections by what stands before their first slash, and the search among them.
+ *
+ * Sections of one chart each would leave most of the window empty: they share one section, where the first of them stands.
+ */
 
 export interface Section {
   title: string;
@@ -22,9 +26,22 @@ export function sectionsOf(keys: readonly string[]): Section[] {
     if (own) own.push(key);
     else sections.set(title, [key]);
   }
-  return [...sections]
+  const sorted = [...sections]
     .map(([title, own]) => ({ title, keys: own.sort((a, b) => a.localeCompare(b, undefined, { numeric: true })) }))
     .sort((a, b) => rank(a.title) - rank(b.title) || a.title.localeCompare(b.title));
+  return shareSingles(sorted);
+}
+
+function shareSingles(sections: readonly Section[]): Section[] {
+  const singles = sections.filter((section) => section.keys.length === 1 && rank(section.title) < 100);
+  if (singles.length < 2) return [...sections];
+  const shared = {
+    title: singles.map((section) => section.title || "metrics").join(" · "),
+    keys: singles.flatMap((section) => section.keys),
+  };
+  return sections.flatMap((section) =>
+    section === singles[0] ? [shared] : singles.includes(section) ? [] : [section],
+  );
 }
 
 /** Text that the key has, or `/regular expression/`; an expression that is not finished finds all and says why. */
