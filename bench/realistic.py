@@ -5,6 +5,7 @@
 RUNS (2,000) are spread over five experiments. The runs that are live stay so until the process is stopped.
 """
 
+import contextlib
 import math
 import random
 import sys
@@ -12,7 +13,9 @@ import time
 
 import runlore
 
-WORDS = "resnet50 vit-b16 imagenet21k-pretrained augmix ema-0.9999 cosine mixup-0.2 bf16 label-smoothing".split()
+WORDS = (
+    "resnet50", "vit-b16", "imagenet21k-pretrained", "augmix", "ema-0.9999", "cosine", "mixup-0.2", "bf16", "smooth",
+)  # fmt: skip
 ERRORS = (
     "CUDA out of memory. Tried to allocate 2.00 GiB (GPU 0; 79.35 GiB total capacity; 76.10 GiB already allocated)",
     "mat1 and mat2 shapes cannot be multiplied (128x2048 and 1024x1000)",
@@ -43,14 +46,16 @@ def sweep(store, rng, i):
     return runlore.start("vision/imagenet", name=name, params=params, tags=tags, store=store, capture=False), lr
 
 
+def fail(message):
+    raise RuntimeError(message)
+
+
 def finish(run, i):
     if i % 23 == 0:
-        try:
-            with run:
-                raise RuntimeError(ERRORS[i % 3])
-        except RuntimeError:
-            return
-    run.finish("stopped" if i % 41 == 0 else "succeeded")
+        with contextlib.suppress(RuntimeError), run:
+            fail(ERRORS[i % 3])
+    else:
+        run.finish("stopped" if i % 41 == 0 else "succeeded")
 
 
 def main(store, runs=2000):
@@ -70,7 +75,9 @@ def main(store, runs=2000):
     step = 0
     while True:
         for run, lr in live:
-            run.log_metrics({"train/loss": 2 * math.exp(-step / 50) + lr, "val/acc": 1 - math.exp(-step / 60)}, step=step)
+            run.log_metrics(
+                {"train/loss": 2 * math.exp(-step / 50) + lr, "val/acc": 1 - math.exp(-step / 60)}, step=step
+            )
         step += 1
         time.sleep(1)
 

@@ -1,8 +1,4 @@
-/**
- * Keys in sections by what stands before their first slash, and the search among them.
- *
- * Sections of one chart each would leave most of the window empty: they share one section, where the first of them stands.
- */
+/** Keys in sections by what stands before their first slash, and the search among them. */
 
 export interface Section {
   title: string;
@@ -26,22 +22,29 @@ export function sectionsOf(keys: readonly string[]): Section[] {
     if (own) own.push(key);
     else sections.set(title, [key]);
   }
-  const sorted = [...sections]
+  return [...sections]
     .map(([title, own]) => ({ title, keys: own.sort((a, b) => a.localeCompare(b, undefined, { numeric: true })) }))
     .sort((a, b) => rank(a.title) - rank(b.title) || a.title.localeCompare(b.title));
-  return shareSingles(sorted);
 }
 
-function shareSingles(sections: readonly Section[]): Section[] {
-  const singles = sections.filter((section) => section.keys.length === 1 && rank(section.title) < 100);
-  if (singles.length < 2) return [...sections];
-  const shared = {
-    title: singles.map((section) => section.title || "metrics").join(" · "),
-    keys: singles.flatMap((section) => section.keys),
-  };
-  return sections.flatMap((section) =>
-    section === singles[0] ? [shared] : singles.includes(section) ? [] : [section],
-  );
+/**
+ * Sections in lines: small ones that follow each other stand side by side where all their charts fit into `columns`. A section that has
+ * more, or that is folded, has a line of its own.
+ */
+export function packLines(sections: readonly Section[], columns: number, folded: ReadonlySet<string>): Section[][] {
+  const lines: Section[][] = [];
+  let room = 0;
+  for (const section of sections) {
+    const size = folded.has(section.title) ? columns : section.keys.length;
+    const line = lines.at(-1);
+    if (line && size <= room) line.push(section);
+    else {
+      lines.push([section]);
+      room = columns;
+    }
+    room -= size;
+  }
+  return lines;
 }
 
 /** Text that the key has, or `/regular expression/`; an expression that is not finished finds all and says why. */
