@@ -106,12 +106,13 @@ async def take_in(call: Call) -> Response:
     """Add the runs of an archive to the store."""
     from runlore.housekeeping.archive import Limits, import_archive
 
+    call.context.check_everywhere(WRITE)
     limits = Limits(call.integer("size_bytes", 0) or None, call.integer("files", 1_000_000), call.integer("depth", 128))
     most, size = call.context.settings.max_upload_bytes, 0
 
     def add() -> dict[str, Any]:
         file.seek(0)
-        done = import_archive(call.context.session, file, limits=limits)
+        done = import_archive(call.context.served, file, limits=limits)
         renumbered, clashes = [run._asdict() for run in done.renumbered], [clash._asdict() for clash in done.clashes]
         return {**done._asdict(), "renumbered": renumbered, "clashes": clashes}
 
