@@ -55,7 +55,6 @@ SAYS = {
     "capture": "git, console, hardware",
     "media": "objects as bytes",
     "run": "the write handle",
-    "ship": "sending to a server",
     "index": "contract: asking",
     "catalog": "the index in SQL",
     "opening": "which index a store has",

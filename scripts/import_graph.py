@@ -87,6 +87,7 @@ HOMES = {
     "uvicorn": ("server.serving", "server.impatient"),
     "pytest": ("testing",),
     "hypothesis": ("testing",),
+    "skl2onnx": ("media._skl2onnx", "media._onnxmltools"),
     "sklearn": ("demo", "media._skops", "media._lightgbm"),
     "matplotlib": ("demo", "media._matplotlib"),
     "scipy": ("media._scipy", "dialects.omegaml.monitoring._scipy"),

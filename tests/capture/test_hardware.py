@@ -10,7 +10,7 @@ import psutil
 import pytest
 from recording import RecordingSink
 
-from runlore.capture import _gpu, hardware
+from runlore.capture import _gpu, hardware, resolve
 from runlore.capture.hardware import HardwareSampler, quick_sample
 from runlore.errors import InvalidArgument
 
@@ -191,3 +191,26 @@ def test_the_start_imports_nothing_dear():
         "print(sorted({'psutil', 'pynvml', 'subprocess', 'socket', 'ctypes'} & set(sys.modules)))"
     )
     assert subprocess.check_output([sys.executable, "-I", "-S", "-c", program], text=True).strip() == "[]"
+
+
+def test_a_whole_start_has_rates_and_cores_in_its_first_sample(sink):
+    sampler = HardwareSampler(sink, 60, per_core=True, whole_start=True)
+    sampler.start()
+    sampler.stop()
+    first = sink.samples[0]
+    assert 0 <= first["system/cpu_percent"] <= 100
+    assert "system/cpu/0/percent" in first
+    assert len(sink.samples) == 1
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"interval": 3}, {"per_core": 1}, {"whole_start": "yes"}, {"interval_s": 0}, {"interval_s": "often"}, {1: True}],
+)
+def test_a_setting_of_the_hardware_that_is_none_is_refused(setting):
+    with pytest.raises(InvalidArgument, match=str(next(iter(setting.values())))):
+        resolve({"hardware": setting})
+    assert resolve({"hardware": {"interval_s": 3, "per_core": True}})["hardware"] == {
+        "interval_s": 3.0,
+        "per_core": True,
+    }

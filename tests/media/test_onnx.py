@@ -92,3 +92,34 @@ def test_what_has_no_onnx_form_is_refused():
 def test_damaged_graphs_are_refused():
     with pytest.raises(InvalidArgument, match="no readable ONNX graph"):
         decode("model", "application/onnx", {}, b"nonsense")
+
+
+def boosted(library, task):
+    if library == "lightgbm":
+        from lightgbm import LGBMClassifier, LGBMRegressor
+
+        kind = LGBMClassifier if task == "classes" else LGBMRegressor
+        return kind(n_estimators=5, min_child_samples=3, verbose=-1)
+    from xgboost import XGBClassifier, XGBRegressor
+
+    return (XGBClassifier if task == "classes" else XGBRegressor)(n_estimators=5)
+
+
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+@pytest.mark.parametrize("task", ["classes", "numbers"])
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_boosted_trees_predict_the_same(library, task, in_pipeline):
+    pytest.importorskip("onnxmltools")
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rows = ROWS.astype(np.float32)
+    wanted = (rows[:, 0] > 0).astype(int) + (rows[:, 1] > 1) if task == "classes" else rows @ [1.0, -2.0, 0.5]
+    model = boosted(library, task)
+    if (
+        in_pipeline
+    ):  # a scaler that changes nothing: trees split between neighbours that float32 may take for one another
+        model = make_pipeline(StandardScaler(with_mean=False, with_std=False), model)
+    model.fit(rows, wanted)
+    found = predictions(encode_onnx(model, rows), rows).ravel()
+    np.testing.assert_allclose(found, model.predict(rows), atol=1e-3)

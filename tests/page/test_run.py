@@ -31,7 +31,13 @@ def printed(stored, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("program")
     (folder / "program.py").write_text(PROGRAM)
-    subprocess.run([sys.executable, "-u", "program.py"], cwd=folder, check=True, capture_output=True, env={**os.environ, "RUNLORE_STORE": stored})
+    subprocess.run(
+        [sys.executable, "-u", "program.py"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        env={**os.environ, "RUNLORE_STORE": stored},
+    )
     return runlore.runs("name = printer", store=stored).iloc[0]["uid"]
 
 
@@ -93,7 +99,9 @@ def test_an_artifact_is_downloaded_in_three_clicks(desk, stored):
 @pytest.mark.parametrize("tab", ["charts", "system", "console", "artifacts", "events", "code"])
 def test_every_tab_opens_by_its_address(desk, stored, tab):
     desk.open(f"runs/{first(stored, 'tags contains best')}/{tab}")
-    expect(desk.page.get_by_role("navigation", name="About this run").locator("[aria-current]")).to_have_text(tab, ignore_case=True)
+    expect(desk.page.get_by_role("navigation", name="About this run").locator("[aria-current]")).to_have_text(
+        tab, ignore_case=True
+    )
 
 
 def test_a_run_that_there_is_not_says_so(desk):

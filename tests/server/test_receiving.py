@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import random
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -288,6 +289,24 @@ def test_a_received_store_has_no_damage(written, store_path):
     content = written.bytes()
     written.put(0, content[:30_000])
     assert doctor.examine(Session(store_path)) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_a_hostile_sender_sends_harms_its_own_run_alone(written, store_path, tmp_path, seed):
+    content = written.bytes()
+    written.put(0, content)
+    hostile = Sent(written.client, tmp_path / "hostile")
+    hostile.announce()
+    begun = hostile.bytes()[:2000]
+    chance = random.Random(seed)
+    noise = begun[:544] + chance.randbytes(60_000) + content[20_000:50_000]
+    assert hostile.put(0, noise).status_code == 200
+    assert hostile.end(noise, died=True).status_code == 200
+    found = {run.uid: run for run in (runlore.get_run(uid, store=store_path) for uid in (written.uid, hostile.uid))}
+    assert found[written.uid].metrics == {"loss": 4999 / 3}
+    assert found[written.uid].number == 1
+    assert found[hostile.uid].number == 2
+    assert len(runlore.runs(store=store_path)) == 2
 
 
 # -- contents -----------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def test_without_a_server_the_program_goes_on(store, spool_root):
     begun, ended = trained(out)
     assert ended - begun < MOST_OVERHEAD_S
     assert "still to be sent" in err
-    assert err.count("\n") == 2
+    assert err.count("\n") in {1, 2}  # the first trouble, unless there was no time to find out; and what is left
 
 
 def storm(address, store_path, spool_root, seed, steps=1500):

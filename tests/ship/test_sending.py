@@ -202,3 +202,81 @@ def test_a_setting_that_makes_no_sense_is_refused_at_once(variable, value, monke
     monkeypatch.setenv(variable, value)
     with pytest.raises(InvalidArgument, match=variable):
         runlore.start("iris", store="http://127.0.0.1:9")
+
+
+def test_the_store_of_a_run_reads_from_the_server(address, store_path):
+    with runlore.start("iris", store=address, capture=False) as run:
+        run.log_metric("loss", 1.5)
+        run.log_artifact(b"model", "m")
+    for store in (run.store, address):
+        found = runlore.get_run(run.uid, store=store)
+        assert (found.number, found.status, found.metrics) == (1, "succeeded", {"loss": 1.5})
+        assert found.artifact("m").read_bytes() == b"model"
+    assert run.store.claim("name", "x", {"uid": run.uid})
+    assert not run.store.claim("name", "x", {"uid": "other"})
+
+
+def test_recording_for_a_server_loads_nothing_heavy(address, tmp_path):
+    program = (
+        "import sys, runlore\n"
+        f"with runlore.start('iris', store={address!r}, capture=False) as run:\n"
+        "    run.log_metric('loss', 1.0)\n"
+        "    assert run.number == 1\n"
+        "heavy = {'numpy', 'pandas', 'pyarrow', 'sqlite3', 'asyncio', 'click', 'rich', 'logging', 'msgspec'}\n"
+        "print(sorted(heavy & set(sys.modules)), runlore.active_run.__module__)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("[]"), done.stdout
+
+
+def test_a_script_that_fails_says_so_at_the_server(address, store_path):
+    program = (
+        f"import runlore\nrun = runlore.start('iris', store={address!r}, capture=False)\nprint(run.uid, flush=True)\n"
+        "raise ValueError('no')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert runlore.get_run(done.stdout.strip(), store=store_path).status == "failed"
+
+
+def test_many_runs_in_one_process(address, store_path, spool_root):
+    runs = [runlore.start("iris", store=address, capture=False) for _ in range(40)]
+    for run in runs:
+        run.log_metric("loss", 1.0)
+    for run in runs:
+        run.finish()
+    assert sorted(run.number for run in runs) == list(range(1, 41))
+    assert left_in(spool_root) == []
+    assert len(runlore.runs(store=store_path)) == 40
+
+
+PRINTS = """
+import os, signal, sys, runlore
+run = runlore.start("iris", store=sys.argv[1])
+print("to the console"); sys.stdout.flush()
+os.write(2, b"and by the descriptor\\n")
+print(run.uid, file=open(sys.argv[2], "w"))
+if sys.argv[3] == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+run.finish()
+"""
+
+
+@pytest.mark.parametrize("end", ["finished", "killed"])
+def test_the_console_of_the_default_captures_arrives(address, store_path, tmp_path, end):
+    program = tmp_path / "prints.py"
+    program.write_text(PRINTS)
+    subprocess.run(
+        [sys.executable, program, address, tmp_path / "uid", end],
+        capture_output=True,
+        check=end == "finished",
+        timeout=120,
+    )
+    uid = (tmp_path / "uid").read_text().strip()
+    deadline = time.monotonic() + 30
+    while True:
+        sync(address)
+        lines = set(runlore.get_run(uid, store=store_path).logs())
+        if lines == {"to the console", "and by the descriptor"}:
+            break
+        assert time.monotonic() < deadline, lines

@@ -7,6 +7,7 @@ import sys
 from unittest.mock import patch
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from store_truth import new_journal, new_run, record, truth
 
@@ -221,6 +222,29 @@ def test_a_parquet_file_of_somebody_else_is_refused(store):
     pq.write_table(pa.table({"a": [1]}), os.path.join(directory, EVENTS))
     with pytest.raises(DamagedFile, match="did not write"):
         read_points(directory)
+
+
+def test_reading_a_small_sealed_run_asks_for_no_pool_of_threads(store):
+    """Arrow's pool can abort a program that ends while its threads are starting."""
+    directory = new_run(store)
+    record(directory)
+    seal_run(store, directory)
+    asked = []
+
+    def noting(method):
+        def read(self, *arguments, **options):
+            asked.append(options["use_threads"])
+            return method(self, *arguments, **options)
+
+        return read
+
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("read_row_group", "read_row_groups"):
+            patched.setattr(pq.ParquetFile, name, noting(getattr(pq.ParquetFile, name)))
+        assert read_events(directory)
+        assert len(read_points(directory))
+    assert len(asked) >= 3
+    assert not any(asked)
 
 
 def test_reading_events_of_a_sealed_run_does_not_import_pandas(store):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Protocol, TypeAlias
 
-    Setting: TypeAlias = bool | float | str
+    Setting: TypeAlias = bool | float | str | Mapping[str, Any]
 
     class Sink(Protocol):
         """What captures record into: a run. Its methods may be called from another thread, and do not raise."""
@@ -62,6 +62,8 @@ if TYPE_CHECKING:
 CAPTURES = ("git", "environment", "console", "hardware", "code")
 """The names, in the order in which captures start."""
 
+_HARDWARE = ("interval_s", "per_core", "whole_start")
+
 DEFAULTS: dict[str, Setting] = {"git": True, "environment": True, "console": True, "hardware": True, "code": False}
 
 
@@ -71,7 +73,9 @@ def resolve(capture: bool | Mapping[str, Setting] | None = None) -> dict[str, Se
     Args:
         capture: False: nothing; True: the defaults; a mapping: the defaults with these changes. None: what
             `RUNLORE_CAPTURE` says (`0`, `1`, or a list such as `git,environment`, which is then all that is captured).
-            The value for `hardware` may be a number of seconds between samples, the value for `code` a path.
+            The value for `hardware` may be a number of seconds between samples, or a mapping with `interval_s`,
+            `per_core` (each core, too) and `whole_start` (a first sample with rates, which takes 0.1 s and imports
+            psutil at once); the value for `code` may be a path.
 
     Raises:
         InvalidArgument: an unknown name, or a value that is none; `RUNLORE_CAPTURE` likewise.
@@ -101,12 +105,34 @@ def _checked(name: object, value: object) -> Setting:
         return bool(value)
     if name == "hardware" and isinstance(value, (int, float)):
         return check_interval(value)
+    if name == "hardware" and hasattr(value, "keys"):
+        return _checked_hardware(value)
     if name == "code" and isinstance(value, (str, os.PathLike)):
         path = os.path.abspath(os.fspath(value))
         if not os.path.exists(path):
             raise InvalidArgument(f"capture={{'code': {value!r}}}: there is nothing at {path}")
         return path
     raise InvalidArgument(f"capture={{{name!r}: {value!r}}}: use True or False")
+
+
+def _checked_hardware(given: Any) -> Setting:
+    found = {name: given[name] for name in given.keys()}  # noqa: SIM118 - any mapping, also one that iterates otherwise
+    for name, value in found.items():
+        wanted = (int, float) if name == "interval_s" else bool
+        if name not in _HARDWARE or not isinstance(value, wanted):
+            raise InvalidArgument(
+                f"capture={{'hardware': {{{name!r}: {value!r}}}}}: use interval_s=seconds, per_core=True or False, "
+                "whole_start=True or False"
+            )
+    if "interval_s" in found:
+        found["interval_s"] = check_interval(found["interval_s"])
+    return found
+
+
+def _hardware_options(setting: Setting) -> dict[str, Any]:
+    if isinstance(setting, dict):
+        return setting
+    return {} if setting is True else {"interval_s": setting}
 
 
 def _from_environment() -> dict[str, Setting]:
@@ -174,9 +200,9 @@ class Captures:
 
             return ConsoleCapture(self._sink)
         if name == "hardware":
-            from runlore.capture.hardware import DEFAULT_INTERVAL_S, HardwareSampler
+            from runlore.capture.hardware import HardwareSampler
 
-            return HardwareSampler(self._sink, DEFAULT_INTERVAL_S if setting is True else float(setting))
+            return HardwareSampler(self._sink, **_hardware_options(setting))
         from runlore.capture.code import CodeCapture
 
         return CodeCapture(self._sink, None if setting is True else str(setting), exclude=self._exclude)

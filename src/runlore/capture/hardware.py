@@ -42,6 +42,7 @@ class HardwareSampler:
         sink: receives `metrics`.
         interval_s: seconds between samples, at least 1.
         per_core: sample each core too, as `system/cpu/0/percent`.
+        whole_start: take a whole first sample, with rates over 0.1 s, instead of a quick one.
         disk_path: the file system whose use is sampled; None: that of the working directory.
 
     Raises:
@@ -60,11 +61,13 @@ class HardwareSampler:
         interval_s: float = DEFAULT_INTERVAL_S,
         *,
         per_core: bool = False,
+        whole_start: bool = False,
         disk_path: str | None = None,
     ) -> None:
         self.interval_s = check_interval(interval_s)
         self._sink = sink
         self._per_core = per_core
+        self._whole_start = whole_start
         self._disk_path = disk_path
         self._readers: tuple[Machine, Gpus] | None = None
         self._task: _worker.Task | None = None
@@ -76,10 +79,10 @@ class HardwareSampler:
         """Take the first sample, and arrange for the next."""
         self._started = self._sampled = monotonic()
         if self._sink is not None:
-            first = quick_sample(self._disk_path or os.curdir)
+            first = self.sample() if self._whole_start else quick_sample(self._disk_path or os.curdir)
             if first:
                 self._sink.metrics(first)
-        self._task = _worker.call_after(GRACE_SECONDS, self._on_time)
+        self._task = _worker.call_after(self.interval_s if self._whole_start else GRACE_SECONDS, self._on_time)
 
     def stop(self) -> None:
         """Take a last sample if a second has passed since the one before, and end. Idempotent; ends within a second.

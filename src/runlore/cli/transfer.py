@@ -52,8 +52,9 @@ def merge(other: str, store: str | None, json: bool) -> None:
     """
     from runlore.housekeeping.merge import merge as merge_stores
     from runlore.opening import open_store
+    from runlore.store.directory import in_files
 
-    source = open_store(other)  # before this store is made, where there is none yet
+    source = in_files(open_store(other), "merging")  # before this store is made, where there is none yet
     with _store_to_fill(store):
         session = open_session(store, live=True)
         with Bar("Merging") as bar:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runlore.errors import MissingDependency, WrongType
+from runlore.media import _onnxmltools
 
 
 def convert(model: Any, example: Any) -> bytes:
@@ -12,18 +13,19 @@ def convert(model: Any, example: Any) -> bytes:
 
     Raises:
         WrongType: there is no ONNX form of this estimator.
-        MissingDependency: skl2onnx is not installed.
+        MissingDependency: skl2onnx, or onnxmltools for LightGBM and XGBoost, is not installed.
     """
     try:
         import skl2onnx
         from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
     except ImportError as error:
         raise MissingDependency("skl2onnx", "onnx", "converting a model to ONNX") from error
+    opsets = _onnxmltools.NEWEST_OPSETS if _onnxmltools.prepare(model) else None
     last = model.steps[-1][1] if hasattr(model, "steps") else model
     options = {id(last): {"zipmap": False}} if hasattr(last, "predict_proba") else None
     try:
-        graph = skl2onnx.to_onnx(model, example, options=options)
-    except (MissingConverter, MissingShapeCalculator, NotImplementedError, NameError) as error:
+        graph = skl2onnx.to_onnx(model, example, options=options, target_opset=opsets)
+    except (MissingConverter, MissingShapeCalculator, NotImplementedError, NameError, KeyError, ValueError) as error:
         raise WrongType(f"the model {type(model).__name__} has no ONNX form: {str(error)[:300]}") from error
     content: bytes = graph.SerializeToString()
     return content

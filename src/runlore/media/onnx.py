@@ -1,4 +1,4 @@
-"""scikit-learn models as ONNX, checked against what the model itself predicts before they are kept."""
+"""Models with scikit-learn's interface as ONNX, checked against their own predictions before they are kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def encode_onnx(
     model: Any, example: Any, *, relative_tolerance: float = RELATIVE_TOLERANCE,
     absolute_tolerance: float = ABSOLUTE_TOLERANCE,
 ) -> Encoded:  # fmt: skip
-    """A scikit-learn model as an ONNX graph that gives the same predictions for the example.
+    """A model of scikit-learn, LightGBM or XGBoost as an ONNX graph that gives the same predictions for the example.
 
     Inputs of float64 become float32, as ONNX runtimes expect; the tolerance allows for that. A DataFrame of numbers is
     one input, another DataFrame one input a column. `load()` of the stored artifact gives an
@@ -32,9 +32,9 @@ def encode_onnx(
         absolute_tolerance: and absolutely.
 
     Raises:
-        WrongType: no scikit-learn model, or one without an ONNX form.
+        WrongType: a model without an ONNX form.
         InvalidArgument: the graph predicts something else than the model. Nothing is to be stored.
-        MissingDependency: skl2onnx or onnxruntime is not installed (extra `onnx`).
+        MissingDependency: skl2onnx, onnxmltools or onnxruntime is not installed (extra `onnx`).
 
     Example:
         >>> import numpy as np

@@ -37,7 +37,7 @@ def start(
     group: str | None = None,
     parent: str | Run | None = None,
     store: str | os.PathLike[str] | Store | None = None,
-    capture: bool | Mapping[str, bool | float | str] | None = None,
+    capture: bool | Mapping[str, bool | float | str | Mapping[str, Any]] | None = None,
     join: bool | str = True,
     columns: Mapping[str, Any] | None = None,
     uid: str | None = None,

@@ -14,6 +14,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from runlore.errors import RunloreError
 from runlore.failures import reason_of
 from runlore.journal.committed import is_ended
 from runlore.notices import say_once
@@ -86,8 +87,9 @@ class Shipper:
 
     def sent_run(self, uid: str, timeout_s: float) -> SentRun | None:
         """What the server says of a run, once it does; None: not in this time, or nobody sends it."""
-        if uid not in self._runs:
-            return None
+        known = self._sender.runs.get(uid) if self._sender is not None else None
+        if known is not None or uid not in self._runs:
+            return known
         deadline = monotonic() + timeout_s
         with self._condition:
             while True:
@@ -108,7 +110,9 @@ class Shipper:
         Returns:
             The journals that are still to be sent.
         """
-        directory = self._runs.get(uid, "")
+        directory = self._runs.get(uid)
+        if directory is None:
+            return []
         deadline = monotonic() + (min(timeout_s, _PATIENCE_S) if self._is_hopeless else timeout_s)
         self._waiting += 1
         try:
@@ -164,7 +168,7 @@ class Shipper:
                 pause_s = self._round(sender, leftovers)
                 self._problem, wait_s = "", _FIRST_WAIT_S
                 self._is_hopeless = self._is_denied = False
-            except (Unreachable, OSError) as error:
+            except (Unreachable, OSError, RunloreError) as error:
                 self._tell_problem(str(error) if isinstance(error, Unreachable) else reason_of(error))
                 self._is_denied = isinstance(error, NotAllowed)
                 asked_s = error.after_s if isinstance(error, Later) else 0.0
@@ -178,8 +182,11 @@ class Shipper:
 
     def _round(self, sender: Sender, leftovers: Iterator[SpooledJournal]) -> float:
         """One round; returns how long to pause."""
-        for directory in list(self._runs.values()):
-            sender.take(self._spool.journals_of(directory))
+        for uid, directory in list(self._runs.items()):
+            if os.path.isdir(directory):
+                sender.take(self._spool.journals_of(directory))
+            else:
+                self._runs.pop(uid, None)  # all of it was sent; whoever records more of it says so
         while len(sender.held) < _FEW_HELD:
             journal = next(leftovers, None)
             if journal is None:

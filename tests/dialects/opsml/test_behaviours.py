@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 import runlore
@@ -758,3 +759,6 @@ def test_35_the_interval_and_a_prompt_end(given, used, monkeypatch):
     sample = run.get_hardware_metrics()[0]
     assert sample.memory.sys_ram_total > 0
     assert sample.cpu.load_avg >= 0
+    assert 0 <= sample.cpu.cpu_percent_avg <= 100  # the first sample has values, and one a core
+    assert len(sample.cpu.cpu_percent_per_core) == psutil.cpu_count()
+    assert all(0 <= percent <= 100 for percent in sample.cpu.cpu_percent_per_core)

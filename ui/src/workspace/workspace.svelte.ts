@@ -2,6 +2,7 @@
  * The workspace: what the address says, the runs that answer it, and what follows from both. The components read it and call its
  * methods; nothing else holds state that outlives them.
  */
+import { api } from "../api/client";
 import { explain, isAborted, Offline } from "../api/problem";
 import { listen } from "../api/live";
 import type { TablePage } from "../api/types";
@@ -25,6 +26,10 @@ export class Workspace {
   matching: ReadonlySet<string> = $state.raw(new Set());
   /** All fields that the first runs have. */
   known: readonly string[] = $state.raw([]);
+  /** The first runs with everything that they have: says which of them have which metric. */
+  head: RunData = $state.raw(new RunData());
+  /** Keys of metrics of all runs of the experiment. */
+  keys: readonly string[] = $state.raw([]);
   defaults: readonly string[] = $state.raw([]);
   total: number | null = $state.raw(null);
   hints: readonly string[] = $state.raw([]);
@@ -44,11 +49,19 @@ export class Workspace {
   #extra: ReadonlySet<string> = $derived(
     new Set([...this.state.added, ...this.state.pinned, ...(this.state.baseline ? [this.state.baseline] : [])]),
   );
+  /** Archived runs are out of the way until they are asked for. */
+  #withArchived: boolean = $derived(this.state.trash || /\barchived\b|\bis_archived\b/.test(this.state.query));
+  archived: number = $derived.by(() => {
+    if (this.#withArchived) return 0;
+    const column = this.data.columns.get("archived") ?? [];
+    return this.data.uids.filter((uid, i) => column[i] === true && this.matching.has(uid)).length;
+  });
   places: readonly number[] = $derived.by(() => {
     const added = new Set(this.state.added);
+    const archived = this.#withArchived ? [] : (this.data.columns.get("archived") ?? []);
     const places: number[] = [];
     this.data.uids.forEach((uid, i) => {
-      if (this.matching.has(uid) || added.has(uid)) places.push(i);
+      if (added.has(uid) || (this.matching.has(uid) && archived[i] !== true)) places.push(i);
     });
     return places;
   });
@@ -167,6 +180,7 @@ export class Workspace {
       const complete = first.next_cursor === null;
       const head = new RunData().merge(first);
       if (this.defaults.length === 0) this.defaults = defaultColumns(head);
+      this.head = head;
       this.known = [...new Set([...this.known, ...head.columns.keys()])];
       this.hints = first.hints;
       this.error = null;
@@ -174,6 +188,8 @@ export class Workspace {
       let data = head;
       const matching = new Set(first.uids);
       if (!complete && this.loaded === false) this.#show(data, matching);
+      const lacking = this.#needed().filter((field) => !head.has(field) && parseField(field).kind !== "curve");
+      if (!complete && lacking.length) data = data.merge(await fetchByUid(first.uids, lacking, request.signal));
       if (!complete)
         await fetchRest(this.state, this.#needed(), first.next_cursor, request.signal, (page) => {
           data = data.merge(page);
@@ -186,6 +202,7 @@ export class Workspace {
       await this.#ensure();
       this.loading = false;
       this.loaded = true;
+      this.keys = await api.keys("metrics", this.state.experiment, request.signal);
     } catch (error) {
       this.#failed(error, request);
     }
@@ -263,6 +280,13 @@ export class Workspace {
   setPaused(paused: boolean): void {
     this.paused = paused;
     if (!paused) void this.refresh();
+  }
+
+  /** Whether none of the shown runs has points of a metric, as far as that is known without asking. */
+  isAbsent(key: string): boolean {
+    const field = `metrics.${key}`;
+    if (this.state.group.length || this.shown.length === 0) return false;
+    return this.shown.every((uid) => this.head.index.has(uid) && this.head.of(uid, field) === null);
   }
 
   name(uid: string): string {

@@ -77,7 +77,9 @@ MODULES = {
     "opsml.helpers.data": f"{_PACKAGE}.helpers.data",
     "opsml.model": f"{_PACKAGE}.model",
     "opsml.projects": f"{_PACKAGE}.projects",
+    "opsml.projects.active_run": f"{_PACKAGE}.projects",
     "opsml.registry": f"{_PACKAGE}.card",
+    "opsml.registry.registry": f"{_PACKAGE}.card",
     "opsml.types": f"{_PACKAGE}.types",
     "opsml.types.metrics": f"{_PACKAGE}.types.metrics",
 }

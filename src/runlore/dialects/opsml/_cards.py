@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from runlore.dialects.opsml import _names
+from runlore.dialects.opsml._card_info import ENVIRONMENT, CardInfo
 from runlore.dialects.opsml._errors import OpsmlError, ValidationError
 from runlore.dialects.opsml.data import INTERFACES as DATA_INTERFACES
 from runlore.dialects.opsml.data import Data, DataInterface, interface_for
@@ -21,33 +21,7 @@ if TYPE_CHECKING:
 
     from runlore.registry import Card as NativeCard
 
-_ENVIRONMENT = "OPSML_RUNTIME_"
 _NAME_V1 = re.compile(r"[a-z0-9][-a-z0-9]*", re.ASCII).fullmatch
-
-
-@dataclass
-class CardInfo:
-    """What cards are called that are made later (v1).
-
-    Example:
-        >>> CardInfo(name="linear-reg", repository="opsml", contact="user@email.com").name
-        'linear-reg'
-    """
-
-    name: str | None = None
-    repository: str | None = None
-    contact: str | None = None
-    uid: str | None = None
-    version: str | None = None
-    tags: dict[str, str] = field(default_factory=dict)
-
-    def set_env(self) -> CardInfo:
-        """Make it the default of this process and its children: `OPSML_RUNTIME_NAME`, `_REPOSITORY`, `_CONTACT`."""
-        for part in ("name", "repository", "contact"):
-            value = getattr(self, part)
-            if value is not None:
-                os.environ[_ENVIRONMENT + part.upper()] = str(value)
-        return self
 
 
 def clean_v1(text: str) -> str:
@@ -163,13 +137,13 @@ def _pick(part: str, given: str | None, info: CardInfo | None) -> str | None:
     if given is not None:
         return given
     from_info = getattr(info, part) if info is not None else None
-    return from_info or os.environ.get(_ENVIRONMENT + part.upper()) or None
+    return from_info or os.environ.get(ENVIRONMENT + part.upper()) or None
 
 
 def _named(argument: str, value: str | None) -> str:
     if not value:
         raise ValidationError(
-            f"{argument} is missing: give {argument}=, or a CardInfo, or {_ENVIRONMENT}{argument.upper()}, "
+            f"{argument} is missing: give {argument}=, or a CardInfo, or {ENVIRONMENT}{argument.upper()}, "
             "or a default in pyproject.toml"
         )
     return value

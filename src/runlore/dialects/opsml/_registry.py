@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from runlore.dialects.opsml._cards import Card, CardInfo, DataCard, ModelCard, OtherCard
+from runlore.dialects.opsml._cards import Card, DataCard, ModelCard, OtherCard
 from runlore.dialects.opsml._errors import OpsmlError, runtime_errors
 from runlore.dialects.opsml._experiment_card import KIND, ExperimentCard
 from runlore.dialects.opsml._metrics import Results
@@ -18,6 +18,7 @@ from runlore.registry.registering import register
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from runlore.dialects.opsml._card_info import CardInfo
     from runlore.registry import Card as NativeCard
     from runlore.registry import Version
     from runlore.run import Run

@@ -22,7 +22,7 @@ from runlore.run import start
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from runlore.dialects.opsml._cards import CardInfo
+    from runlore.dialects.opsml._card_info import CardInfo
     from runlore.run import Run
 
 T = TypeVar("T")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from runlore.dialects.opsml._cards import Card, CardInfo, DataCard, ModelCard, OtherCard
+from runlore.dialects._absent import absent_names
+from runlore.dialects.opsml._card_info import CardInfo
+from runlore.dialects.opsml._cards import Card, DataCard, ModelCard, OtherCard
 from runlore.dialects.opsml._experiment_card import ExperimentCard
 from runlore.dialects.opsml._registry import CardList, CardRegistries, CardRegistry
+from runlore.dialects.opsml.data import DataSplit
 from runlore.dialects.opsml.projects import RunCard
 from runlore.dialects.opsml.types import RegistryType, VersionType
 
@@ -15,6 +18,7 @@ __all__ = [
     "CardRegistries",
     "CardRegistry",
     "DataCard",
+    "DataSplit",
     "ExperimentCard",
     "ModelCard",
     "OtherCard",
@@ -22,3 +26,18 @@ __all__ = [
     "RunCard",
     "VersionType",
 ]
+
+_NO_KIND = "register what it holds with runlore.registry.register(kind, space, name, artifacts={…})"
+
+__getattr__ = absent_names(
+    __name__,
+    {
+        **dict.fromkeys(("ArtifactCard", "AuditCard", "PipelineCard", "PromptCard", "ServiceCard"), _NO_KIND),
+        "ProjectCard": "OpsmlProject registers its project by itself",
+        "DataCardMetadata": "give DataCard name=, repository= or space=, tags=",
+        "ModelCardMetadata": "give ModelCard datacard_uid=, tags=",
+        "Description": "give tags= to the card, or set_note of its native card",
+        "RegistryMode": "the store is found as everywhere: RUNLORE_STORE, or `.runlore` upwards",
+        "download_service": "card.load() reads what was kept",
+    },
+)

@@ -7,6 +7,7 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from runlore.dialects._absent import absent_names
 from runlore.dialects.opsml._errors import ValidationError
 from runlore.errors import WrongType
 
@@ -316,3 +317,19 @@ def interface_for(data: Any) -> DataInterface:
 
 
 __all__ = ["ArrowData", "Data", "DataInterface", "DataSplit", "NumpyData", "PandasData", "PolarsData", "SqlData"]
+
+_NO_FORM = "log such data with Run.log_artifact, and name them with Run.log_data_ref"
+
+__getattr__ = absent_names(
+    __name__,
+    {
+        **dict.fromkeys(("ImageData", "ImageDataset", "TextData", "TextDataset", "TorchData"), _NO_FORM),
+        **dict.fromkeys(
+            ("ColumnSplit", "ColType", "DataSplits", "IndiceSplit", "Inequality", "StartStopSplit"),
+            "give DataSplit(label=, column_name=, column_value=, inequality=), start= and stop=, or indices=",
+        ),
+        "DependentVars": "give dependent_vars=[names] to the data",
+        "DataSaveKwargs": "there are no arguments for saving: Parquet and npy lose nothing",
+        "DataLoadKwargs": "there are no arguments for loading: load() gives what was registered",
+    },
+)

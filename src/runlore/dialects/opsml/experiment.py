@@ -138,7 +138,8 @@ def _go_on(uid: str, code: str | None, *, log_hardware: bool) -> Experiment:
 
 
 def _capture(log_hardware: bool) -> dict[str, Any]:
-    return {"hardware": HARDWARE_INTERVAL_S if log_hardware else False}
+    wanted = {"interval_s": HARDWARE_INTERVAL_S, "per_core": True, "whole_start": True}
+    return {"hardware": wanted if log_hardware else False}
 
 
 def _checked_code(code_dir: Any) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from runlore.dialects._absent import absent_names
 from runlore.dialects.opsml._errors import ValidationError
 
 if TYPE_CHECKING:
@@ -123,3 +124,26 @@ class OnnxModel:
 
 
 __all__ = ["LightGBMModel", "ModelInterface", "OnnxModel", "SklearnModel", "TorchModel", "XGBoostModel"]
+
+_NO_FORM = "keep it with Run.log_model or Run.log_artifact, which names what it can keep"
+
+__getattr__ = absent_names(
+    __name__,
+    {
+        **dict.fromkeys(
+            (
+                "CatBoostModel",
+                "HuggingFaceModel",
+                "LightningModel",
+                "OnnxModelInterface",
+                "TensorFlowModel",
+                "VowpalWabbitModel",
+            ),
+            _NO_FORM,
+        ),
+        "ModelSaveKwargs": "give to_onnx=True to the card, and allow_pickle=True where a pickle is wanted",
+        "ModelLoadKwargs": "give trusted=[…] or allow_pickle=True to load()",
+        "HuggingFaceTask": _NO_FORM,
+        "ProcessorType": "give preprocessor= to the model",
+    },
+)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runlore import model as words
-from runlore.dialects.opsml._cards import CardInfo, check_v1, clean_v1
+from runlore.dialects.opsml._card_info import CardInfo
+from runlore.dialects.opsml._cards import check_v1, clean_v1
 from runlore.dialects.opsml._errors import ActiveRunException
 from runlore.dialects.opsml._metrics import view_of
 from runlore.dialects.opsml._recorded_run import RecordedRun
@@ -118,7 +119,8 @@ class OpsmlProject:
         """
         if self._active is not None:
             raise ActiveRunException(f"project {self._info.name!r}: run {self._active.run_id} is active; end it first")
-        capture = {"hardware": _interval(hardware_interval) if log_hardware else False}
+        wanted = {"interval_s": _interval(hardware_interval), "per_core": True, "whole_start": True}
+        capture = {"hardware": wanted if log_hardware else False}
         if self._resumes:
             native = resume(self.run_id, store=self._store, capture=capture)
         else:

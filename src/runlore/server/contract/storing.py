@@ -212,6 +212,14 @@ def _named(sent: dict[str, Any]) -> tuple[str, str]:
     return expect(sent.get("namespace"), str, "namespace"), expect(sent.get("name"), str, "name")
 
 
+# -- contents ---------------------------------------------------------------------------------------------------------
+
+
+def has_content(call: Call, sent: dict[str, Any]) -> bool:
+    """See `Store.has_content`."""
+    return call.context.store.has_content(expect(sent.get("digest"), str, "digest"))
+
+
 # -- cards ------------------------------------------------------------------------------------------------------------
 
 
@@ -278,6 +286,7 @@ ENDPOINTS = (
     _asks(claimed, "What was said when a name was claimed.", {"namespace": "names", "name": "best"}),
     _asks(claims, "All claims of a namespace.", {"namespace": "names"}),
     _changes(release, "Give a name back; whether it was claimed with this.", _CLAIM),
+    _asks(has_content, "Whether there are contents of this SHA-256.", {"digest": "0" * 64}),
     _asks(versions_taken, "Every version of a card that was ever claimed.", {"card": _CARD["card"]}),
     _changes(claim_version, "Claim a version of a card.", _CARD),
     _changes(complete_card, "Make a claimed version a card.", {**_CARD, "about": _ABOUT}),

@@ -203,7 +203,7 @@ class _Parser:
     def _list(self) -> tuple[Value, ...]:
         if not self._is("("):
             raise self._wrong("IN takes a list in parentheses")
-        found = []
+        found: list[Value] = []
         while True:
             self._at += 1
             if self._is(")") and not found:

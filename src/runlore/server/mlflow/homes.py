@@ -123,8 +123,8 @@ def checked(path: str) -> str:
     """
     trimmed = path if path.startswith("/") else path.rstrip("/")
     if "\\" in trimmed and any(part in {".", ".."} for part in trimmed.replace("\\", "/").split("/")):
-        raise MlflowError(f"Invalid path: {path[:200]!r}")
+        raise MlflowError("Invalid path")
     try:
         return check_file_name(trimmed, "path")
-    except ValueError as error:
-        raise MlflowError(f"Invalid path: {error}") from error
+    except ValueError:
+        raise MlflowError("Invalid path") from None

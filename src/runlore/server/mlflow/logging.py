@@ -10,7 +10,7 @@ from runlore.errors import RunNotFound
 from runlore.names import is_uid
 from runlore.server.endpoint import WRITE
 from runlore.server.mlflow import entities
-from runlore.server.mlflow.message import MISSING, Message, MlflowError, as_number, endpoint
+from runlore.server.mlflow.message import MISSING, Message, MlflowError, as_number, endpoint, invalid
 from runlore.server.mlflow.values import (
     MAX_BATCH_BYTES,
     MAX_PARAM,
@@ -160,7 +160,7 @@ def log_batch(message: Message) -> dict[str, Any]:
         )
     metrics, params, tags = message.parts("metrics"), message.parts("params"), message.parts("tags")
     check_counts(metrics, params, tags)
-    points = [read_point(item.fields, f"metrics[{place}].") for place, item in enumerate(metrics)]
+    points = [read_point(item.fields, f"metrics[{place}].") for place, item in enumerate(_whole(metrics))]
     pairs = [read_pair(item, "Parameter", MAX_PARAM, f"params[{place}].") for place, item in enumerate(params)]
     words = [read_pair(item, "Tag", MAX_TAG, f"tags[{place}].") for place, item in enumerate(tags)]
     _check_unique(pairs)
@@ -174,6 +174,20 @@ def log_batch(message: Message) -> dict[str, Any]:
         for key, value in words:
             record_tag(recorder, key, value)
     return {}
+
+
+def _whole(metrics: list[Message]) -> list[Message]:
+    """The metrics of a batch, if each has what it needs.
+
+    Raises:
+        MlflowError: one lacks its key, value or time.
+    """
+    for metric in metrics:
+        lacking = [name for name in ("key", "value", "timestamp") if not metric.has(name)]
+        if lacking:
+            given = [item.fields for item in metrics]
+            raise invalid("metrics", given, f"lacks {', '.join(lacking)} in one of them")
+    return metrics
 
 
 def _check_unique(pairs: list[tuple[str, str]]) -> None:

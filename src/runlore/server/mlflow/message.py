@@ -83,14 +83,12 @@ class Message:
         return self.fields.get(name) is not None
 
     def text(self, name: str, default: str = "") -> str:
-        """A text; numbers count as such."""
+        """A text."""
         value = self.fields.get(name)
         if value is None:
             return default
         if isinstance(value, str):
             return value
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return str(value)
         raise invalid(name, value, "should be text")
 
     def optional(self, name: str) -> str | None:
@@ -169,7 +167,7 @@ class Message:
 
 def invalid(name: str, value: Any, why: str) -> MlflowError:
     """That a field has a value that it cannot have."""
-    return MlflowError(f"Invalid value {_shown(value)} for parameter '{name}': it {why}.")
+    return MlflowError(f"Invalid value {_shown(value)} for parameter '{name}' supplied: it {why}.")
 
 
 def whole(value: Any) -> int | None:
@@ -207,7 +205,10 @@ def as_number(value: float) -> float | str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = json.dumps(value, separators=(",", ":"))  # as the client wrote it
+    except ValueError:
+        text = repr(value)
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 

@@ -183,7 +183,7 @@ def search(message: Message) -> dict[str, Any]:
     models = [
         model
         for model in every
-        if (asks_for_prompts(node) or not model.is_prompt) and holds(node, lambda *key, of=model: _value(of, *key))  # type: ignore[misc]
+        if (asks_for_prompts(node) or not model.is_prompt) and holds(node, lambda *key, of=model: _value(of, *key))
     ]
     orders = [parse_order(text) for text in message.texts("order_by")] or [("", "name", False)]
     models = in_order(models, orders, _value, lambda model: model.name)

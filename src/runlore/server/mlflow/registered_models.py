@@ -103,12 +103,12 @@ class Models:
             versions.setdefault(card.card_name, []).append(card)
         found: dict[str, Model] = {}
         for called in sorted({*about, *versions}):
-            card = about.get(called)
-            numbered = _numbered(versions.get(called, []), card)
-            if card is None and (called.space == SPACE or not numbered):
+            said = about.get(called)
+            numbered = _numbered(versions.get(called, []), said)
+            if said is None and (called.space == SPACE or not numbered):
                 continue  # its model was deleted
-            name = _name(called, card)
-            found.setdefault(name, Model(name, called, card, numbered))
+            name = _name(called, said)
+            found.setdefault(name, Model(name, called, said, numbered))
         return found
 
     def get(self, name: str) -> Model:

@@ -20,6 +20,7 @@ from runlore.query.expression import (
     Param,
     Tag,
 )
+from runlore.query.ordering import MAX_KEYS
 from runlore.server.mlflow import entities
 from runlore.server.mlflow.experiments import Experiments
 from runlore.server.mlflow.filters import Comparison, Group, Node, parse, parse_order
@@ -54,6 +55,8 @@ _STATUSES = {
     "SCHEDULED": ("scheduled",),
 }  # fmt: skip
 _KNOWN = tuple(word for words in _STATUSES.values() for word in words)
+_TIES = (OrderKey(Attribute("started"), descending=True), OrderKey(Attribute("uid")))
+"""What decides where an order leaves runs equal: the newest first, of one millisecond by id."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -71,8 +74,9 @@ def search(message: Message) -> dict[str, Any]:
     if not names:
         return {}
     query = And((_experiments(names), *_lifecycle(message), *([to_query(node)] if node is not None else [])))
+    keys = [*(to_order(order) for order in orders), *_TIES][:MAX_KEYS]
     page = context.index.page(
-        query, [to_order(order) for order in orders] or None, most, message.text("page_token") or None,
+        query, keys, most, message.text("page_token") or None,
         include_deleted=True, facts=True,
     )  # fmt: skip
     series = context.index.series([run.uid for run in page.runs])

@@ -66,9 +66,9 @@ def _matches(node: Node | None, trace: Trace) -> bool:
         values = list(_several(node, trace))
         if node.operator in {"IS NULL", "IS NOT NULL"}:
             return bool(values) == (node.operator == "IS NOT NULL")
-        return any(holds(node, lambda *_, value=value: value) for value in values)  # type: ignore[misc]
+        return any(holds(node, lambda *_, value=value: value) for value in values)
     if isinstance(node, Comparison) and node.kind in _ATTRIBUTES and node.key == "run_id":
-        return any(holds(node, lambda *_, run=run: run) for run in runs_of(trace) or {""})  # type: ignore[misc]
+        return any(holds(node, lambda *_, run=run: run) for run in runs_of(trace) or {""})
     return holds(node, lambda kind, key: _value(trace, kind, key))
 
 

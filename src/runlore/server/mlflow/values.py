@@ -36,7 +36,9 @@ def check_key(key: Any, what: str, path: str = "key") -> str:
     Raises:
         MlflowError: it is none.
     """
-    if not isinstance(key, str) or not key:
+    if key is not None and not isinstance(key, str):
+        raise invalid(path, key, "should be text")
+    if not key:
         raise MlflowError(f"Missing value for required parameter '{path}'. {what} name cannot be None or empty.")
     if len(key) > MAX_KEY:
         raise MlflowError(f"'{path}' exceeds the maximum length of {MAX_KEY} characters: {what} name {key[:100]!r}…")
@@ -67,13 +69,14 @@ def read_point(fields: Any, path: str = "") -> Point:
     """
     if not isinstance(fields, dict):
         raise invalid(path or "metric", fields, "should be an object")
-    key = check_key(fields.get("key"), "Metric", f"{path}name")
-    value = number(fields.get("value"))
+    key = check_key(fields.get("key"), "Metric", f"{path}key")
+    for name in ("value", "timestamp"):
+        if fields.get(name) is None:
+            raise MlflowError(f"Missing value for required parameter '{path}{name}' of the metric {key[:100]!r}.")
+    value = number(fields["value"])
     if value is None:
-        given = fields.get("value")
-        why = "is missing" if given is None else "should be a number"
-        raise invalid(f"{path}value", given, f"{why} (metric {key!r})")
-    moment = whole(fields.get("timestamp") or 0)
+        raise invalid(f"{path}value", fields["value"], f"should be a number (metric {key[:100]!r})")
+    moment = whole(fields["timestamp"])
     if moment is None or not -_MOST_MS < moment < _MOST_MS:
         raise invalid(f"{path}timestamp", fields.get("timestamp"), f"should be ms since 1970 (metric {key!r})")
     step = whole(fields.get("step") or 0)

@@ -92,6 +92,8 @@ def _known(call: Call, uid: str, experiment: str) -> DirectoryRun | None:
         run = store.open_run(uid)
     except RunNotFound:
         return None
+    if run.directory == store.run_directory(experiment, uid):
+        return run  # somebody else made it since
     other = run.start().get("experiment") or run.experiment
     if not call.context.caller.sees(run.experiment):
         raise Problem(409, f"uid={uid!r} is that of another run", field="uid", value=uid)

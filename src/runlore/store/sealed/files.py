@@ -111,6 +111,18 @@ def _damaged(path: str, what: str) -> DamagedFile:
     return DamagedFile(f"{path!r} {what}. Nothing was changed; put it back from a copy of the store, or move it away")
 
 
+_THREADS_FROM_ROWS = 1 << 20
+
+
+def _is_large(parquet: Any, groups: list[int]) -> bool:
+    """Whether reading these row groups is worth threads.
+
+    Arrow's pool can abort a process that ends while threads of it are starting, after the program's last line.
+    """
+    rows: int = sum(parquet.metadata.row_group(index).num_rows for index in groups)
+    return rows >= _THREADS_FROM_ROWS
+
+
 def _parquet(file: BinaryIO, path: str, columns: tuple[str, ...]) -> Any:
     import pyarrow.parquet as pq
 
@@ -220,13 +232,13 @@ class Sealed:
         import pyarrow.compute as pc
 
         with _reading(self.path):
-            kind = self._parquet.read_row_group(index, columns=["kind"]).column(0)
+            kind = self._parquet.read_row_group(index, columns=["kind"], use_threads=False).column(0)
             mask = pc.is_valid(kind) if kinds is True else pc.is_null(kind) if kinds is None else None
             if mask is None:
                 mask = pc.is_in(kind, value_set=kinds)
             if not pc.any(mask).as_py():
                 return
-            table = self._parquet.read_row_group(index, columns=columns).filter(mask)
+            table = self._parquet.read_row_group(index, columns=columns, use_threads=False).filter(mask)
             values = [table.column(name).to_pylist() for name in columns]
         yield from zip(*values, strict=True)
 
@@ -356,7 +368,7 @@ class SealedMetrics:
         names += ["writer"] if len(writers) > 1 else []
         names += ["delay_ns"] if self._delays else []
         with _reading(self.path):
-            table = self._parquet.read_row_groups(groups, columns=names)
+            table = self._parquet.read_row_groups(groups, columns=names, use_threads=_is_large(self._parquet, groups))
         writer = _writer_numbers(table.column("writer"), ids) if len(writers) > 1 else ids[writers[0]]
         position = table.column("position").to_numpy() if positions else None
         delay = table.column("delay_ns").to_numpy() if self._delays else np.zeros(len(table), dtype=np.int32)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from runlore.dialects._absent import absent_names
+from runlore.dialects.opsml._card_info import CardInfo
 from runlore.dialects.opsml._versions import VersionType
 
 
@@ -47,4 +49,15 @@ class TaskType(str, Enum):
     UNDEFINED = "undefined"
 
 
-__all__ = ["ExperimentStatus", "RegistryType", "TaskType", "VersionType"]
+__all__ = ["CardInfo", "ExperimentStatus", "RegistryType", "TaskType", "VersionType"]
+
+__getattr__ = absent_names(
+    __name__,
+    {
+        "DataCardMetadata": "give DataCard name=, repository= or space=, tags=",
+        "ModelCardMetadata": "give ModelCard datacard_uid=, tags=",
+        "Description": "give tags= to the card, or set_note of its native card",
+        "CommonKwargs": "the file names of OpsML's storage do not exist here: card.load() reads what was kept",
+        "SaveName": "the file names of OpsML's storage do not exist here: card.load() reads what was kept",
+    },
+)
