@@ -122,7 +122,7 @@ class Endpoint:
         context = await context.access.admit(request, self.needs, context)
         call = Call(self, request, context)
         response = await self._answered(call)
-        if self.audited is not None:
+        if self.audited is not None and response.status_code < 400:
             await run_in_threadpool(context.access.record, call, self.audited(call))
         return response
 

@@ -134,7 +134,7 @@ ENDPOINTS = (
     Endpoint(
         "POST", "/store/keep", changing(keep), "Housekeeping: `seal`, `examine` or `collect`.", ADMIN,
         body=text.MEDIA_TYPE, answer=text.MEDIA_TYPE, problems=[409, 413, 415, 503, 507],
-        example={"task": "examine", "arguments": {"quick": True}},
+        example={"task": "examine", "arguments": {"quick": True}}, audited=lambda call: str(arguments(call)["task"]),
     ),
     Endpoint(
         "POST", "/store/pack", pack, "An archive of runs, as `runlore export` writes it.", READ, body=text.MEDIA_TYPE,
@@ -142,6 +142,6 @@ ENDPOINTS = (
     ),
     Endpoint(
         "PUT", "/store/archive", take_in, "Add the runs of an archive.", WRITE, body=ARCHIVE, answer=text.MEDIA_TYPE,
-        problems=[409, 413, 507],
+        problems=[409, 413, 507], audited=lambda _: "archive",
     ),
 )  # fmt: skip
