@@ -115,7 +115,8 @@ ENDPOINTS = (
     ),
     Endpoint(
         "PUT", "/views/{name:text}", put_view, "Keep a view.", WRITE, path_parameters=[_NAME], body=ViewState,
-        answer=View, problems=[409, 413, 507], audited=_name, example={"experiment": "iris", "state": {"columns": ["name"]}},
+        answer=View, problems=[409, 413, 507], audited=_name,
+        example={"experiment": "iris", "state": {"columns": ["name"]}},
     ),
     Endpoint(
         "DELETE", "/views/{name:text}", delete_view, "Forget a view.", WRITE, path_parameters=[_NAME], problems=[404],
