@@ -327,3 +327,10 @@ def test_a_run_that_is_captured_by_the_server_s_machine_has_no_token(world, monk
     for path in tree(store):
         with open(path, "rb") as file:
             assert world.tokens["ada"].encode() not in file.read(), path
+
+
+def test_a_server_on_all_addresses_answers_to_the_names_that_it_was_told(tmp_path):
+    with made_world(tmp_path, host="0.0.0.0", allowed_hosts=("ml.example.com",)) as world:
+        here = world.address.replace("0.0.0.0", "127.0.0.1")
+        for host, status in (("ml.example.com", 200), ("localhost", 200), ("evil.example", 421)):
+            assert httpx.get(f"{here}/health", headers={"host": host}).status_code == status
