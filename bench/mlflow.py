@@ -44,7 +44,9 @@ def serving(which, directory):
     else:
         command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{directory}/mlflow.db",
                    "--artifacts-destination", f"{directory}/artifacts", "--port", str(port)]  # fmt: skip
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment = {
+        **os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }  # fmt: skip
     begun = time.perf_counter()
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                           start_new_session=True) as program:  # fmt: skip
@@ -109,12 +111,12 @@ def search_seconds(port, runs):
         params = [{"key": f"p{n}", "value": str(number * n)} for n in range(10)]
         post(connection, "runs/log-batch", {"run_id": uid, "metrics": metrics, "params": params})
         post(connection, "runs/update", {"run_id": uid, "status": "FINISHED"})
-    body = {"experiment_ids": [experiment], "filter": "metrics.m0 > 100 and params.p1 != '7'",
+    body = {"experiment_ids": [experiment], "filter": "metrics.m0 > 10 and params.p1 != '7'",
             "order_by": ["metrics.m1 DESC"], "max_results": 100}  # fmt: skip
     times = []
     for _ in range(9):
         begun = time.perf_counter()
-        assert len(post(connection, "runs/search", body)["runs"]) == 100
+        assert len(post(connection, "runs/search", body)["runs"]) == min(100, runs - 11)
         times.append(time.perf_counter() - begun)
     return statistics.median(times)
 

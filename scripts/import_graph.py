@@ -89,7 +89,8 @@ HOMES = {
     "hypothesis": ("testing",),
     "skl2onnx": ("media._skl2onnx", "media._onnxmltools"),
     "sklearn": ("demo", "media._skops", "media._lightgbm"),
-    "matplotlib": ("demo", "media._matplotlib"),
+    "matplotlib": ("demo", "media._matplotlib", "reader._draw_matplotlib"),
+    "plotly": ("media._plotly", "reader._draw_plotly"),
     "scipy": ("media._scipy", "dialects.omegaml.monitoring._scipy"),
 }
 """Where a library may be imported, as a prefix below `runlore`. A library that is neither here nor in `ANYWHERE` lives

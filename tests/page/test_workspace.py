@@ -51,10 +51,13 @@ def test_wish_2_groups_show_mean_spread_and_count(desk):
     desk.open("?experiment=vision/cifar10&layout=table")
     desk.page.get_by_role("button", name="Group").click()
     desk.page.locator(".item").filter(has_text="optimizer/name").click()
+    desk.page.keyboard.press("Escape")
     group = desk.page.locator(".row.group")
     expect(group).to_have_count(2)
     expect(group.first).to_contain_text("12")
     expect(group.first).to_contain_text("±")
+    colours = group.locator(".fold i").evaluate_all("all => all.map(one => getComputedStyle(one).backgroundColor)")
+    assert len(set(colours)) == 2
     group.first.get_by_role("button").click()
     expect(group.first.get_by_role("button")).to_have_attribute("aria-expanded", "false")
 

@@ -51,7 +51,7 @@ _COMMANDS = (
     Entry("doctor", "care:doctor", "Look for damage.", KEEP),
     Entry("merge", "transfer:merge", "Add everything that another store has to this one.", KEEP),
     Entry("export", "transfer:export", "Write runs into a file.", KEEP),
-    Entry("import", "transfer:import_", "Take in the runs of an archive that `runlore export` wrote.", KEEP),
+    Entry("import", "imports:import_", "Take in runs: of an archive, or of another tracker.", KEEP),
     Entry("server", "serve:server", "Serve a store to others: they send runs to it, and read from it.", SHARE),
     Entry("user", "accounts:user", "Users of a server: add, list, change, remove.", SHARE),
     Entry("team", "accounts:team", "Teams of users: add, list, change, remove.", SHARE),

@@ -106,12 +106,18 @@ def test_the_first_answer_comes_soon(mlflow, server):
     assert httpx.get(f"{address}/ajax-api/2.0/mlflow/experiments/search?max_results=5").status_code == 200
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
+def test_what_there_is_not_is_said_in_mlflows_form(mlflow, uri, method):
+    answer = httpx.request(method, f"{uri}/api/3.0/mlflow/gateway/endpoints/list")
+    assert (answer.status_code, answer.json()["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [("POST", "/api/2.0/mlflow/runs/search", 400), ("POST", "/api/2.0/mlflow/nothing", 404),
      ("GET", "/api/2.0/mlflow/runs/get", 400), ("POST", "/api/2.0/mlflow/runs/create", 400)],
 )  # fmt: skip
-def test_broken_requests(uri, method, path, status):
+def test_broken_requests(mlflow, uri, method, path, status):
     answer = httpx.request(method, uri + path, content=b"{", headers={"content-type": "application/json"})
     assert answer.status_code == status
     form = httpx.request("POST", f"{uri}/api/2.0/mlflow/runs/create", data={"experiment_id": "0"})

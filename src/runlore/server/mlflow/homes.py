@@ -7,6 +7,7 @@ experiment's own, `<experiment>/traces`, which MLflow's clients do not see and e
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from runlore import model
@@ -15,9 +16,13 @@ from runlore.model import new_uid
 from runlore.names import check_file_name, is_uid
 from runlore.run.recording import begin_run
 from runlore.server.mlflow.experiments import HIDDEN, Experiments
+from runlore.server.mlflow.logging import held
 from runlore.server.mlflow.message import MISSING, MlflowError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runlore.recorder import Recorder
     from runlore.server.context import Context
 
 MODELS = "mlflow-models"
@@ -71,8 +76,18 @@ def container(context: Context, native: str) -> str:
         begun = begin_run(store, name, uid=uid, about={"name": "traces", "group": HIDDEN, "protocol": "mlflow"})
         if begun is not None:
             begun.recorder.event(model.NOTE, "note", "Spans and files that MLflow's clients recorded in no run")
-            context.recorders.adopt(begun, deleted=False)
+            context.recorders.adopt(begun, deleted=False, ends=True)
     return uid
+
+
+@contextmanager
+def container_held(context: Context, native: str) -> Iterator[Recorder]:
+    """What appends to that run; where the server ended it when it ended itself, the run goes on."""
+    with held(context, container(context, native)) as found:
+        if "ends" not in found.known:
+            found.known["ends"] = True
+            found.recorder.event(model.RESUME, "resume", {"protocol": "mlflow"})
+        yield found.recorder
 
 
 def model_home(context: Context, identifier: str, name: str = "") -> Home:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from starlette.concurrency import run_in_threadpool
 
 from runlore import model
 from runlore.errors import RunNotFound
 from runlore.names import is_uid
-from runlore.server.endpoint import WRITE
+from runlore.server.endpoint import JSON, WRITE, Endpoint
 from runlore.server.mlflow import entities
-from runlore.server.mlflow.message import MISSING, Message, MlflowError, as_number, endpoint, invalid
+from runlore.server.mlflow.message import (
+    MISSING,
+    PATH,
+    Message,
+    MlflowError,
+    as_number,
+    endpoint,
+    guarded,
+    invalid,
+    read,
+)
 from runlore.server.mlflow.values import (
     MAX_BATCH_BYTES,
     MAX_PARAM,
@@ -24,11 +37,17 @@ from runlore.server.mlflow.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from starlette.responses import Response
+
     from runlore.recorder import Recorder
     from runlore.server.context import Context
+    from runlore.server.endpoint import Call
     from runlore.server.mlflow.values import Point
     from runlore.server.recorders import Held
 
+_RUN_ID = re.compile(rb'"run_id"\s*:\s*"([0-9a-f]{32})"')
+_LINKS = ("model_id", "dataset_name", "dataset_digest")
+"""Fields of a point by which it is one of something besides the run."""
 _ATTRIBUTES = {entities.RUN_NAME: "name", entities.PARENT: "parent", entities.NOTE: "description"}
 """Tags that say what runs have as attributes."""
 
@@ -80,6 +99,20 @@ def _is_deleted(found: Held) -> bool:
 # -- one at a time ----------------------------------------------------------------------------------------------------
 
 
+async def log_metric_soon(call: Call) -> Response:
+    """Record one point, without a thread of its own where the run's recorder is open: that takes microseconds."""
+    call.raw = await call.context.read_body(call.request)
+    if call.context.recorders.is_open(_uid_in(call.raw)):
+        return guarded(lambda: log_metric(read(call)))
+    return await run_in_threadpool(guarded, lambda: log_metric(read(call)))
+
+
+def _uid_in(raw: bytes) -> str:
+    """The run that a body names; empty where it does not say so plainly."""
+    found = _RUN_ID.search(raw)
+    return found[1].decode() if found else ""
+
+
 def log_metric(message: Message) -> dict[str, Any]:
     """Record one point."""
     uid = run_id(message)
@@ -92,7 +125,9 @@ def log_metric(message: Message) -> dict[str, Any]:
 
 def link_to_model(found: Held, point: Point, message: Message) -> None:
     """Record that a point is one of a logged model, or of a dataset, where it says so."""
-    said = {name: message.text(name) for name in ("model_id", "dataset_name", "dataset_digest") if message.has(name)}
+    if message.fields.keys().isdisjoint(_LINKS):
+        return
+    said = {name: message.text(name) for name in _LINKS if message.has(name)}
     if not said:
         return
     time_ns = None if point.time is None else round(point.time.timestamp() * 1e3) * entities.MILLISECOND
@@ -220,7 +255,15 @@ def log_model(message: Message) -> dict[str, Any]:
 
 
 ENDPOINTS = (
-    endpoint("POST", "/runs/log-metric", log_metric, "Record one point of a metric.", WRITE),
+    Endpoint(
+        "POST",
+        f"{PATH}/runs/log-metric",
+        log_metric_soon,
+        "Record one point of a metric.",
+        WRITE,
+        body=JSON,
+        answer=JSON,
+    ),
     endpoint("POST", "/runs/log-batch", log_batch, "Record metrics, params and tags at once.", WRITE),
     endpoint("POST", "/runs/log-parameter", log_param, "Record a param.", WRITE),
     endpoint("POST", "/runs/set-tag", set_tag, "Set a tag of a run.", WRITE),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,17 +41,25 @@ def check_key(key: Any, what: str, path: str = "key") -> str:
         raise invalid(path, key, "should be text")
     if not key:
         raise MlflowError(f"Missing value for required parameter '{path}'. {what} name cannot be None or empty.")
+    if _is_plain(key):
+        return key
     if len(key) > MAX_KEY:
         raise MlflowError(f"'{path}' exceeds the maximum length of {MAX_KEY} characters: {what} name {key[:100]!r}…")
-    if "\0" in key or key != posixpath.normpath(key) or key == "." or key.startswith(("/", "..")):
-        raise MlflowError(
-            f"Invalid value {key!r} for parameter '{path}' supplied: Invalid {what.lower()} name. Names may be treated "
-            "as files in certain cases, and must not resolve to other names when treated as such. This name would "
-            f"resolve to {posixpath.normpath(key)!r}"
-        )
-    return key
+    raise MlflowError(
+        f"Invalid value {key!r} for parameter '{path}' supplied: Invalid {what.lower()} name. Names may be treated as "
+        "files in certain cases, and must not resolve to other names when treated as such. This name would resolve to "
+        f"{posixpath.normpath(key)!r}"
+    )
 
 
+@lru_cache(maxsize=1 << 16)
+def _is_plain(key: str) -> bool:
+    """Whether this can be a key. Clients send the same ones again and again."""
+    odd = "\0" in key or key != posixpath.normpath(key) or key == "." or key.startswith(("/", ".."))
+    return len(key) <= MAX_KEY and not odd
+
+
+@lru_cache(maxsize=1_024)
 def time_of(milliseconds: int) -> datetime | None:
     """A time in ms since 1970; 0: nobody said."""
     return _EPOCH + timedelta(milliseconds=milliseconds) if milliseconds else None
