@@ -87,7 +87,9 @@ def test_artifacts_are_shown_and_nothing_in_them_runs_here(desk, stored):
     expect(desk.page.get_by_role("cell", name="a, b")).to_be_visible()
     desk.page.get_by_role("button", name=re.compile("page.html")).click()
     frame = desk.page.frame_locator("iframe")
-    expect(frame.locator("p")).to_have_text("hello")
+    expect(frame.locator("p")).to_have_text("turned")
+    expect(frame.locator("p")).to_have_attribute("title", "no cookies")
+    expect(frame.locator("i")).to_have_text("no network")
     assert desk.page.evaluate("window.harmed") is None
     desk.complaints.clear()  # the browser says that it stopped the script's reach for this page
 
