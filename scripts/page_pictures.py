@@ -2,7 +2,8 @@
 
     python scripts/page_pictures.py http://127.0.0.1:5173 DIRECTORY [VIEW ...]
 
-Needs Playwright's Python package and a Chromium on PATH. Prints what the page wrote to the console: it is to be nothing.
+Needs Playwright's Python package and a Chromium on PATH. Prints what the page wrote to the console: it is to be
+nothing.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import sys
 from io import StringIO
 
 import pandas as pd
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import runlore
+from runlore.journal import plain
 from runlore.store import claims, open_store
 from runlore.store.sealed.sealing import seal_store
 
@@ -218,3 +220,21 @@ def test_a_limit_that_is_none_is_refused_with_its_name_and_value(cli, runs, tmp_
     refused = cli("import", archive, "--store", tmp_path / "other", limit, value, code=2)
     assert limit in refused.err
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "runlore"])
+def test_a_param_nested_deeper_than_may_be_logged_is_written_with_all_others(cli, runs, tmp_path, monkeypatch, ending):
+    nested = 1
+    for _ in range(900):
+        nested = [nested]
+    with monkeypatch.context() as patch:  # as another program, or an older one, may have written it
+        patch.setattr(plain, "MAX_NESTING", 1_000_000)
+        before = sys.getrecursionlimit()
+        sys.setrecursionlimit(10_000)
+        try:
+            with runlore.start("deep", capture=False) as run:
+                run._journal.event("param", "x", nested)
+        finally:
+            sys.setrecursionlimit(before)
+    assert [item.value for item in runlore.get_run(run.uid).events("param")] != []
+    assert f"{len(runs) + 1} runs" in cli("export", "-o", tmp_path / f"all.{ending}").out

@@ -1,5 +1,7 @@
-"""The page in a real browser, on a real server over a store of real runs. Skipped, and said so, where there is no Chromium or the page
-was not built."""
+"""The page in a real browser, on a real server over a store of real runs.
+
+Skipped, and said so, where there is no Chromium or the page was not built.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,20 @@ def browser():
         opened.close()
 
 
-def train(store, experiment, name, *, lr, seed, optimizer="adamw", status="succeeded", steps=60, spike=None, nan=None, tags=None):
+def train(
+    store,
+    experiment,
+    name,
+    *,
+    lr,
+    seed,
+    optimizer="adamw",
+    status="succeeded",
+    steps=60,
+    spike=None,
+    nan=None,
+    tags=None,
+):
     """A run with curves that are known."""
     run = runlore.start(
         experiment, name=name, store=store, capture=False, tags=tags or {},
@@ -52,20 +67,27 @@ def train(store, experiment, name, *, lr, seed, optimizer="adamw", status="succe
 
 @pytest.fixture(scope="session")
 def stored(tmp_path_factory):
-    """Two dozen runs: two optimizers, three learning rates, four seeds; a failure, a NaN, a spike, names that differ late."""
+    """Two dozen runs: two optimizers, three rates, four seeds; failures, a NaN, a spike, names that differ late."""
     root = tmp_path_factory.mktemp("page")
     store = str(root / "store")
     for optimizer in ("adamw", "sgd"):
         for lr in (0.1, 0.01, 0.001):
             for seed in range(4):
                 last = optimizer == "sgd" and lr == 0.001 and seed == 3
+                name = f"resnet50-imagenet-pretrained-{optimizer}-lr{lr}-seed{seed}"
                 train(
-                    store, "vision/cifar10", f"resnet50-imagenet-pretrained-{optimizer}-lr{lr}-seed{seed}", lr=lr, seed=seed,
-                    optimizer=optimizer, status="failed" if seed == 3 and optimizer == "adamw" else "succeeded",
+                    store, "vision/cifar10", name, lr=lr, seed=seed, optimizer=optimizer,
+                    status="failed" if seed == 3 and optimizer == "adamw" else "succeeded",
                     spike=30 if last else None, nan=40 if last else None, tags={"best": ""} if last else None,
                 )  # fmt: skip
     (root / "report.md").write_text("# Report\n\nAccuracy **0.94**.\n\n<script>window.harmed = 1</script>\n")
-    (root / "page.html").write_text("<p>hello</p><script>parent.harmed = 1; document.title = 'ran'</script>")
+    (root / "page.html").write_text(
+        "<p>hello</p><i></i><script>"
+        "const [p] = document.querySelectorAll('p'); p.textContent = 'turned';"
+        "fetch('/api/v1/info').catch(() => { document.querySelector('i').textContent = 'no network'; });"
+        "try { p.title = document.cookie; } catch { p.title = 'no cookies'; }"
+        "parent.harmed = 1;</script>"
+    )
     (root / "table.csv").write_text('id,label\n1,"a, b"\n2,c\n')
     run = runlore.start("nlp/translation", name="console", store=store, params={"lr": 1}, capture=False)
     for file in ("report.md", "page.html", "table.csv"):
@@ -88,8 +110,12 @@ class Desk:
         self.page = page
         self.address = address
         self.complaints = []
-        page.on("console", lambda message: self.complaints.append(message.text) if message.type in {"error", "warning"} else None)
+        page.on("console", self._said)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _said(self, message):
+        if message.type in {"error", "warning"}:
+            self.complaints.append(message.text)
 
     def open(self, path=""):
         self.page.goto(f"{self.address}/{path}")
@@ -100,7 +126,8 @@ class Desk:
         """Names in the table, from top to bottom."""
         return self.page.eval_on_selector_all(
             "[role=row][id^=run-]",
-            "rows => rows.sort((a, b) => a.ariaRowIndex - b.ariaRowIndex).map(row => row.querySelector('a').title.split('\\n')[0])",
+            "rows => rows.sort((a, b) => a.ariaRowIndex - b.ariaRowIndex)"
+            ".map(row => row.querySelector('a').title.split('\\n')[0])",
         )
 
     def parameters(self):

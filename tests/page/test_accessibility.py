@@ -13,7 +13,11 @@ TABS = ["overview", "charts", "console", "artifacts", "events", "code"]
 
 def serious(page):
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    return [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found if one["impact"] in {"serious", "critical"}]
+    return [
+        (one["id"], [node["html"][:200] for node in one["nodes"][:3]])
+        for one in found
+        if one["impact"] in {"serious", "critical"}
+    ]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

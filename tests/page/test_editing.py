@@ -49,6 +49,16 @@ def test_wish_10_what_was_deleted_comes_back_by_undo(own):
     assert len(runlore.runs(store=own.store)) == 3
 
 
+def test_wish_7_archived_runs_are_out_of_the_way_until_asked_for(own):
+    own.open("?layout=table")
+    for key in ("j", "x", "a"):
+        own.page.keyboard.press(key)
+    expect(own.page.locator("[role=row][id^=run-]")).to_have_count(2)
+    own.page.get_by_role("button", name="1 archived").click()
+    expect(own.page.locator("[role=row][id^=run-]")).to_have_count(3)
+    assert len(runlore.runs("archived = true", store=own.store)) == 1
+
+
 def test_wish_10_a_pinned_run_is_not_deleted(own):
     own.open("?layout=table")
     for key in ("j", "x", "p", "Delete"):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 
 import pytest
 from playwright.sync_api import expect
+from tests.server.live import serving
 
 import runlore
 
@@ -25,14 +28,22 @@ run.finish()
 
 
 @pytest.fixture(scope="module")
-def printed(stored, tmp_path_factory):
-    import os
-    import subprocess
-
+def printed(tmp_path_factory):
+    """A run that printed, in a store of its own: the address of its server, and its uid."""
     folder = tmp_path_factory.mktemp("program")
     (folder / "program.py").write_text(PROGRAM)
-    subprocess.run([sys.executable, "-u", "program.py"], cwd=folder, check=True, capture_output=True, env={**os.environ, "RUNLORE_STORE": stored})
-    return runlore.runs("name = printer", store=stored).iloc[0]["uid"]
+    store = str(folder / "store")
+    environment = {**os.environ, "RUNLORE_STORE": store}
+    subprocess.run([sys.executable, "-u", "program.py"], cwd=folder, check=True, capture_output=True, env=environment)
+    with serving(store) as address:
+        yield address, runlore.runs(store=store).iloc[0]["uid"]
+
+
+@pytest.fixture
+def console(desk, printed):
+    desk.address, uid = printed
+    desk.open(f"runs/{uid}/console")
+    return desk
 
 
 def first(stored, query):
@@ -48,8 +59,8 @@ def test_the_overview_has_the_best_of_each_metric_and_all_params(desk, stored):
     expect(desk.page.locator("tbody tr").filter(has_text="val/loss")).to_contain_text("9")
 
 
-def test_wish_40_the_console_is_a_terminals(desk, printed):
-    desk.open(f"runs/{printed}/console")
+def test_wish_40_the_console_is_a_terminals(console):
+    desk = console
     log = desk.page.get_by_role("log")
     expect(log).to_contain_text("out of memory")
     desk.page.get_by_role("searchbox", name="Search the console").fill("red start")
@@ -58,8 +69,8 @@ def test_wish_40_the_console_is_a_terminals(desk, printed):
     expect(log.locator(".line").filter(has_text="bar 57 %")).to_have_count(0)
 
 
-def test_wish_41_search_is_over_all_lines_and_jumps(desk, printed):
-    desk.open(f"runs/{printed}/console")
+def test_wish_41_search_is_over_all_lines_and_jumps(console):
+    desk = console
     desk.page.get_by_role("searchbox", name="Search the console").fill("line 17")
     expect(desk.page.get_by_role("status").filter(has_text="1 of 111")).to_be_visible()
     expect(desk.page.locator(".line.now")).to_contain_text("line 17")
@@ -76,7 +87,9 @@ def test_artifacts_are_shown_and_nothing_in_them_runs_here(desk, stored):
     expect(desk.page.get_by_role("cell", name="a, b")).to_be_visible()
     desk.page.get_by_role("button", name=re.compile("page.html")).click()
     frame = desk.page.frame_locator("iframe")
-    expect(frame.locator("p")).to_have_text("hello")
+    expect(frame.locator("p")).to_have_text("turned")
+    expect(frame.locator("p")).to_have_attribute("title", "no cookies")
+    expect(frame.locator("i")).to_have_text("no network")
     assert desk.page.evaluate("window.harmed") is None
     desk.complaints.clear()  # the browser says that it stopped the script's reach for this page
 
@@ -93,7 +106,9 @@ def test_an_artifact_is_downloaded_in_three_clicks(desk, stored):
 @pytest.mark.parametrize("tab", ["charts", "system", "console", "artifacts", "events", "code"])
 def test_every_tab_opens_by_its_address(desk, stored, tab):
     desk.open(f"runs/{first(stored, 'tags contains best')}/{tab}")
-    expect(desk.page.get_by_role("navigation", name="About this run").locator("[aria-current]")).to_have_text(tab, ignore_case=True)
+    expect(desk.page.get_by_role("navigation", name="About this run").locator("[aria-current]")).to_have_text(
+        tab, ignore_case=True
+    )
 
 
 def test_a_run_that_there_is_not_says_so(desk):

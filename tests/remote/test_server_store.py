@@ -15,6 +15,7 @@ from runlore.journal import liveness
 from runlore.remote.store import open_server
 from runlore.server.contract.recorders import Recorders
 from runlore.store import open_store
+from runlore.testing.index_suite import IndexSuite
 from runlore.testing.machine import StoreMachine
 from runlore.testing.store_suite import StoreSuite
 
@@ -25,6 +26,15 @@ class TestServerStore(StoreSuite):
         monkeypatch.setenv("RUNLORE_CACHE", str(tmp_path / "cache"))
         path = open_store(tmp_path / "store", create=True).location
         with serving(path) as address:
+            store = open_server(address)
+            yield store
+            store.server.close()
+
+
+class TestServerIndex(IndexSuite):
+    @pytest.fixture
+    def store(self, tmp_path):
+        with serving(open_store(tmp_path / "store", create=True).location) as address:
             store = open_server(address)
             yield store
             store.server.close()

@@ -248,3 +248,35 @@ def test_many_runs_in_one_process(address, store_path, spool_root):
     assert sorted(run.number for run in runs) == list(range(1, 41))
     assert left_in(spool_root) == []
     assert len(runlore.runs(store=store_path)) == 40
+
+
+PRINTS = """
+import os, signal, sys, runlore
+run = runlore.start("iris", store=sys.argv[1])
+print("to the console"); sys.stdout.flush()
+os.write(2, b"and by the descriptor\\n")
+print(run.uid, file=open(sys.argv[2], "w"))
+if sys.argv[3] == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+run.finish()
+"""
+
+
+@pytest.mark.parametrize("end", ["finished", "killed"])
+def test_the_console_of_the_default_captures_arrives(address, store_path, tmp_path, end):
+    program = tmp_path / "prints.py"
+    program.write_text(PRINTS)
+    subprocess.run(
+        [sys.executable, program, address, tmp_path / "uid", end],
+        capture_output=True,
+        check=end == "finished",
+        timeout=120,
+    )
+    uid = (tmp_path / "uid").read_text().strip()
+    deadline = time.monotonic() + 30
+    while True:
+        sync(address)
+        lines = set(runlore.get_run(uid, store=store_path).logs())
+        if lines == {"to the console", "and by the descriptor"}:
+            break
+        assert time.monotonic() < deadline, lines

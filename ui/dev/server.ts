@@ -334,7 +334,10 @@ const routes: [RegExp, Handler][] = [
       const tail = query.get("tail");
       const first = tail ? Math.max(0, total - Number(tail)) : Number(query.get("from") ?? 1) - 1;
       const count = Math.max(0, Math.min(tail ? Number(tail) : limit, total - first));
-      const lines = Array.from({ length: count }, (_, i) => ({ ...consoleLine(first + i, run.started), n: first + i + 1 }));
+      const lines = Array.from({ length: count }, (_, i) => ({
+        ...consoleLine(first + i, run.started),
+        n: first + i + 1,
+      }));
       return {
         lines,
         first: 0,

@@ -54,7 +54,7 @@ def flag(*names: str, help: str) -> Callable[[_F], _F]:  # noqa: A002 - as Click
 
 store_option = option(
     "--store", metavar="DIR", of="directories",
-    help="The store. By default RUNLORE_STORE, the nearest .runlore upwards, or ./.runlore.",
+    help="The store, or its server: https://… By default RUNLORE_STORE, the nearest .runlore upwards, or ./.runlore.",
 )  # fmt: skip
 json_option = flag("--json", help="Print one JSON document instead of text.")
 columns_option = option("--columns", "-c", metavar="NAMES", help="Show these columns, with commas between their names.")

@@ -79,6 +79,7 @@ def _tell(result: DemoResult, seconds: float) -> None:
         f"runlore diff {DIGITS}#1 {DIGITS}#2",
         f"runlore logs {DIGITS}#1",
         f"runlore artifacts {DIGITS}#1 get --to demo-artifacts",
+        "runlore ui",
     ):
         say(f"  {line}{_store_option(result.store)}")
 

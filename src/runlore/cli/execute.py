@@ -41,6 +41,7 @@ def execute(
       runlore exec --dialect omegaml -- -m package.train
     """
     from runlore.cli._supervise import supervise
+    from runlore.config import store_address
 
     if dialect is not None:
         command = dialect_command(dialect, command)
@@ -49,7 +50,7 @@ def execute(
             if given:
                 raise InvalidArgument(f"{', '.join(given)} with --dialect: name the surrounding run with --experiment")
             if store is not None:
-                os.environ["RUNLORE_STORE"] = os.path.abspath(os.path.expanduser(store))
+                os.environ["RUNLORE_STORE"] = store_address(store)
             os.execv(command[0], command)  # noqa: S606 - the script takes this process's place: nothing is left to do here
     options: dict[str, Any] = {"params": _pairs(param), "tags": _tags(tag)}
     raise click.exceptions.Exit(supervise(command, experiment, name=name, store=store, **options))

@@ -1,4 +1,4 @@
-"""`merge`, `export`, `import`: from one store to another, and out of it."""
+"""`merge`, `export`, `import archive`: from one store to another, and out of it."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def _write(
     )
 
 
-@command("import")
+@command("archive")
 @argument("file", metavar="FILE", help="What `runlore export` wrote; -: stdin.", of="files")
 @option(
     "--max-size", metavar="BYTES", type=click.IntRange(min=1),
@@ -231,7 +231,7 @@ def _write(
 @option("--max-depth", metavar="N", type=click.IntRange(min=1), default=128, help="Components of a path, at most.")
 @store_option
 @json_option
-def import_(
+def archive(
     file: str, max_size: int | None, max_files: int, max_depth: int, store: str | None, json: bool
 ) -> None:  # fmt: skip
     """Take in the runs of an archive that `runlore export` wrote. Twice is the same as once.
@@ -239,6 +239,7 @@ def import_(
     \b
     Examples:
       runlore import best.runlore
+      runlore import archive best.runlore --max-size 1000000000
       ssh cluster runlore export --format runlore | runlore import -
     """
     from runlore.housekeeping.archive import Limits, import_archive

@@ -135,8 +135,6 @@ class Server:
     def exchange(self, request: Request) -> Answer:
         """Send a request and read its answer to the end. Raises as `ask`."""
         with self.opened(request) as response:
-            if request.method == "HEAD":
-                return Answer(response.status, response.headers, b"")
             return Answer(response.status, response.headers, answers.read_body(response))
 
     @contextmanager

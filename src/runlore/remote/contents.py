@@ -39,17 +39,7 @@ _YOUNG_S = 600.0
 
 def has_content(server: Server, digest: str) -> bool:
     """Whether the server has contents of this digest."""
-    if not is_digest(digest):
-        return False
-    try:
-        server.exchange(Request("HEAD", _PATH + digest, b"", {}))
-    except ArtifactNotFound:
-        return False
-    except NotReachable as error:
-        if "no Runlore server" in str(error):  # an answer to HEAD has no body that would say more
-            return False
-        raise
-    return True
+    return is_digest(digest) and bool(server.ask("store/has_content", {"digest": digest}, bool))
 
 
 def put_bytes(server: Server, content: bytes) -> tuple[str, int]:

@@ -6,8 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from runlore.capture import Captures
-from runlore.errors import NotLocal, RunEnded
-from runlore.journal.folder import JOURNAL
+from runlore.errors import RunEnded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +25,7 @@ def begin(run: Run, settings: Mapping[str, Any], *, joined: bool) -> Captures:
         joined: the process joined a run that another one started. It records its console; code and environment are
             the starting process's, and so is the hardware unless this is another machine.
 
-    The console is recorded where the run lies in a directory, to which another process can write when this one is dead.
+    The console is recorded where another process of this machine can write journals of the run, when this one is dead.
     """
     if joined:
         settings = dict(settings) | dict.fromkeys(_ONCE_A_RUN, False)
@@ -46,10 +45,7 @@ class RunSink:
     def __init__(self, run: Run) -> None:
         self._run = run
         self.uid = run.uid
-        try:
-            self.journal_directory = os.path.join(run.path, JOURNAL)
-        except NotLocal:
-            self.journal_directory = ""
+        self.journal_directory = run._run.journal_directory or ""  # noqa: SLF001 - the run itself
 
     def event(
         self, kind: str, key: str, value: object, *, step: float | None = None, time_ns: int | None = None,

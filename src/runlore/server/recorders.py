@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from runlore.model import SUCCEEDED
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -34,7 +36,8 @@ class Held:
 
     Attributes:
         run: of the store.
-        known: what the rooms of the server remember of the run while it is held.
+        known: what the rooms of the server remember of the run while it is held. With `ends`, the run ends when its
+            recorder is closed with the server: it is the server's own.
     """
 
     run: RecordedRun
@@ -137,6 +140,11 @@ class Recorders:
                 found.append(self._held.pop(uid))
         return found
 
+    def is_open(self, uid: str) -> bool:
+        """Whether the recorder of a run is open: recording through it waits for nothing."""
+        held = self._held.get(uid)
+        return held is not None and held._recorder is not None  # noqa: SLF001 - both are of this module
+
     def forget(self, uid: str) -> None:
         """Close the recorder of a run, and remember nothing of it: somebody changed the run elsewhere."""
         with self._lock:
@@ -148,6 +156,9 @@ class Recorders:
         """Close all of them. The runs stay as they are."""
         with self._lock:
             found, self._held = list(self._held.values()), OrderedDict()
+        for held in found:
+            if held.known.get("ends"):
+                held.recorder.stop(SUCCEEDED, {})
         _close(found)
 
 

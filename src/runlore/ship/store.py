@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from runlore import config
 from runlore.errors import NotReachable, RunNotFound
 from runlore.index.store import IndexedStore
+from runlore.journal.folder import JOURNAL
 from runlore.names import is_uid
 from runlore.notices import say_once
 from runlore.remote.address import Address
@@ -254,6 +255,10 @@ class SpooledRun(RecordedRun):
     @property
     def experiment(self) -> str:  # noqa: D102 - described by the contract
         return self._experiment
+
+    @property
+    def journal_directory(self) -> str:  # noqa: D102
+        return f"{self._spool_directory}/{JOURNAL}"
 
     @property
     def _spool_directory(self) -> str:

@@ -57,6 +57,11 @@ class RecordedRun(ABC):
         """
         raise NotLocal(f"run {self.uid} lies in no directory of this machine: it is at {self.location}")
 
+    @property
+    def journal_directory(self) -> str | None:
+        """Where processes of this machine write journals of the run; None: nowhere, what is recorded goes elsewhere."""
+        return None
+
     @abstractmethod
     def points(self, keys: Collection[str] | None = None) -> RunPoints:
         """The points of its series, as far as they are committed. Those with extra columns of their own are events.

@@ -44,6 +44,10 @@ class DirectoryRun(RecordedRun):
     def directory(self) -> str:  # noqa: D102 - described by the contract
         return self._directory
 
+    @property
+    def journal_directory(self) -> str:  # noqa: D102
+        return f"{self._directory}/{JOURNAL}"
+
     def points(self, keys: Collection[str] | None = None) -> RunPoints:  # noqa: D102
         from runlore.store.content import read_points
 

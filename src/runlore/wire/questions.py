@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 _NUMBER = (int, float)
 _GROUPS: dict[str, type[tree.And | tree.Or]] = {"and": tree.And, "or": tree.Or}
-_FIELDS: dict[type, str] = {
-    tree.Attribute: "attribute", tree.Metric: "metric", tree.MetricAt: "metric_at", tree.Param: "param",
-    tree.Tag: "tag", tree.Tags: "tags",
+_FIELDS: dict[type, tuple[str, ...]] = {
+    tree.Attribute: ("attribute", "name"), tree.Metric: ("metric", "key", "aggregate"),
+    tree.MetricAt: ("metric_at", "key", "step"), tree.Param: ("param", "key"), tree.Tag: ("tag", "key"),
+    tree.Tags: ("tags",),
 }  # fmt: skip
+"""What a field is called, and its parts."""
 
 
 # -- queries ----------------------------------------------------------------------------------------------------------
@@ -128,7 +130,8 @@ def pack_field(field: Any) -> list[Any]:
         InvalidArgument: it is `best(…)`, which no index knows.
     """
     refuse_best(field)
-    return [_FIELDS[type(field)], *(getattr(field, part.name) for part in dataclasses.fields(field))]
+    name, *parts = _FIELDS[type(field)]
+    return [name, *(getattr(field, part) for part in parts)]
 
 
 def unpack_field(value: Any) -> tree.Field:

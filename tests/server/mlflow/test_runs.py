@@ -129,17 +129,20 @@ def test_tags_are_set_and_deleted(client, experiment):
     assert caught.value.error_code == "RESOURCE_DOES_NOT_EXIST"
 
 
+GOOD = {"key": "a", "value": 1, "timestamp": 1}
+
+
 def test_a_refused_batch_leaves_nothing_behind(client, experiment, uri):
     import httpx
 
     uid = client.create_run(experiment).info.run_id
     for body in (
-        {"metrics": [{"key": "a", "value": 1}, {"key": "b", "value": "x"}]},
-        {"metrics": [{"key": "a", "value": 1}], "params": [{"key": "", "value": "1"}]},
-        {"metrics": [{"key": "a", "value": 1}], "tags": [{"key": "../x", "value": "1"}]},
-        {"metrics": [{"key": "a", "value": 1}] * 1001},
-        {"metrics": [{"key": "a", "value": 1}], "params": [{"key": f"{n}", "value": "1"} for n in range(101)]},
-        {"metrics": [{"key": "a", "value": 1}], "params": [{"key": "p", "value": "1"}, {"key": "p", "value": "2"}]},
+        {"metrics": [GOOD, {"key": "b", "value": "x", "timestamp": 1}, {"key": "c", "value": 1}]},
+        {"metrics": [GOOD], "params": [{"key": "", "value": "1"}]},
+        {"metrics": [GOOD], "tags": [{"key": "../x", "value": "1"}]},
+        {"metrics": [GOOD] * 1001},
+        {"metrics": [GOOD], "params": [{"key": f"{n}", "value": "1"} for n in range(101)]},
+        {"metrics": [GOOD], "params": [{"key": "p", "value": "1"}, {"key": "p", "value": "2"}]},
     ):
         answer = httpx.post(f"{uri}/api/2.0/mlflow/runs/log-batch", json={"run_id": uid, **body})
         assert answer.status_code == 400
@@ -213,3 +216,60 @@ def test_async_logging(mlflow, experiment, client):
         mlflow.flush_async_logging()
     assert [point.step for point in client.get_metric_history(run.info.run_id, "loss")] == list(range(500))
     assert client.get_run(run.info.run_id).data.params == {"a": "1"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("log-metric", {"key": 31, "value": 1, "timestamp": 1}, "Invalid value 31 for parameter 'key' supplied"),
+        ("log-metric", {"key": "k", "value": 1, "timestamp": 1, "step": "x"},
+         "Invalid value \"x\" for parameter 'step' supplied"),
+        ("log-metric", {"value": 1, "timestamp": 1}, "Missing value for required parameter 'key'"),
+        ("log-metric", {"key": "k", "value": 1}, "Missing value for required parameter 'timestamp'"),
+        ("log-parameter", {"run_id": 31, "key": "k"}, "Invalid value 31 for parameter 'run_id' supplied"),
+        ("set-tag", {"key": "k", "value": 41}, "Invalid value 41 for parameter 'value' supplied"),
+        ("log-batch", {"metrics": "foo"}, "Invalid value \"foo\" for parameter 'metrics' supplied"),
+        ("log-batch", {"metrics": [{"key": "k", "value": 2.5}]},
+         "Invalid value [{\"key\":\"k\",\"value\":2.5}] for parameter 'metrics' supplied"),
+        ("search", {"max_results": 10**9}, "Invalid value 1000000000 for parameter 'max_results' supplied"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(client, experiment, uri, path, body, said):
+    import httpx
+
+    uid = client.create_run(experiment).info.run_id
+    answer = httpx.post(f"{uri}/api/2.0/mlflow/runs/{path}", json={"run_id": uid, **body})
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    assert said in answer.json()["message"]
+
+
+def test_several_histories_at_once(client, experiment, uri):
+    import httpx
+
+    first, second = (client.create_run(experiment).info.run_id for _ in range(2))
+    for uid, count in ((first, 10), (second, 20)):
+        for step in range(count):
+            client.log_metric(uid, "m", step / 2, timestamp=1, step=step)
+    base = f"{uri}/ajax-api/2.0/mlflow/metrics"
+    found = httpx.get(f"{base}/get-history-bulk", params={"run_id": [first, second], "metric_key": "m"}).json()[
+        "metrics"
+    ]
+    assert [point["run_id"] for point in found] == [first] * 10 + [second] * 20
+    asked = {"run_ids": [first, second], "metric_key": "m", "max_results": 5}
+    found = httpx.get(f"{base}/get-history-bulk-interval", params=asked).json()["metrics"]
+    assert [point["step"] for point in found if point["run_id"] == first] == [0, 4, 8, 9]
+    assert [point["step"] for point in found if point["run_id"] == second] == [0, 4, 8, 9, 12, 16, 19]
+    assert httpx.get(f"{base}/get-history-bulk-interval", params={**asked, "max_results": 0}).status_code == 400
+
+
+def test_datasets_of_experiments(client, experiment, uri):
+    import httpx
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    uid = client.create_run(experiment).info.run_id
+    data = DatasetInput(Dataset("name", "digest", "kind", "source"), [InputTag("mlflow.data.context", "training")])
+    client.log_inputs(uid, [data])
+    address = f"{uri}/ajax-api/2.0/mlflow/experiments/search-datasets"
+    found = httpx.post(address, json={"experiment_ids": [experiment]}).json()["dataset_summaries"]
+    assert found == [{"experiment_id": experiment, "name": "name", "digest": "digest", "context": "training"}]
+    assert httpx.post(address, json={}).status_code == 400

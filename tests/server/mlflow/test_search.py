@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
+
+from runlore.run.recording import begin_run
+from runlore.store import open_store
 
 
 @pytest.fixture(scope="module")
 def runs(mlflow, uri):
-    """1,200 runs: `loss` and `x` by number, odd ones failed."""
+    """1,200 runs, ten of them recorded with MLflow's client: `loss` and `x` by number; those ten failed."""
     client = mlflow.MlflowClient(uri)
     from mlflow.entities import Metric, Param, RunTag
 
+    store = open_store(httpx.get(f"{uri}/api/v1/info").json()["store"]["location"])
     experiment = client.create_experiment("many")
     uids = []
     for number in range(1_200):
-        uid = client.create_run(experiment, start_time=1_600_000_000_000 + number, run_name=f"run {number}").info.run_id
-        client.log_batch(
-            uid, [Metric("loss", number / 10, 1_600_000_000_000, 0)],
-            [Param("x", str(number)), Param("kind", "even" if number % 2 == 0 else "odd")],
-            [RunTag("team", f"team {number % 3}")],
-        )  # fmt: skip
+        name, kind, team = f"run {number}", "even" if number % 2 == 0 else "odd", f"team {number % 3}"
+        started_ms = 1_600_000_000_000 + number
+        if number < 10:
+            uid = client.create_run(experiment, start_time=started_ms, run_name=name).info.run_id
+            metric, params = Metric("loss", number / 10, started_ms, 0), [Param("x", str(number)), Param("kind", kind)]
+            client.log_batch(uid, [metric], params, [RunTag("team", team)])
+            client.set_terminated(uid, "FAILED")
+        else:
+            begun = begin_run(store, "many", about={"name": name}, time_ns=started_ms * 1_000_000)
+            begun.recorder.scalar("loss", number / 10, 0)
+            begun.recorder.event("param", "x", number)
+            begun.recorder.event("param", "kind", kind)
+            begun.recorder.event("tag", "team", team)
+            begun.recorder.stop("succeeded", {})
+            begun.recorder.close()
+            uid = begun.uid
         uids.append(uid)
-    for uid in uids[:10]:
-        client.set_terminated(uid, "FAILED")
     return experiment, uids
 
 
@@ -42,7 +55,7 @@ def found(mlflow, runs, text, **more):
         ("tags.team LIKE '%1' and metrics.`loss` < 1", lambda n: n < 10 and n % 3 == 1),
         ("tags.team ILIKE 'TEAM 2' and metrics.loss < 1", lambda n: n < 10 and n % 3 == 2),
         ("attributes.status = 'FAILED'", lambda n: n < 10),
-        ("status != 'RUNNING'", lambda n: n < 10),
+        ("status != 'FINISHED'", lambda n: n < 10),
         ("run_name = 'run 5'", lambda n: n == 5),
         ("attributes.start_time > 1600000001197", lambda n: n > 1197),
         ("attributes.start_time = 1600000000007", lambda n: n == 7),

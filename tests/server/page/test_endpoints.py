@@ -1,4 +1,4 @@
-"""The page is served so that browsers keep it, and that nothing else can run in it; where it was not built, that is said."""
+"""The page is served so that browsers keep it and nothing else runs in it; where it was not built, that is said."""
 
 from __future__ import annotations
 

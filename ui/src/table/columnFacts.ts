@@ -71,9 +71,9 @@ const WIDTHS: Record<Field["format"], number> = {
   curve: 96,
 };
 
-/** Pixels. Cells of groups hold a mean and its spread. */
-export function defaultWidth(id: string, grouped: boolean): number {
+/** Pixels. Metrics are wider where a group's mean has its spread beside it, or a value its difference to the baseline. */
+export function defaultWidth(id: string, wide: boolean): number {
   const field = parseField(id);
-  if (grouped && field.kind === "metric") return 144;
+  if (wide && field.kind === "metric") return 148;
   return Math.max(WIDTHS[field.format], Math.min(180, field.title.length * 6.4 + 34));
 }

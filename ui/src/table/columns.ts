@@ -10,6 +10,13 @@ export function varies(data: RunData, field: string): boolean {
   return cells.some((cell) => (cell === null ? null : cellText(cell)) !== text);
 }
 
+/** Whether those that have the value differ; a column that is only missing here and there tells less. */
+function differs(data: RunData, field: string): boolean {
+  const texts = new Set<string>();
+  for (const cell of data.columns.get(field) ?? []) if (cell !== null) texts.add(cellText(cell));
+  return texts.size > 1;
+}
+
 const MOST_METRICS = 4;
 const MOST_PARAMS = 6;
 
@@ -39,6 +46,7 @@ export function defaultColumns(data: RunData): string[] {
   const first = metrics[0];
   const params = fields
     .filter((field) => field.startsWith("params.") && (data.size < 2 || varies(data, field)))
+    .sort((a, b) => Number(differs(data, b)) - Number(differs(data, a)))
     .slice(0, MOST_PARAMS);
   return [
     "status",

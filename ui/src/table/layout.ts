@@ -45,10 +45,10 @@ export function layOut(
   pin: number,
   scroll: number,
   width: number,
-  grouped: boolean,
+  wide: boolean,
   facts: (id: string) => ColumnFacts,
 ): TableLayout {
-  const sizes = ids.map((id) => widths[id] ?? defaultWidth(id, grouped));
+  const sizes = ids.map((id) => widths[id] ?? defaultWidth(id, wide));
   const { left, total } = edges(sizes);
   const span = visibleColumns(left, total, scroll, Math.max(0, width - pin));
   const visible = ids.slice(span.start, span.end).map((id, i) => {

@@ -76,6 +76,11 @@ test("wish 6: columns that differ are shown, constant ones are not", () => {
   ]);
 });
 
+test("columns whose values differ come before those that are only missing somewhere", () => {
+  const data = load({ "params.epochs": [60, null, 60], "params.lr": [1, 2, 3] });
+  expect(defaultColumns(data).filter((id) => id.startsWith("params."))).toEqual(["params.lr", "params.epochs"]);
+});
+
 test("a later page fills in, and brings known runs up to date", () => {
   const first = load({ name: ["a", "b"] });
   const second = first.merge({

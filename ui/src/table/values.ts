@@ -1,6 +1,6 @@
 /** Cells as they are compared and written. */
 import type { Cell } from "../api/types";
-import { formatAgo, formatCount, formatDuration, formatExact, formatInColumn } from "../shared/format";
+import { formatAgo, formatCount, formatDuration, formatExact, formatInColumn, formatNumber } from "../shared/format";
 import type { Field } from "./fields";
 
 const NAMED: Record<string, number> = { NaN: NaN, Infinity: Infinity, "-Infinity": -Infinity };
@@ -54,8 +54,11 @@ export function formatCell(cell: Cell, field: Field, decimals: number | null, no
         return formatCount(cell);
       case "number":
         return formatInColumn(cell, decimals);
-      default:
-        return formatExact(cell);
+      default: {
+        // A drawn learning rate has sixteen digits, of which a table needs a few; all are in its title.
+        const exact = formatExact(cell);
+        return exact.length > 9 && !Number.isInteger(cell) ? formatNumber(cell, 4) : exact;
+      }
     }
   }
   return cellText(cell);

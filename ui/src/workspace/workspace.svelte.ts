@@ -2,6 +2,7 @@
  * The workspace: what the address says, the runs that answer it, and what follows from both. The components read it and call its
  * methods; nothing else holds state that outlives them.
  */
+import { api } from "../api/client";
 import { explain, isAborted, Offline } from "../api/problem";
 import { listen } from "../api/live";
 import type { TablePage } from "../api/types";
@@ -11,11 +12,15 @@ import { readState, writeState, type ChartSettings, type SortKey, type Workspace
 import { defaultColumns } from "../table/columns";
 import { RunData } from "../table/data";
 import { parseField } from "../table/fields";
-import { makeRows, type RunRow } from "../table/rows";
+import { makeRows, type GroupRow, type RunRow } from "../table/rows";
 import { nothing, type Selection } from "../table/selection";
 import { toasts } from "../shared/toasts.svelte";
-import { ALWAYS, fetchByUid, fetchChanged, fetchFirst, fetchRest } from "./loading";
+import { ALWAYS, fetchByUid, fetchChanged, fetchFirst, fetchRecent, fetchRest } from "./loading";
 
+/** As many as there are colours that are told apart at a glance. */
+const MOST_GROUPS = 8;
+/** More runs than this are not asked for by name. */
+const MOST_TOLD = 2000;
 const WAIT_BEFORE_RETRY_MS = 3000;
 
 export class Workspace {
@@ -25,6 +30,10 @@ export class Workspace {
   matching: ReadonlySet<string> = $state.raw(new Set());
   /** All fields that the first runs have. */
   known: readonly string[] = $state.raw([]);
+  /** The first runs with everything that they have: says which of them have which metric. */
+  head: RunData = $state.raw(new RunData());
+  /** Keys of metrics of all runs of the experiment. */
+  keys: readonly string[] = $state.raw([]);
   defaults: readonly string[] = $state.raw([]);
   total: number | null = $state.raw(null);
   hints: readonly string[] = $state.raw([]);
@@ -44,11 +53,19 @@ export class Workspace {
   #extra: ReadonlySet<string> = $derived(
     new Set([...this.state.added, ...this.state.pinned, ...(this.state.baseline ? [this.state.baseline] : [])]),
   );
+  /** Archived runs are out of the way until they are asked for. */
+  #withArchived: boolean = $derived(this.state.trash || /\barchived\b|\bis_archived\b/.test(this.state.query));
+  archived: number = $derived.by(() => {
+    if (this.#withArchived) return 0;
+    const column = this.data.columns.get("archived") ?? [];
+    return this.data.uids.filter((uid, i) => column[i] === true && this.matching.has(uid)).length;
+  });
   places: readonly number[] = $derived.by(() => {
     const added = new Set(this.state.added);
+    const archived = this.#withArchived ? [] : (this.data.columns.get("archived") ?? []);
     const places: number[] = [];
     this.data.uids.forEach((uid, i) => {
-      if (this.matching.has(uid) || added.has(uid)) places.push(i);
+      if (added.has(uid) || (this.matching.has(uid) && archived[i] !== true)) places.push(i);
     });
     return places;
   });
@@ -65,6 +82,11 @@ export class Workspace {
       pinned: this.pinned,
     }),
   );
+  /** The groups that have lines on charts: the first innermost ones; null where nothing is grouped. */
+  leaves: readonly GroupRow[] | null = $derived(
+    this.state.group.length ? this.rows.filter((row): row is GroupRow => row.kind === "group" && row.leaf) : null,
+  );
+  drawnGroups: readonly GroupRow[] | null = $derived(this.leaves?.slice(0, MOST_GROUPS) ?? null);
   /** The runs of the table in its order, each once, those in closed groups too. */
   order: readonly string[] = $derived.by(() => {
     const rows = this.state.collapsed.length
@@ -95,6 +117,7 @@ export class Workspace {
   #stopListening: () => void = () => undefined;
   #waiting = new Set<string>();
   #busy = false;
+  #behind = false;
 
   /** Starts: loads and listens. The returned function ends it. */
   start(): () => void {
@@ -110,6 +133,10 @@ export class Workspace {
     this.#stopListening();
     this.#stopListening = listen(this.state.experiment, {
       changed: (uids) => this.#changed(uids),
+      reset: () => {
+        this.#behind = true;
+        if (this.loaded) void this.#catchUp();
+      },
       heard: (connected) => {
         const back = connected && !this.connected;
         this.connected = connected;
@@ -167,6 +194,7 @@ export class Workspace {
       const complete = first.next_cursor === null;
       const head = new RunData().merge(first);
       if (this.defaults.length === 0) this.defaults = defaultColumns(head);
+      this.head = head;
       this.known = [...new Set([...this.known, ...head.columns.keys()])];
       this.hints = first.hints;
       this.error = null;
@@ -174,6 +202,8 @@ export class Workspace {
       let data = head;
       const matching = new Set(first.uids);
       if (!complete && this.loaded === false) this.#show(data, matching);
+      const lacking = this.#needed().filter((field) => !head.has(field) && parseField(field).kind !== "curve");
+      if (!complete && lacking.length) data = data.merge(await fetchByUid(first.uids, lacking, request.signal));
       if (!complete)
         await fetchRest(this.state, this.#needed(), first.next_cursor, request.signal, (page) => {
           data = data.merge(page);
@@ -186,6 +216,9 @@ export class Workspace {
       await this.#ensure();
       this.loading = false;
       this.loaded = true;
+      if (!this.paused) void this.refresh();
+      if (this.#behind) void this.#catchUp();
+      this.keys = await api.keys("metrics", this.state.experiment, request.signal);
     } catch (error) {
       this.#failed(error, request);
     }
@@ -232,7 +265,26 @@ export class Workspace {
     }
   }
 
+  /** After more changes than could be told one by one. */
+  async #catchUp(): Promise<void> {
+    this.#behind = false;
+    try {
+      const page = await fetchRecent(this.state, [...this.data.columns.keys()], this.#request.signal);
+      const matching = new Set([...this.matching, ...page.uids]);
+      if (this.total !== null) this.total += matching.size - this.matching.size;
+      this.#show(this.data.merge(page), matching);
+      this.fresh = { at: this.fresh.at + 1, uids: new Set(page.uids) };
+    } catch (error) {
+      if (!(error instanceof Offline)) toasts.fail(error);
+    }
+  }
+
   #changed(uids: readonly string[]): void {
+    if (uids.length > MOST_TOLD) {
+      this.#behind = true;
+      if (this.loaded) void this.#catchUp();
+      return;
+    }
     for (const uid of uids) this.#waiting.add(uid);
     if (!this.paused) void this.refresh();
   }
@@ -265,12 +317,20 @@ export class Workspace {
     if (!paused) void this.refresh();
   }
 
+  /** Whether none of the shown runs has points of a metric, as far as that is known without asking. */
+  isAbsent(key: string): boolean {
+    const field = `metrics.${key}`;
+    if (this.state.group.length || this.shown.length === 0) return false;
+    return this.shown.every((uid) => this.head.index.has(uid) && this.head.of(uid, field) === null);
+  }
+
   name(uid: string): string {
     return this.data.text(uid, "name") || `#${String(this.data.of(uid, "number") ?? "")}`;
   }
 
-  slot(uid: string): number {
-    return preferences.slots.get(uid) ?? 0;
+  /** The colour of a run, or of a group by `groupKey`. */
+  slot(id: string): number {
+    return preferences.slots.get(id) ?? 0;
   }
 
   /** Switches a run's curves on or off. */
@@ -313,6 +373,11 @@ export class Workspace {
       else pinned.add(uid);
     this.set({ pinned: [...pinned] });
   }
+}
+
+/** What a group's colour is kept under. */
+export function groupKey(row: GroupRow): string {
+  return `group:${row.id}`;
 }
 
 function onlyKnown(page: TablePage, known: readonly boolean[]): TablePage {

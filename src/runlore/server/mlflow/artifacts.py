@@ -44,7 +44,12 @@ def _folder(path: str) -> str:
 
 def list_proxied(message: Message) -> dict[str, Any]:
     """What is in a folder of the proxy; names are those within the folder."""
-    home = home_of(message.context, message.text("path"))
+    try:
+        home = home_of(message.context, message.text("path"))
+    except MlflowError as error:
+        if error.code != MISSING:
+            raise
+        return {"files": []}  # as MLflow says of any place where nothing is
     found = files.listing(files.files(message.context, home.run, home.prefix), home.name)
     return {"files": [{**file, "path": file["path"].rpartition("/")[2]} for file in found]}
 

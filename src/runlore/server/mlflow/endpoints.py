@@ -49,4 +49,5 @@ ENDPOINTS = (
     *assessments.ENDPOINTS,
     *experiment_calls.ENDPOINTS,
     *info.ENDPOINTS,
+    *info.UNKNOWN,
 )

@@ -143,7 +143,7 @@ class Experiments:
     def every(self) -> list[Experiment]:
         """All of them, deleted ones included."""
         index = self._context.index
-        index.refresh()
+        self._context.freshness.wait_for_now()
         known = {item.id: item for item in map(self._of_card, self._cards())}
         natives = {item.native for item in known.values()}
         hidden = {str(about["name"]) for about in self._context.store.claims(HIDDEN)}
@@ -162,6 +162,8 @@ class Experiments:
         """
         self._context.freshness.wait_for_now()
         found = self.find(identifier)
+        if found is None and not (identifier.isascii() and identifier.isdigit()):
+            raise MlflowError(f"Invalid experiment ID '{identifier[:100]}'. Experiment ID must be a valid integer.")
         if found is None:
             raise MlflowError(f"No Experiment with id={identifier[:100]} exists", MISSING)
         return found
@@ -199,10 +201,9 @@ class Experiments:
         claimed = self._context.store.claimed(CLAIMS, native)
         if claimed is not None or native == DEFAULT_NAME:
             return self.get(DEFAULT_ID if claimed is None else str(claimed["id"]))
-        self._context.freshness.wait_for_now()
-        for found in self._context.index.experiments([native]):
-            if found.name == native:
-                return _native(native, found.updated_ns)
+        updated_ns = self._last_change(native)
+        if updated_ns is not None:
+            return _native(native, updated_ns)
         raise MlflowError(f"Could not find experiment with name '{name[:200]}'", MISSING)
 
     def place_of(self, native: str) -> Place:
@@ -238,7 +239,7 @@ class Experiments:
             MlflowError: the name is taken, or cannot be one.
         """
         native = _checked(name)
-        if native == DEFAULT_NAME or self._has_runs(native):
+        if native == DEFAULT_NAME or self._last_change(native) is not None:
             raise _taken(name)
         identifier = self._claim(native, name, location)
         registry.register(
@@ -247,9 +248,12 @@ class Experiments:
         )  # fmt: skip
         return identifier
 
-    def _has_runs(self, native: str) -> bool:
+    def _last_change(self, native: str) -> int | None:
+        """When the latest run of an experiment changed, in ns; None: it has no runs."""
         self._context.freshness.wait_for_now()
-        return any(found.name == native for found in self._context.index.experiments([native]))
+        query = Compare(Attribute("experiment"), "=", native)
+        found = self._context.index.page(query, limit=1, include_deleted=True, last=True).runs
+        return found[0].updated_ns if found else None
 
     def _claim(self, native: str, name: str, location: str) -> str:
         """An id for a new experiment of this name."""
@@ -296,7 +300,7 @@ class Experiments:
         store = self._context.store
         card = self.card_of(experiment)
         about = _claimed(experiment.id, experiment.location)
-        if self._has_runs(native) or not store.claim(CLAIMS, native, about):
+        if self._last_change(native) is not None or not store.claim(CLAIMS, native, about):
             raise _taken(name)
         self._say_of_runs(experiment, "experiment", native)
         registry.tag(registry.tag(card, NATIVE, native), NAME, name)

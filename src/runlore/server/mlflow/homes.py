@@ -7,7 +7,9 @@ experiment's own, `<experiment>/traces`, which MLflow's clients do not see and e
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
 
 from runlore import model
 from runlore.errors import RunNotFound
@@ -15,13 +17,20 @@ from runlore.model import new_uid
 from runlore.names import check_file_name, is_uid
 from runlore.run.recording import begin_run
 from runlore.server.mlflow.experiments import HIDDEN, Experiments
+from runlore.server.mlflow.logging import held
 from runlore.server.mlflow.message import MISSING, MlflowError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runlore.recorder import Recorder
     from runlore.server.context import Context
 
 MODELS = "mlflow-models"
 """Claims of the ids of logged models, with the run that each lives in."""
+
+MOST_ESCAPED = 10
+"""How often a path is looked at for escapes within escapes."""
 
 MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
 TRACE_ID = re.compile(r"(?:tr-)?[0-9a-zA-Z_-]{1,64}")
@@ -71,8 +80,18 @@ def container(context: Context, native: str) -> str:
         begun = begin_run(store, name, uid=uid, about={"name": "traces", "group": HIDDEN, "protocol": "mlflow"})
         if begun is not None:
             begun.recorder.event(model.NOTE, "note", "Spans and files that MLflow's clients recorded in no run")
-            context.recorders.adopt(begun, deleted=False)
+            context.recorders.adopt(begun, deleted=False, ends=True)
     return uid
+
+
+@contextmanager
+def container_held(context: Context, native: str) -> Iterator[Recorder]:
+    """What appends to that run; where the server ended it when it ended itself, the run goes on."""
+    with held(context, container(context, native)) as found:
+        if "ends" not in found.known:
+            found.known["ends"] = True
+            found.recorder.event(model.RESUME, "resume", {"protocol": "mlflow"})
+        yield found.recorder
 
 
 def model_home(context: Context, identifier: str, name: str = "") -> Home:
@@ -123,8 +142,15 @@ def checked(path: str) -> str:
     """
     trimmed = path if path.startswith("/") else path.rstrip("/")
     if "\\" in trimmed and any(part in {".", ".."} for part in trimmed.replace("\\", "/").split("/")):
-        raise MlflowError(f"Invalid path: {path[:200]!r}")
+        raise MlflowError("Invalid path")
+    plain = trimmed
+    for _ in range(MOST_ESCAPED):
+        plain, before = unquote(plain), plain
+        if plain == before:
+            break
+        if ".." in plain.replace("\\", "/").split("/"):
+            raise MlflowError("Invalid path")  # whoever passes it on may read it so
     try:
         return check_file_name(trimmed, "path")
-    except ValueError as error:
-        raise MlflowError(f"Invalid path: {error}") from error
+    except ValueError:
+        raise MlflowError("Invalid path") from None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import PlainTextResponse, Response
 
-from runlore.server.endpoint import OPEN
-from runlore.server.mlflow.message import Message, endpoint
+from runlore.server.endpoint import OPEN, Endpoint
+from runlore.server.mlflow.message import PATH, Message, MlflowError, endpoint, refuse
+
+if TYPE_CHECKING:
+    from runlore.server.endpoint import Call
 
 SPOKEN = "3.18.0"
 """The version of MLflow whose clients this was tried with."""
@@ -26,6 +29,17 @@ def server_info(message: Message) -> dict[str, Any]:  # noqa: ARG001 - as above
         "features_enabled": [],
     }  # fmt: skip
 
+
+def unknown(call: Call) -> Response:
+    """What this server does not have, said so that MLflow's clients understand it; the body is not read."""
+    return refuse(MlflowError(f"there is nothing at {call.path('rest')[:200]!r} on this server", "ENDPOINT_NOT_FOUND"))
+
+
+UNKNOWN = tuple(
+    Endpoint(method, f"{PATH}/{{rest:path}}", unknown, "What there is not.", OPEN, problems=[404])
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+)
+"""Answers last, where nothing else does."""
 
 ENDPOINTS = (
     endpoint("GET", "/server-info", server_info, "Which optional parts of the protocol there are.", OPEN),

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runlore import model
-from runlore.query.expression import Contains, Like, Not, Or, Tags
+from runlore.query.expression import And, Attribute, Compare, Contains, Like, Not, Or, Tags
 from runlore.server.endpoint import WRITE
 from runlore.server.mlflow.entities import HIDDEN
+from runlore.server.mlflow.experiments import Experiments
 from runlore.server.mlflow.logging import held, run_id
 from runlore.server.mlflow.message import Message, MlflowError, endpoint
 
@@ -30,7 +31,9 @@ MODEL_INPUT, MODEL_OUTPUT = "mlflow.model_input", "mlflow.model_output"
 _KINDS = (model.DATA, MODEL_INPUT, MODEL_OUTPUT)
 _FIELDS = ("name", "digest", "source_type", "source", "schema", "profile")
 _MOST = {"name": 500, "digest": 36, "source": 65_535, "schema": 1_048_575, "profile": 16_777_215}
+_MAX_TAG_KEY, _MAX_TAG_VALUE = 255, 500
 _MAX_DATASETS = 1_000
+_MOST_EXPERIMENTS = 20
 
 
 def log_inputs(message: Message) -> dict[str, Any]:
@@ -56,7 +59,12 @@ def _dataset(item: Message, place: int) -> tuple[dict[str, str], dict[str, str]]
     for field, most in _MOST.items():
         if len(dataset.get(field, "")) > most:
             raise MlflowError(f"'datasets[{place}].{field}' exceeds the maximum length of {most} characters")
-    return dataset, item.pairs("tags")
+    tags = item.pairs("tags")
+    for key, value in tags.items():
+        for name, text, most in (("key", key, _MAX_TAG_KEY), ("value", value, _MAX_TAG_VALUE)):
+            if len(text) > most:
+                raise MlflowError(f"'datasets[{place}].tags.{name}' exceeds the maximum length of {most} characters")
+    return dataset, tags
 
 
 def _record_dataset(recorder: Recorder, dataset: dict[str, str], tags: dict[str, str]) -> None:
@@ -77,6 +85,8 @@ def _mark(recorder: Recorder, words: Iterable[str]) -> None:
 def log_outputs(message: Message) -> dict[str, Any]:
     """Record models that the run made."""
     uid = run_id(message)
+    if not message.has("models"):
+        message.required("models")
     models = [(item.required("model_id"), item.integer("step")) for item in message.parts("models")]
     with held(message.context, uid) as found:
         for identifier, step in models:
@@ -120,7 +130,7 @@ def _known(name: str, value: dict[str, Any]) -> dict[str, Any]:
     pairs = tags.items() if isinstance(tags, dict) else ()
     return {
         "dataset": {str(key): str(text) for key, text in said.items()},
-        "tags": [{"key": str(key), "value": str(text)} for key, text in pairs],
+        "tags": [{"key": str(key), "value": str(text)} for key, text in sorted(pairs)],
     }
 
 
@@ -149,7 +159,33 @@ def dataset_query(node: Comparison) -> Expression:
     return found if node.operator in {"=", "IN"} else Not(found)
 
 
+def search_datasets(message: Message) -> dict[str, Any]:
+    """Which datasets the runs of experiments used, each once, the latest first."""
+    identifiers = message.texts("experiment_ids")
+    if not identifiers:
+        raise MlflowError("SearchDatasets request must specify at least one experiment_id.")
+    if len(identifiers) > _MOST_EXPERIMENTS:
+        raise MlflowError(f"SearchDatasets request cannot specify more than {_MOST_EXPERIMENTS} experiment_ids.")
+    context, experiments = message.context, Experiments(message.context)
+    context.freshness.wait_for_now()
+    found: dict[tuple[str, ...], None] = {}
+    for identifier in identifiers:
+        experiment = experiments.find(identifier)
+        if experiment is None:
+            continue
+        query = And((Compare(Attribute("experiment"), "=", experiment.native), Like(Tags(), f"{HIDDEN}name:%")))
+        runs = context.index.page(query, last=True).runs
+        for item in linked(context, [run.uid for run in runs]).values():
+            for known in item["inputs"]["dataset_inputs"]:
+                said = known["dataset"]
+                uses = [tag["value"] for tag in known["tags"] if tag["key"] == CONTEXT]
+                found[(experiment.id, said["name"], said["digest"], *uses)] = None
+    names = ("experiment_id", "name", "digest", "context")
+    return {"dataset_summaries": [dict(zip(names, one, strict=False)) for one in list(found)[:_MAX_DATASETS]]}
+
+
 ENDPOINTS = (
+    endpoint("POST", "/experiments/search-datasets", search_datasets, "Datasets that experiments used."),
     endpoint("POST", "/runs/log-inputs", log_inputs, "Record datasets and models that a run used.", WRITE),
     endpoint("POST", "/runs/outputs", log_outputs, "Record models that a run made.", WRITE),
 )

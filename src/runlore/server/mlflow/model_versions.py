@@ -6,6 +6,7 @@ import os
 import re
 from time import time_ns
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from runlore._version import __version__
 from runlore.model import new_uid
@@ -76,16 +77,34 @@ def home_of_source(context: Context, source: str) -> Home | None:
     """
     if _LOCAL.match(source):
         raise MlflowError(
-            f"Invalid model version source: '{source[:200]}'. A server takes no paths of a machine; give runs:/, "
-            "models:/ or mlflow-artifacts:/, or an address elsewhere"
+            f"Invalid model version source: '{source[:200]}'. To use a local path as a model version source, "
+            "upload its files first, and give runs:/, models:/ or mlflow-artifacts:/"
         )
     if found := _RUNS.fullmatch(source):
         return Home(found[1], "", checked(found[2]) if found[2] else "")
     if found := _MODELS.fullmatch(source):
         return model_home(context, found[1], checked(found[2]) if found[2] else "")
+    if ".." in (plain := _decoded(source)).split("/") or "\0" in plain:
+        raise MlflowError(
+            f"Invalid model version source: '{source[:200]}'. If supplying a source as an http, https, ftp, s3 or "
+            "other address, it must not lead upwards with '..', nor have a NUL"
+        )
     if found := _PROXY.fullmatch(source):
-        return home_of(context, found[1])
+        try:
+            return home_of(context, found[1].rstrip("/"))
+        except MlflowError:
+            return None  # nothing is kept there
     return None
+
+
+def _decoded(source: str) -> str:
+    """A source without its escapes, also where they were escaped themselves."""
+    for _ in range(10):
+        plain = unquote(source)
+        if plain == source:
+            break
+        source = plain
+    return source.replace("\\", "/")
 
 
 def download_uri(context: Context, source: str) -> str:

@@ -103,12 +103,12 @@ class Models:
             versions.setdefault(card.card_name, []).append(card)
         found: dict[str, Model] = {}
         for called in sorted({*about, *versions}):
-            card = about.get(called)
-            numbered = _numbered(versions.get(called, []), card)
-            if card is None and (called.space == SPACE or not numbered):
+            said = about.get(called)
+            numbered = _numbered(versions.get(called, []), said)
+            if said is None and (called.space == SPACE or not numbered):
                 continue  # its model was deleted
-            name = _name(called, card)
-            found.setdefault(name, Model(name, called, card, numbered))
+            name = _name(called, said)
+            found.setdefault(name, Model(name, called, said, numbered))
         return found
 
     def get(self, name: str) -> Model:
@@ -179,6 +179,8 @@ class Models:
             MlflowError: the name is taken, or cannot be one.
         """
         check_name(name)
+        if name == model.name:
+            return model
         if name in self.every():
             raise MlflowError(f"Registered Model (name={name}) already exists.", EXISTS)
         registry.tag(self.card_of(model), NAME, name)

@@ -20,7 +20,9 @@ from runlore.query.expression import (
     Param,
     Tag,
 )
+from runlore.query.ordering import MAX_KEYS
 from runlore.server.mlflow import entities
+from runlore.server.mlflow.experiment_calls import VIEWS
 from runlore.server.mlflow.experiments import Experiments
 from runlore.server.mlflow.filters import Comparison, Group, Node, parse, parse_order
 from runlore.server.mlflow.inputs import dataset_query, is_linked, linked
@@ -54,6 +56,8 @@ _STATUSES = {
     "SCHEDULED": ("scheduled",),
 }  # fmt: skip
 _KNOWN = tuple(word for words in _STATUSES.values() for word in words)
+_TIES = (OrderKey(Attribute("started"), descending=True), OrderKey(Attribute("uid")))
+"""What decides where an order leaves runs equal: the newest first, of one millisecond by id."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -71,8 +75,9 @@ def search(message: Message) -> dict[str, Any]:
     if not names:
         return {}
     query = And((_experiments(names), *_lifecycle(message), *([to_query(node)] if node is not None else [])))
+    keys = [*(to_order(order) for order in orders), *_TIES][:MAX_KEYS]
     page = context.index.page(
-        query, [to_order(order) for order in orders] or None, most, message.text("page_token") or None,
+        query, keys, most, message.text("page_token") or None,
         include_deleted=True, facts=True,
     )  # fmt: skip
     series = context.index.series([run.uid for run in page.runs])
@@ -96,11 +101,7 @@ def _experiments(names: list[str]) -> Expression:
 
 
 def _lifecycle(message: Message) -> list[Expression]:
-    wanted = message.text("run_view_type", "ACTIVE_ONLY").upper()
-    words = {"1": "ACTIVE_ONLY", "2": "DELETED_ONLY", "3": "ALL"}
-    wanted = words.get(wanted, wanted)
-    if wanted not in words.values():
-        raise invalid("run_view_type", wanted, "should be ACTIVE_ONLY, DELETED_ONLY or ALL")
+    wanted = message.word("run_view_type", VIEWS, "ACTIVE_ONLY")
     return [] if wanted == "ALL" else [Compare(Attribute("deleted"), "=", wanted == "DELETED_ONLY")]
 
 

@@ -18,7 +18,6 @@ from runlore import model
 from runlore.errors import RunNotFound
 from runlore.server.mlflow import homes
 from runlore.server.mlflow.experiments import HIDDEN, Experiments
-from runlore.server.mlflow.logging import held
 from runlore.server.mlflow.message import MISSING, MlflowError
 
 if TYPE_CHECKING:
@@ -217,15 +216,15 @@ class Books:
 
     def say(self, native: str, identifier: str, **said: Any) -> None:
         """Record something of a trace; see `Trace.apply`."""
-        with held(self._context, homes.container(self._context, native)) as found:
-            found.recorder.event(TRACE, identifier, said)
+        with homes.container_held(self._context, native) as recorder:
+            recorder.event(TRACE, identifier, said)
 
     def add_spans(self, native: str, spans: Iterable[dict[str, Any]]) -> None:
         """Record spans."""
-        with held(self._context, homes.container(self._context, native)) as found:
+        with homes.container_held(self._context, native) as recorder:
             for span in spans:
                 value = {key: item for key, item in span.items() if key != "name"}
-                found.recorder.event(model.SPAN, span["name"], value)
+                recorder.event(model.SPAN, span["name"], value)
 
     def artifact_location(self, native: str, identifier: str) -> str:
         """Where clients keep files of a trace."""

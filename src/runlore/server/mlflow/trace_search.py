@@ -66,9 +66,9 @@ def _matches(node: Node | None, trace: Trace) -> bool:
         values = list(_several(node, trace))
         if node.operator in {"IS NULL", "IS NOT NULL"}:
             return bool(values) == (node.operator == "IS NOT NULL")
-        return any(holds(node, lambda *_, value=value: value) for value in values)  # type: ignore[misc]
+        return any(holds(node, lambda *_, value=value: value) for value in values)
     if isinstance(node, Comparison) and node.kind in _ATTRIBUTES and node.key == "run_id":
-        return any(holds(node, lambda *_, run=run: run) for run in runs_of(trace) or {""})  # type: ignore[misc]
+        return any(holds(node, lambda *_, run=run: run) for run in runs_of(trace) or {""})
     return holds(node, lambda kind, key: _value(trace, kind, key))
 
 
@@ -108,10 +108,11 @@ def _value(trace: Trace, kind: str, key: str) -> str | int | None:
         return trace.metadata.get(key)
     if kind in _ATTRIBUTES:
         duration = trace.duration_ms
+        ended = None if duration is None else trace.start_ms + duration
         values: dict[str, Any] = {
             "timestamp_ms": trace.start_ms, "timestamp": trace.start_ms, "request_time": trace.start_ms,
             "execution_time_ms": duration, "execution_time": duration, "execution_duration": duration,
-            "end_time_ms": None if duration is None else trace.start_ms + duration, "status": trace.state,
+            "end_time_ms": ended, "end_time": ended, "status": trace.state,
             "state": trace.state, "request_id": trace.id, "trace_id": trace.id, "id": trace.id,
             "client_request_id": trace.info.get("client_request_id"), "name": trace.all_tags().get(TRACE_NAME),
             "experiment_id": None, "run_id": next(iter(runs_of(trace)), None),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -36,19 +38,29 @@ def check_key(key: Any, what: str, path: str = "key") -> str:
     Raises:
         MlflowError: it is none.
     """
-    if not isinstance(key, str) or not key:
+    if key is not None and not isinstance(key, str):
+        raise invalid(path, key, "should be text")
+    if not key:
         raise MlflowError(f"Missing value for required parameter '{path}'. {what} name cannot be None or empty.")
+    if _is_plain(key):
+        return key
     if len(key) > MAX_KEY:
         raise MlflowError(f"'{path}' exceeds the maximum length of {MAX_KEY} characters: {what} name {key[:100]!r}…")
-    if "\0" in key or key != posixpath.normpath(key) or key == "." or key.startswith(("/", "..")):
-        raise MlflowError(
-            f"Invalid value {key!r} for parameter '{path}' supplied: Invalid {what.lower()} name. Names may be treated "
-            "as files in certain cases, and must not resolve to other names when treated as such. This name would "
-            f"resolve to {posixpath.normpath(key)!r}"
-        )
-    return key
+    raise MlflowError(
+        f"Invalid value {json.dumps(key)} for parameter '{path}' supplied: Invalid {what.lower()} name. Names may be "
+        "treated as files in certain cases, and must not resolve to other names when treated as such. This name would "
+        f"resolve to {posixpath.normpath(key)!r}"
+    )
 
 
+@lru_cache(maxsize=1 << 16)
+def _is_plain(key: str) -> bool:
+    """Whether this can be a key. Clients send the same ones again and again."""
+    odd = "\0" in key or key != posixpath.normpath(key) or key == "." or key.startswith(("/", ".."))
+    return len(key) <= MAX_KEY and not odd
+
+
+@lru_cache(maxsize=1_024)
 def time_of(milliseconds: int) -> datetime | None:
     """A time in ms since 1970; 0: nobody said."""
     return _EPOCH + timedelta(milliseconds=milliseconds) if milliseconds else None
@@ -67,15 +79,17 @@ def read_point(fields: Any, path: str = "") -> Point:
     """
     if not isinstance(fields, dict):
         raise invalid(path or "metric", fields, "should be an object")
-    key = check_key(fields.get("key"), "Metric", f"{path}name")
-    value = number(fields.get("value"))
+    key = check_key(fields.get("key"), "Metric", f"{path}key")
+    for name in ("value", "timestamp"):
+        if fields.get(name) is None:
+            raise MlflowError(f"Missing value for required parameter '{path}{name}' of the metric {key[:100]!r}.")
+    value = number(fields["value"])
     if value is None:
-        given = fields.get("value")
-        why = "is missing" if given is None else "should be a number"
-        raise invalid(f"{path}value", given, f"{why} (metric {key!r})")
-    moment = whole(fields.get("timestamp") or 0)
-    if moment is None or not -_MOST_MS < moment < _MOST_MS:
-        raise invalid(f"{path}timestamp", fields.get("timestamp"), f"should be ms since 1970 (metric {key!r})")
+        raise invalid(f"{path}value", fields["value"], f"should be a number (metric {key[:100]!r})")
+    moment = whole(fields["timestamp"])
+    if moment is None or not 0 <= moment < _MOST_MS:
+        why = f"should be ms since 1970, not negative (metric {key!r})"
+        raise invalid(f"{path}timestamp", fields.get("timestamp"), why)
     step = whole(fields.get("step") or 0)
     if step is None or not -(1 << 63) <= step < 1 << 63:
         raise invalid(f"{path}step", fields.get("step"), f"should be a whole number (metric {key!r})")

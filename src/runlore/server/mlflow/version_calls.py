@@ -128,9 +128,9 @@ def get_download_uri(message: Message) -> dict[str, Any]:
 
 def get_artifact(message: Message) -> Response:
     """A file of a version."""
+    path = checked(message.required("path"))
     model, _, number = _find(message)
     source = str(version_document(message.context, model, number)["source"])
-    path = checked(message.required("path"))
     home = home_of_source(message.context, source)
     if home is None:
         raise MlflowError("the files of this version are not on this server", MISSING)
@@ -153,7 +153,7 @@ def search(message: Message) -> dict[str, Any]:
         if asks_for_prompts(node) or not model.is_prompt or _names(message, model)
         for number in model.versions
     ]
-    found = [document for document in documents if holds(node, lambda *key, of=document: _value(of, *key))]  # type: ignore[misc]
+    found = [document for document in documents if holds(node, lambda *key, of=document: _value(of, *key))]
     orders = [parse_order(text) for text in message.texts("order_by")]
     orders = orders or [("", "last_updated_timestamp", True), ("", "name", False), ("", "version_number", True)]
     found = in_order(found, orders, _value, lambda document: (document["name"], -int(document["version"])))
@@ -191,4 +191,5 @@ ENDPOINTS = (
     endpoint("DELETE", "/model-versions/delete-tag", delete_tag, "Remove a tag of a version.", WRITE),
     endpoint("GET", "/model-versions/get-download-uri", get_download_uri, "Where the files of a version are."),
     endpoint("GET", "/model-versions/get-artifact", get_artifact, "A file of a version."),
+    endpoint("GET", "/model-versions/get-artifact", get_artifact, "A file of a version.", prefix=""),
 )

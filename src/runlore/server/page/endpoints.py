@@ -1,5 +1,7 @@
-"""Addresses of the page. `/` and everything that the page itself takes for a view give the same document, which then shows
-what its address says; files with a digest in their name are kept by browsers for ever.
+"""Addresses of the page.
+
+`/` and everything that the page itself takes for a view give the same document, which then shows what its address says;
+files with a digest in their name are kept by browsers for ever.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from runlore.server.endpoint import OPEN, Endpoint
+from runlore.server.endpoint import OPEN, SIGNED_IN, Endpoint
 from runlore.server.page.files import File, find_page, is_clone, make_file
 from runlore.server.problems import Problem
 
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
 
 BASE = b'<base href="/" />'
 
-POLICY = "; ".join((
-    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data: blob:", "font-src 'self'",
-    "connect-src 'self'", "media-src 'self' blob:", "frame-src 'self' blob:", "base-uri 'self'", "form-action 'none'",
-    "frame-ancestors 'none'",
-))  # fmt: skip
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+    "connect-src 'self'; media-src 'self' blob:; frame-src 'self' blob:; base-uri 'self'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
 """Nothing from elsewhere, nothing inline: a name or a log line that found its way into the document could not run."""
 
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -92,8 +94,8 @@ def _not_built(why: str) -> str:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/", document, "The page.", OPEN, answer="text/html"),
-    Endpoint("GET", "/runs/{rest:path}", document, "The page, showing a run.", OPEN, answer="text/html"),
+    Endpoint("GET", "/", document, "The page.", SIGNED_IN, answer="text/html"),
+    Endpoint("GET", "/runs/{rest:path}", document, "The page, showing a run.", SIGNED_IN, answer="text/html"),
     Endpoint(
         "GET", "/assets/{name}", asset, "A file of the page.", OPEN, answer="application/octet-stream", problems=[404]
     ),

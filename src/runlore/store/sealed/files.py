@@ -119,7 +119,8 @@ def _is_large(parquet: Any, groups: list[int]) -> bool:
 
     Arrow's pool can abort a process that ends while threads of it are starting, after the program's last line.
     """
-    return sum(parquet.metadata.row_group(index).num_rows for index in groups) >= _THREADS_FROM_ROWS
+    rows: int = sum(parquet.metadata.row_group(index).num_rows for index in groups)
+    return rows >= _THREADS_FROM_ROWS
 
 
 def _parquet(file: BinaryIO, path: str, columns: tuple[str, ...]) -> Any:

@@ -1,0 +1,151 @@
+"""The page's speed in a headless Chromium: what people wait for.
+
+    python bench/page.py [RUNS] [POINTS]
+
+Makes a store of RUNS runs (2,000) and an experiment of twenty runs with POINTS points each (100,000), serves it in a
+process of its own, and prints: script sent, seconds until the table can be used, until the charts are drawn, until a
+filter has answered and a zoom is fine, frames while scrolling, and the heap.
+"""
+
+import gzip
+import math
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from playwright.sync_api import sync_playwright
+
+import runlore
+from runlore.server.page.files import find_page
+
+SCROLL = """async () => {
+  const grid = document.querySelector('[role=grid]');
+  const frames = [];
+  let last = performance.now();
+  const end = last + 4000;
+  while (performance.now() < end) {
+    await new Promise(requestAnimationFrame);
+    const now = performance.now();
+    frames.push(now - last);
+    last = now;
+    grid.scrollTop += 500;
+  }
+  frames.sort((a, b) => a - b);
+  return {count: frames.length / 4, p95: frames[Math.floor(frames.length * 0.95)], most: frames.at(-1)};
+}"""
+
+
+def fill(store, runs, points):
+    rng = random.Random(7)
+    for i in range(runs):
+        params = {"lr": 10 ** rng.uniform(-4, -1), "seed": i % 5, "optimizer": rng.choice(["adamw", "sgd"])}
+        params |= {f"param_{j:02}": rng.random() for j in range(30)}
+        with runlore.start("sweep", name=f"trial-{i:05}", params=params, store=store, capture=False) as run:
+            for step in range(20):
+                run.log_metrics(
+                    {f"val/m{k}": rng.random() / (step + 1) for k in range(12)} | {"val/acc": rng.random()}, step=step
+                )
+    for i in range(20):
+        with runlore.start("long", name=f"long-{i:02}", store=store, capture=False) as run:
+            for step in range(points):
+                spike = 9.0 if step == points // 2 and i == 19 else 0.0
+                run.log_metrics(
+                    {f"train/m{k}": math.exp(-step / 2e4) + rng.random() * 0.05 + spike for k in range(4)}, step=step
+                )
+
+
+def serve(store):
+    command = [sys.executable, "-c", "import sys; from runlore.cli import main; sys.exit(main())"]
+    options = ["ui", "--no-browser", "--port", "0", "--store", store]
+    process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    for line in process.stdout:
+        found = re.search(r"http://\S+", line)
+        if found:
+            return process, found.group().rstrip("/")
+    raise SystemExit("the server did not start")
+
+
+def timed(page, act, done, *arguments):
+    begun = time.perf_counter()
+    act()
+    page.wait_for_function(done, *arguments)
+    return time.perf_counter() - begun
+
+
+def measure(page, address, runs):
+    rows = "() => document.querySelectorAll('[role=row][id^=run-]').length > 10"
+    written = f"{runs:,}".replace(",", "\u2009" if runs > 9999 else "")
+    complete = f"() => document.querySelector('footer')?.textContent.startsWith('{written} runs')"
+    for attempt in ("first", "again"):
+        shown = timed(page, lambda: page.goto(f"{address}/?experiment=sweep&layout=table"), rows)
+        print(f"{attempt}: rows {shown:.2f} s", end=", ")
+        print(f"all {runs} {shown + timed(page, lambda: None, complete):.2f} s")
+    query = page.get_by_role("combobox", name="Query")
+    query.fill("params.lr < 0.001")
+    less = f"() => Number(document.querySelector('.count b')?.textContent.replace(/[^0-9]/g, '')) < {runs}"
+    print(f"filter {timed(page, lambda: page.keyboard.press('Enter'), less):.2f} s")
+    query.fill("")
+    page.keyboard.press("Enter")
+    page.wait_for_function(complete)
+    sort = page.get_by_role("columnheader").filter(has_text="val/acc").get_by_role("button").first
+    print(f"sort {timed(page, sort.click, '() => document.querySelector(`[aria-sort=descending]`)'):.2f} s")
+    frames = page.evaluate(SCROLL)
+    print(f"scrolling: {frames['count']:.0f} frames/s, p95 {frames['p95']:.0f} ms, longest {frames['most']:.0f} ms")
+    print(f"heap {heap(page):.0f} MB")
+
+
+def measure_charts(page, address):
+    drawn = "() => [...document.querySelectorAll('.card [role=img]')].filter(e => /last/.test(e.ariaLabel)).length >= 4"
+    act = lambda: page.goto(f"{address}/?experiment=long&layout=charts&shown=all")  # noqa: E731 - read at once
+    print(f"4 charts of 20 long runs {timed(page, act, drawn):.2f} s")
+    label = page.locator(".card [role=img]").first.get_attribute("aria-label")
+    print("the spike shows:", bool(re.search(r"max 9|max 10", label)))
+    box = page.locator(".card .u-over").first.bounding_box()
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 90, box["y"] + 50, steps=4)
+    with page.expect_response(lambda answer: answer.url.endswith("/curves")):
+        begun = time.perf_counter()
+        page.mouse.up()
+    print(f"zoom {time.perf_counter() - begun:.2f} s, heap {heap(page):.0f} MB")
+
+
+def heap(page):
+    session = page.context.new_cdp_session(page)
+    session.send("HeapProfiler.collectGarbage")
+    return session.send("Runtime.getHeapUsage")["usedSize"] / 1e6
+
+
+def main(runs=2000, points=100_000):
+    scripts = {name: file for name, file in find_page().files.items() if name.endswith(".js")}
+    sizes = {name: len(gzip.compress(file.content, 9)) / 1e3 for name, file in scripts.items()}
+    print(f"script {sum(sizes.values()):.0f} kB gz in all, {max(sizes.values()):.0f} kB the largest")
+    folder = tempfile.mkdtemp(prefix="runlore-bench-page-")
+    try:
+        store = os.path.join(folder, "store")
+        fill(store, runs, points)
+        runlore.runs(store=store)
+        process, address = serve(store)
+        try:
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(
+                    executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+                )
+                page = browser.new_page(viewport={"width": 1440, "height": 900})
+                measure(page, address, runs)
+                measure_charts(page, address)
+                browser.close()
+        finally:
+            process.terminate()
+            process.wait(20)
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
