@@ -139,3 +139,33 @@ def test_a_callback_is_added_wherever_the_caller_put_his():
     args, kwargs = with_callback(train, (1,), {"other": 2}, "ours")
     assert train(*args, **kwargs) == ["ours"]
     assert given == ["a"]
+
+
+def test_worker_processes_record_nothing_of_what_they_are_sent(store):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    program(
+        """
+        import runlore
+        runlore.autolog(silent=True, experiment="search")
+        from sklearn.base import BaseEstimator, ClassifierMixin
+        from sklearn.model_selection import GridSearchCV
+
+        class Zero(ClassifierMixin, BaseEstimator):  # of __main__: it travels with its wrapped methods
+            def __init__(self, size=1):
+                self.size = size
+
+            def fit(self, X, y):
+                self.classes_ = [0, 1]
+                return self
+
+            def predict(self, X):
+                return [0] * len(X)
+
+        GridSearchCV(Zero(), {"size": [1, 2]}, n_jobs=2, cv=2).fit([[0.0]] * 8, [0, 1] * 4)
+        """,
+        store,
+    )
+    found = runlore.runs(store=store)
+    assert found[["experiment", "params.sklearn/estimator", "metrics.best_score"]].to_numpy().tolist() == [
+        ["search", "GridSearchCV", 0.5]
+    ]

@@ -61,6 +61,9 @@ def test_of_what_trains_others_the_outermost_is_recorded(store, data):
 
 def test_a_search_has_its_results(run, data):
     search = GridSearchCV(LogisticRegression(), {"C": [0.01, 1.0]}, cv=3).fit(*data)
+    assert (run.params["sklearn/estimator"], run.params["sklearn/inner_estimator"]) == (
+        "GridSearchCV", "LogisticRegression",
+    )  # fmt: skip
     assert run.params["sklearn/best/C"] == search.best_params_["C"]
     assert view(run).metrics["best_score"] == search.best_score_
     table = view(run).artifact("cv_results").load()

@@ -38,6 +38,19 @@ INTEGRATIONS: dict[str, Integration] = {
     "optuna": Integration(
         ("optuna",), "each trial as a child run: its params, values and intermediate values; the best of the study"
     ),
+    "torch": Integration(
+        ("torch.optim.optimizer",), "params of each optimizer, learning rates as they change, where a run is active"
+    ),
+    "lightning": Integration(
+        ("lightning.pytorch", "pytorch_lightning"), "hyperparameters of the module, and what it logs while it is fitted"
+    ),
+    "keras": Integration(("keras",), "params of fit and optimizer, losses and metrics of each epoch"),
+    "transformers": Integration(("transformers.trainer",), "training arguments, and what the trainer logs"),
+    "catboost": Integration(("catboost",), "params, metrics of each iteration, the best iteration"),
+    "tensorboard": Integration(
+        ("torch.utils.tensorboard.writer", "tensorboardX.writer"),
+        "scalars that a SummaryWriter writes, where a run is active",
+    ),
 }
 """Every library that is known, by the name of its module in this package."""
 

@@ -119,7 +119,10 @@ def _call(fit: Callable[..., Any], estimator: Any, args: tuple[Any, ...], kwargs
 
 
 def _record_params(run: Run, estimator: Any, data: Any) -> None:
-    params = {"estimator": type(estimator).__name__, **estimator.get_params(deep=True)}
+    params = dict(estimator.get_params(deep=True))
+    if "estimator" in params:  # of a search or an ensemble
+        params["inner_estimator"] = params["estimator"]
+    params["estimator"] = type(estimator).__name__
     shape = getattr(data, "shape", None) or ((len(data),) if hasattr(data, "__len__") else ())
     params |= dict(zip(("n_samples", "n_features"), shape, strict=False))
     run.log_params(simple(params, "sklearn/"))
