@@ -2,8 +2,8 @@
 
 A file comes as an attachment, as bytes of no type that a browser would show. Shown in place are pictures, sound, video
 and plain text, and HTML and SVG where they were asked for: in a sandbox without an origin and without access to
-anything else. Scripts of an HTML file run there, as figures that can be turned and tables that can be sorted need them: they
-reach no cookie, no storage, no page of ours and no network. Scripts of an SVG do not run.
+anything else. Scripts of an HTML file run there, as figures that can be turned and tables that can be sorted need them:
+they reach no cookie, no storage, no page of ours and no network. Scripts of an SVG do not run.
 """
 
 from __future__ import annotations
