@@ -35,7 +35,9 @@ export function formatExact(value: number): string {
   if (!Number.isFinite(value)) return formatNumber(value);
   const plain = String(Math.abs(value));
   const power = Math.abs(value).toExponential();
-  const text = (plain.length > 12 && power.length < plain.length ? power : plain).replace("e+", "e").replace("e-", `e${MINUS}`);
+  const text = (plain.length > 12 && power.length < plain.length ? power : plain)
+    .replace("e+", "e")
+    .replace("e-", `e${MINUS}`);
   return (value < 0 ? MINUS : "") + (Number.isInteger(value) && !text.includes("e") ? group(text) : text);
 }
 
