@@ -38,7 +38,7 @@ user = Group("user", (
     Entry("password", "accounts:set_password", "Give a user another password."),
     Entry("disable", "accounts:disable", "Let a user in no more, or again."),
     Entry("remove", "accounts:remove_user", "Remove a user and its tokens."),
-), no_args_is_help=True, help="The users of a server.")  # fmt: skip
+), no_args_is_help=True, help="Users of a server: add, list, change, remove.")  # fmt: skip
 
 team = Group("team", (
     Entry("add", "accounts:add_team", "Add a team."),
@@ -47,13 +47,13 @@ team = Group("team", (
     Entry("join", "accounts:join", "Make a user a member."),
     Entry("leave", "accounts:leave", "Make a user no member."),
     Entry("remove", "accounts:remove_team", "Remove a team; its members stay."),
-), no_args_is_help=True, help="The teams of a server.")  # fmt: skip
+), no_args_is_help=True, help="Teams of users: add, list, change, remove.")  # fmt: skip
 
 token = Group("token", (
     Entry("create", "accounts:create_token", "Make a token; prints it, once."),
     Entry("list", "accounts:list_tokens", "List the tokens, and when they were last used."),
     Entry("revoke", "accounts:revoke_token", "Make a token worthless, at once."),
-), no_args_is_help=True, help="The tokens of a server.")  # fmt: skip
+), no_args_is_help=True, help="Tokens of a server: create, list, revoke.")  # fmt: skip
 
 
 @contextmanager

@@ -70,6 +70,10 @@ class SeenRecorders(Recorders):
             begun.run = begun.run.raw
         self._recorders.adopt(begun, **known)
 
+    def is_open(self, uid: str) -> bool:  # noqa: ARG002 - as of the other
+        """Never: before it records, the index is asked, and that may wait."""
+        return False
+
     def forget(self, uid: str) -> None:
         """See `Recorders`."""
         self._recorders.forget(uid)
