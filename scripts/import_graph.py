@@ -75,6 +75,9 @@ ANYWHERE = {"numpy", "pandas", "pyarrow"}
 """Required libraries that any module may use (inside functions, where the import budget says so)."""
 
 HOMES = {
+    "argon2": ("server.accounts._argon2",),
+    "sqlalchemy": ("server.accounts._tables", "server.accounts.migrations"),
+    "alembic": ("server.accounts._migrations", "server.accounts.migrations"),
     "rich": ("cli", "demo", "exec"),
     "re2": ("query.regex",),
     "psycopg": ("catalog.database._psycopg",),
@@ -86,7 +89,8 @@ HOMES = {
     "hypothesis": ("testing",),
     "skl2onnx": ("media._skl2onnx", "media._onnxmltools"),
     "sklearn": ("demo", "media._skops", "media._lightgbm"),
-    "matplotlib": ("demo", "media._matplotlib"),
+    "matplotlib": ("demo", "media._matplotlib", "reader._draw_matplotlib"),
+    "plotly": ("media._plotly", "reader._draw_plotly"),
     "scipy": ("media._scipy", "dialects.omegaml.monitoring._scipy"),
 }
 """Where a library may be imported, as a prefix below `runlore`. A library that is neither here nor in `ANYWHERE` lives

@@ -38,6 +38,8 @@ ATTRIBUTE = "attribute"
 LOST = "lost"
 """How many records could not be kept, and why."""
 RESUME = "resume"
+DEFINITION = "definition"
+"""How a metric is meant. Key: the metric; value: `{"x": …, "best": …}`; see `Run.define_metric`."""
 UNSET = "unset"
 """A param or a data reference counts no longer. Key: its name; value: the kind, `param` or `data`."""
 
@@ -58,6 +60,7 @@ EVENT_KINDS = frozenset(
         ALERT,
         CARD,
         ATTRIBUTE,
+        DEFINITION,
         LOST,
         RESUME,
         UNSET,

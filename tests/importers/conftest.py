@@ -25,8 +25,9 @@ def written_by() -> Callable[..., Path]:
     def write(library: str, script: str, directory: Path, **environment: str) -> Path:
         if importlib.util.find_spec(library) is None:
             pytest.skip(f"{library} is not installed: what it writes cannot be imported here")
+        (directory / "program.py").write_text(script)
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", script], cwd=directory, capture_output=True, text=True, timeout=240,
+            [sys.executable, "-W", "ignore", "program.py"], cwd=directory, capture_output=True, text=True, timeout=240,
             env={**os.environ, **environment}, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

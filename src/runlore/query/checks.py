@@ -19,7 +19,7 @@ from runlore.query.expression import (
     Tags,
     check_limits,
 )
-from runlore.query.fields import Kind, check_field, check_text, kind_of
+from runlore.query.fields import Kind, check_field, check_text, kind_of, refuse_best
 from runlore.query.regex import MAX_PATTERN_LENGTH, compile_pattern
 from runlore.query.values import Clock, check_value
 
@@ -42,6 +42,7 @@ def check_expression(expression: Expression, clock: Clock) -> None:
         elif isinstance(node, (And, Or)):
             pending.extend(node.operands)
         else:
+            refuse_best(node.field)
             check_condition(node, clock)
 
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from runlore.query.fields import ATTRIBUTES, FUNCTIONS, PREFIXES, Kind
+from runlore.query.fields import ATTRIBUTES, BEST, FUNCTIONS, PREFIXES, Kind
 from runlore.query.hints import KINDS, STATUSES, similar, spell
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _fields(word: str, words: Vocabulary) -> list[Option]:
         return [Option(spell(f"{kind}s", key), "key", kind) for key in words.keys(f"{kind}s")]
     attributes = [Option(name, "field", about.kind.value) for name, about in ATTRIBUTES.items()]
     prefixes = [Option(f"{name}.", "field", f"a {name[:-1]} by its key") for name in KINDS]
-    functions = [Option(f"{name}(", "function", "of a metric") for name in (*dict.fromkeys(FUNCTIONS), "at")]
+    functions = [Option(f"{name}(", "function", "of a metric") for name in (*dict.fromkeys(FUNCTIONS), BEST, "at")]
     keys = [Option(spell(name, key), "key", name[:-1]) for name in KINDS for key in words.keys(name)] if word else []
     return [*attributes, *prefixes, *functions, Option("not ", "keyword", "what follows does not hold"), *keys]
 
@@ -190,7 +190,7 @@ def _is_function(done: list[str]) -> bool:
     for place in range(len(done) - 1, -1, -1):
         depth += {")": 1, "(": -1}.get(done[place], 0)
         if depth == 0:
-            return place > 0 and done[place - 1].lower() in {*FUNCTIONS, "at"}
+            return place > 0 and done[place - 1].lower() in {*FUNCTIONS, BEST, "at"}
     return False
 
 

@@ -12,7 +12,7 @@ r"""The tree of a query: small frozen values that a parser, a dialect or a progr
 
     Field
     ├── Attribute(name)        Param(key)        Tag(key)        Tags()
-    └── Metric(key, aggregate)                   MetricAt(key, step)
+    └── Metric(key, aggregate)                   MetricAt(key, step)    MetricBest(key)
 
 `And(())` holds for every run and `Or(())` for none. A negation (`!=`, `not in`, `is not null`) is `Not(...)` or
 `Compare(field, "!=", value)`: both mean the same. Logic has three values, as in SQL: a condition on a field that the
@@ -28,6 +28,7 @@ from runlore.nodes import Node
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Iterable, Iterator
 
 MAX_DEPTH = 30
 """Levels of `and`, `or`, `not` inside one another. SQLite's parser has a stack of 100 entries, which this must fit."""
@@ -67,6 +68,15 @@ class MetricAt(Node):
     step: float
 
 
+class MetricBest(Node):
+    """The best value of a series, in the sense that `Run.define_metric` gave it.
+
+    An index knows no such field: whoever asks a store makes it `min` or `max` first; see `runlore.reader.goals`.
+    """
+
+    key: str
+
+
 class Param(Node):
     """A param; a param whose value is None is null, as one that was never logged."""
 
@@ -83,7 +93,7 @@ class Tags(Node):
     """The keys of all tags of the run: a condition holds when it holds for one of them."""
 
 
-Field: TypeAlias = "Attribute | Metric | MetricAt | Param | Tag | Tags"
+Field: TypeAlias = "Attribute | Metric | MetricAt | MetricBest | Param | Tag | Tags"
 
 
 class Compare(Node):
@@ -200,6 +210,16 @@ def check_limits(expression: Expression) -> None:
 
 def uses_attribute(expression: Expression, name: str) -> bool:
     """Whether any condition is on this attribute."""
+    return any(field == Attribute(name) for field in fields_of(expression))
+
+
+def uses_best(expression: Expression, order: Iterable[OrderKey] = ()) -> bool:
+    """Whether any condition or key is on the best value of a metric."""
+    return any(isinstance(field, MetricBest) for field in (*fields_of(expression), *(key.field for key in order)))
+
+
+def fields_of(expression: Expression) -> Iterator[Field]:
+    """The field of each condition, without recursion."""
     pending: list[Expression] = [expression]
     while pending:
         node = pending.pop()
@@ -207,6 +227,5 @@ def uses_attribute(expression: Expression, name: str) -> bool:
             pending.append(node.operand)
         elif isinstance(node, (And, Or)):
             pending.extend(node.operands)
-        elif node.field == Attribute(name):
-            return True
-    return False
+        else:
+            yield node.field

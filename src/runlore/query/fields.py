@@ -9,7 +9,17 @@ from enum import Enum
 
 from runlore.errors import InvalidArgument
 from runlore.names import MAX_NAME_LENGTH
-from runlore.query.expression import Aggregate, Attribute, Field, Metric, MetricAt, Param, Tag, Tags
+from runlore.query.expression import (
+    Aggregate,
+    Attribute,
+    Field,
+    Metric,
+    MetricAt,
+    MetricBest,
+    Param,
+    Tag,
+    Tags,
+)
 
 
 class UnknownField(InvalidArgument):
@@ -104,7 +114,10 @@ FUNCTIONS: dict[str, Aggregate] = {
     "avg": "mean",
     "count": "count",
 }
-"""Functions of one series, in any case. `at(metrics.key, step)` is the only one with a second argument."""
+"""Functions of one series that an index knows, in any case; `at(metrics.key, step)` has a second argument."""
+
+BEST = "best"
+"""The function that means `min` or `max`, as the metric was defined."""
 
 
 def attribute(name: str) -> Attribute:
@@ -153,20 +166,21 @@ def field(prefix: str, key: str) -> Field:
     return made
 
 
-def apply_function(name: str, argument: Field) -> Metric:
+def apply_function(name: str, argument: Field) -> Metric | MetricBest:
     """`min(metrics.loss)` and its kin.
 
     Raises:
         InvalidArgument: no such function, or its argument is not a metric.
     """
     aggregate = FUNCTIONS.get(name.lower())
-    if aggregate is None:
-        close = difflib.get_close_matches(name[:100].lower(), [*FUNCTIONS, "at"], n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"functions are {', '.join(FUNCTIONS)}, at"
+    is_best = name.lower() == BEST
+    if aggregate is None and not is_best:
+        close = difflib.get_close_matches(name[:100].lower(), [*FUNCTIONS, BEST, "at"], n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"functions are {', '.join(FUNCTIONS)}, {BEST}, at"
         raise InvalidArgument(f"there is no function {_short(name)}; {hint}")
     if not isinstance(argument, Metric) or argument.aggregate != "last":
         raise InvalidArgument(f"{name}() takes a metric, for example {name}(metrics.loss)")
-    return Metric(argument.key, aggregate)
+    return MetricBest(argument.key) if aggregate is None else Metric(argument.key, aggregate)
 
 
 def check_field(field: Field) -> None:
@@ -191,6 +205,18 @@ def check_field(field: Field) -> None:
     check_text(field.key)
 
 
+def refuse_best(field: Field) -> None:
+    """Refuse what an index cannot answer, as it does not know what is best.
+
+    Raises:
+        InvalidArgument: the field is `best(…)`.
+    """
+    if isinstance(field, MetricBest):
+        raise InvalidArgument(
+            f"best(metrics.{field.key[:100]}) has no meaning by itself; ask for min(…) or max(…) of it here"
+        )
+
+
 def check_text(text: str) -> str:
     """Text that a database can hold: no NUL, no lone surrogate.
 
@@ -210,7 +236,7 @@ def kind_of(field: Field) -> Kind:
     """What the values of the field are."""
     if isinstance(field, Attribute):
         return ATTRIBUTES[field.name].kind
-    if isinstance(field, (Metric, MetricAt)):
+    if isinstance(field, (Metric, MetricAt, MetricBest)):
         return Kind.NUMBER
     return Kind.ANY if isinstance(field, Param) else Kind.TEXT
 

@@ -23,6 +23,7 @@ from runlore.query.expression import (
     In,
     Metric,
     MetricAt,
+    MetricBest,
     Not,
     Or,
     OrderKey,
@@ -190,7 +191,7 @@ def conditions(tree: Expression) -> Iterator[Condition]:
 
 def key_of(field: Field) -> tuple[str, str] | None:
     """What kind of key a field has, and the key; None for what every run has."""
-    if isinstance(field, (Metric, MetricAt)):
+    if isinstance(field, (Metric, MetricAt, MetricBest)):
         return "metrics", field.key
     if isinstance(field, (Param, Tag)):
         return ("params" if isinstance(field, Param) else "tags"), field.key

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from runlore.errors import InvalidArgument
 from runlore.query.expression import Attribute, OrderKey
+from runlore.query.fields import refuse_best
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ def order_keys(order_by: OrderBy) -> tuple[OrderKey, ...]:
 
     Raises:
         QuerySyntaxError: the text is no order.
-        InvalidArgument: too many keys.
+        InvalidArgument: too many keys, or one is `best(…)`, which no index knows.
 
     Example:
         >>> order_keys(None)
@@ -37,6 +38,8 @@ def order_keys(order_by: OrderBy) -> tuple[OrderKey, ...]:
     keys = parse_order(order_by) or DEFAULT_ORDER
     if len(keys) > MAX_KEYS:
         raise InvalidArgument(f"order_by: {len(keys)} keys; at most {MAX_KEYS} are possible")
+    for key in keys:
+        refuse_best(key.field)
     return keys
 
 

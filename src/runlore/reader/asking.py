@@ -79,12 +79,14 @@ def ask(
     Raises:
         QuerySyntaxError: query or order cannot be read; where a word names no field, the message says what the store
             has that is like it.
-        InvalidArgument: a status that is written as another tracker writes it.
+        InvalidArgument: a status that is written as another tracker writes it, or `best(…)` of a metric of which no run
+            says what is best.
     """
     from runlore.query.expression import EVERYTHING
 
     if query is None and order_by is None and experiment is None:  # nothing is named, and nothing has to be read
         return Question(session, EVERYTHING, (), None, None)
+    from runlore.query.expression import uses_best
     from runlore.query.hints import check_statuses, explain
     from runlore.query.parser import parse, parse_order
 
@@ -98,6 +100,10 @@ def ask(
             raise
         raise explained from None
     check_statuses(tree, words)
+    if uses_best(tree, order):
+        from runlore.reader.goals import resolve
+
+        tree, order = resolve(session, tree, order, experiment)
     return Question(session, tree, tuple(order), experiment, words)
 
 

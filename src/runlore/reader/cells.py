@@ -6,6 +6,7 @@ A field is written as a query writes it, with what of a metric is wanted behind 
     params.lr, tags.team        a param, a tag
     metrics.loss                the last value
     metrics.loss:min            of the whole series: first, last, min, max, mean, points, first_step, min_step …
+    metrics.loss:best           its min or max, as `Run.define_metric` said
     metrics.acc@min(val_loss)   the value at the step where another series is least, or greatest: at its best epoch
 
 A key that ends like one of the last two is written with `:last` behind it. A missing cell is None, and NaN is NaN.
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidArgument
 from runlore.reader.facts import facts_of
+from runlore.reader.goals import goal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -55,7 +57,9 @@ STATISTICS: dict[str, Callable[[SeriesRecord], Any]] = {
     for name in ("last", "first", "min", "max", "mean", "points", "min_step", "max_step", "first_step", "last_step")
 }
 
-_STATISTIC = re.compile(rf"(.+):({'|'.join(STATISTICS)})", re.DOTALL).fullmatch
+BEST = "best"
+
+_STATISTIC = re.compile(rf"(.+):({'|'.join((*STATISTICS, BEST))})", re.DOTALL).fullmatch
 _AT_BEST = re.compile(r"(.+)@(min|max)\((.+)\)", re.DOTALL).fullmatch
 
 
@@ -160,7 +164,9 @@ def _needs_series(field: Field) -> bool:
 
 
 def _statistics(runs: Sequence[RunRecord], field: Field, series: dict[str, dict[str, SeriesRecord]]) -> Cells:
-    take = STATISTICS[field.statistic]
+    if not runs:
+        return []
+    take = STATISTICS[goal_of(runs, field.key) if field.statistic == BEST else field.statistic]
     of_runs = (series.get(run.uid, {}).get(field.key) for run in runs)
     return [None if known is None else take(known) for known in of_runs]
 

@@ -143,7 +143,8 @@ class Experiment:
         Args:
             group_by: what runs have in common that belong together, such as `group` or `params.lr`, or several:
                 attributes (`group`, `name`, `status`, `user`, `host`, `parent`), `params.…` and `tags.…`.
-            value: the value of a run: its `last` one, `first`, `min`, `max` or `mean`. The best is `min` or `max`.
+            value: of a run: its `last` one, `first`, `min`, `max` or `mean`; or its `best`, for the metrics of
+                which `Run.define_metric` said what that is.
             confidence: of the interval around the mean, by Student's t distribution.
             points: statistics of every point of every run together instead. Runs with many points weigh more.
 
@@ -174,6 +175,92 @@ class Experiment:
                 raise InvalidArgument("points=True describes all points together: leave group_by and value out")
             return summaries.of_points(self.data(event=model.METRIC), self._runs())
         return summaries.of_runs(self._session.refresh(), self.path, group_by, value, confidence)
+
+    def stats(
+        self, key: str, group_by: str | Sequence[str] | None = None, over: str | None = "seed", *, value: str = "last",
+        best: str | None = None, baseline: Any = None, confidence: float = 0.95, resamples: int = 10_000,
+    ) -> pd.DataFrame:  # fmt: skip
+        """What the seeds of each configuration say together of one metric, and which configuration is better.
+
+        Intervals are of the percentile bootstrap (Efron 1979): they assume no distribution, and are too narrow for
+        fewer than about five runs. `iqm`, the interquartile mean, is the mean of the middle half of the runs, and
+        `p_better` the probability of improvement (both after Agarwal et al., NeurIPS 2021): how probably a run of this
+        group is better than one of the baseline; 0.5 is no difference. The same runs always give the same numbers.
+
+        Args:
+            key: the metric.
+            group_by: as for `summary`.
+            over: the param in which the runs of a group differ, such as `seed`: of several runs of a group with the
+                same one the latest counts, and runs without it do not. None: every run counts.
+            value: of each run, as for `summary`; NaN counts as none.
+            best: `min` or `max`; by default what `Run.define_metric` said.
+            baseline: the group that the others are compared with, by its value, or values; by default the first.
+            confidence: of the intervals.
+            resamples: of the bootstrap.
+
+        Returns:
+            Those of `group_by`, then count, mean, mean_low, mean_high, iqm, iqm_low, iqm_high, std (of a sample); where
+            there are several groups and it is known what is better, p_better, p_better_low, p_better_high, which are
+            NaN for the baseline. Intervals need two runs.
+
+        Raises:
+            InvalidArgument: an argument is none of these, or no run of the experiment has such a param or tag.
+            NotFound: no run has the metric.
+
+        Example:
+            >>> import runlore
+            >>> for depth in (2, 4):
+            ...     for seed in range(5):
+            ...         with runlore.start("iris", params={"depth": depth, "seed": seed}) as run:
+            ...             run.log_metric("acc", 0.7 + depth / 20 + seed / 100)
+            >>> found = runlore.experiment("iris").stats("acc", "params.depth", best="max")
+            >>> found[["params.depth", "iqm", "p_better"]].round(2).to_numpy().tolist()
+            [[2.0, 0.82, nan], [4.0, 0.92, 1.0]]
+        """
+        from runlore.reader import seed_statistics
+
+        return seed_statistics.stats(
+            self._session.refresh(), self.path, key, group_by, over, value, best, baseline, confidence, resamples
+        )
+
+    def plot(
+        self, key: str, *, runs: Any = None, group_by: str | Sequence[str] | None = None, smooth: float = 0.0,
+        x: str | None = None, backend: str = "matplotlib", axes: Any = None,
+    ) -> Any:  # fmt: skip
+        """A figure of a metric over steps: a line for each run, or for each group the mean of its runs.
+
+        Args:
+            key: the metric.
+            runs: numbers or uids; by default all.
+            group_by: as for `summary`: each line is the mean of a group, with its 95 % confidence interval as a band.
+            smooth: weight of the exponential moving average, from 0 (none) to below 1. Of a run, what was smoothed is
+                drawn faintly behind it; of a group, each run is smoothed before the mean is taken.
+            x: `step`, `time` (seconds since the first point of each run), or another metric, whose values at the same
+                steps are taken. By default what `Run.define_metric` said, else the step; points that were logged
+                without steps are counted.
+            backend: `matplotlib` or `plotly`.
+            axes: of Matplotlib, to be drawn on.
+
+        Returns:
+            A figure of that library. Nothing is shown by itself but in a notebook.
+
+        Raises:
+            InvalidArgument: an argument is none of these, or there are more than 200 lines.
+            MissingDependency: the library is not installed.
+            NotFound: none of the runs has such a metric.
+
+        Example:
+            >>> import runlore
+            >>> with runlore.start("iris") as run:
+            ...     for step in range(5):
+            ...         run.log_metric("loss", 1 / (step + 1), step=step)
+            >>> figure = runlore.experiment("iris").plot("loss", smooth=0.5)
+            >>> figure.axes[0].get_ylabel()
+            'loss'
+        """
+        from runlore.reader import plots
+
+        return plots.plot(self, self._session.refresh(), key, runs, group_by, smooth, x, backend, axes)
 
     def runs(self, query: str | None = None, order_by: Any = None, limit: int | None = None) -> pd.DataFrame:
         """The runs as a table: one row a run, with `params.*`, `metrics.*` (last values) and `tags.*`.

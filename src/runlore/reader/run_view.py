@@ -10,6 +10,7 @@ from runlore.reader.artifact import Artifact
 from runlore.reader.edit import EditMethods
 from runlore.reader.facts import facts_of, is_system, similar
 from runlore.reader.filters import Filter, time_bound_ns
+from runlore.reader.goals import definitions_of
 from runlore.store.detail import Detail
 
 if TYPE_CHECKING:
@@ -121,6 +122,11 @@ class RunView(EditMethods):
     def duration_s(self) -> float:
         """Seconds for which it was recorded so far, without the gaps before it was resumed."""
         return self._record.active_ns / 1e9
+
+    @property
+    def definitions(self) -> dict[str, dict[str, str]]:
+        """How its metrics are meant, by key, as far as `Run.define_metric` said it: `best`, `x`."""
+        return definitions_of(self._record)
 
     @property
     def exit(self) -> dict[str, Any]:

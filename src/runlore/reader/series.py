@@ -144,12 +144,12 @@ def group_statistics(
         std = np.where(count > 1, np.sqrt((deviation**2).sum(axis=1) / (count - 1.0)), np.nan)
         quantile = {n: student_quantile(n - 1, (1 + confidence) / 2) for n in np.unique(count).tolist() if n > 1}
         half = np.array([quantile.get(n, math.nan) for n in count.tolist()]) * std / np.sqrt(count)
-        iqm = _interquartile_mean(values, count)
+        iqm = interquartile_mean(values, count)
     columns = {"mean": mean, "std": std, "ci_low": mean - half, "ci_high": mean + half, "iqm": iqm, "count": count}
     return pd.DataFrame(columns, index=table.index)
 
 
-def _interquartile_mean(values: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
+def interquartile_mean(values: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
     """The mean of what lies between the quartiles of each row; rows are sorted. Values at the border count partly."""
     import numpy as np
 

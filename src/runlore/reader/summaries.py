@@ -12,6 +12,7 @@ from runlore.query.expression import Attribute, OrderKey
 from runlore.query.globs import literal_glob
 from runlore.reader import columns
 from runlore.reader.facts import facts_of, is_system, similar
+from runlore.reader.goals import best_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from runlore.index.records import RunRecord
     from runlore.reader.session import Session
 
-VALUES = ("last", "first", "min", "max", "mean")
+VALUES = ("last", "first", "min", "max", "mean", "best")
 ATTRIBUTES = ("group", "name", "status", "user", "host", "parent")
 _STATISTICS = ("count", "mean", "std", "ci_low", "ci_high", "min", "25%", "50%", "75%", "max")
 _DURATION = ("run", "duration_s")
@@ -39,8 +40,8 @@ def of_runs(
     order = OrderKey(Attribute("number"))
     runs = session.page(None, order, experiment=literal_glob(experiment), facts=True, last=True).runs
     for field in fields:
-        _check_field(field, runs)
-    groups = _groups(runs, fields)
+        check_field(field, runs)
+    groups = groups_of(runs, fields)
     values = _values(session, runs, value)
     rows: list[dict[str, Any]] = []
     for key in sorted({key for of_run in values.values() for key in of_run}):
@@ -60,20 +61,25 @@ def of_runs(
     return columns.table({**texts, **chosen, **counts, **rest}, len(rows))
 
 
-def _check_field(field: Any, runs: Sequence[RunRecord]) -> None:
+def check_field(field: Any, runs: Sequence[RunRecord], argument: str = "group_by") -> None:
+    """Refuse a field that no run can be grouped by.
+
+    Raises:
+        InvalidArgument: it is none, or no run has such a param or tag.
+    """
     kind, _, key = str(field).partition(".")
     if kind not in ("params", "tags") or not key:
         if field not in ATTRIBUTES:
             raise InvalidArgument(
-                f"group_by={field!r} must be one of {', '.join(ATTRIBUTES)}, or begin with params. or tags."
+                f"{argument}={field!r} must be one of {', '.join(ATTRIBUTES)}, or begin with params. or tags."
             )
         return
     known = {name for run in runs for name in getattr(facts_of(run), kind)}
     if key not in known:
-        raise InvalidArgument(f"group_by={field!r}: no run of the experiment has it{similar(key, known)}")
+        raise InvalidArgument(f"{argument}={field!r}: no run of the experiment has it{similar(key, known)}")
 
 
-def _groups(runs: Sequence[RunRecord], fields: Sequence[str]) -> list[tuple[list[Any], list[RunRecord]]]:
+def groups_of(runs: Sequence[RunRecord], fields: Sequence[str]) -> list[tuple[list[Any], list[RunRecord]]]:
     """The runs that have the same in all fields, with what that is; in the order of their oldest runs."""
     found: dict[str, tuple[list[Any], list[RunRecord]]] = {}
     for run in runs:
@@ -93,6 +99,8 @@ def _values(session: Session, runs: Sequence[RunRecord], value: str) -> dict[str
     """Of each run by uid, the value of each metric."""
     if value == "last":
         found: dict[str, Mapping[str, float]] = {run.uid: facts_of(run).metrics for run in runs}
+    elif value == "best":
+        return best_values(session, runs)
     else:
         series = session.index.series([run.uid for run in runs])
         found = {

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from runlore.recorder import Recorder
     from runlore.run.config import Config
+    from runlore.run.watching import Watch
     from runlore.store.base import RecordedRun, Store
 
 
@@ -248,6 +249,63 @@ class Run(ArtifactMethods, MediaMethods):
         from runlore.run.log import log
 
         log(self, values, step, time)
+
+    def define_metric(self, key: str, *, x: str | None = None, best: str | None = None) -> None:
+        """Say how a metric is meant: which of its values is the best, and over what it is drawn.
+
+        It is recorded with the run, and counts for comparisons with all others: `best(metrics.KEY)` in queries and
+        orders, `KEY:best` in tables, `summary(value="best")`, `stats` and `plot`. Saying it again replaces it.
+
+        Args:
+            key: the metric; it need not have been logged yet.
+            x: another metric, whose values at the same steps are this one's x axis, such as `epoch`. None: the step.
+            best: `min` or `max`: whether the least or the greatest value is the best. None: not said.
+
+        Raises:
+            InvalidArgument: neither is given, or `best` is another word. Nothing was recorded.
+            InvalidName, WrongType: a key is none.
+            RunEnded: the run was finished.
+
+        Example:
+            >>> import runlore
+            >>> with runlore.start("iris") as run:
+            ...     run.define_metric("val/acc", best="max")
+            ...     for step, value in enumerate([0.5, 0.9, 0.8]):
+            ...         run.log_metric("val/acc", value, step=step)
+            >>> len(runlore.runs("best(metrics.val/acc) > 0.85"))
+            1
+        """
+        from runlore.run.definitions import define_metric
+
+        define_metric(self._journal, key, x, best)
+
+    def watch(
+        self, module: Any, *, log: str = "gradients", every: int = 100, prefix: str = "", bins: int = 64
+    ) -> Watch:
+        """Keep histograms of a PyTorch model's gradients, weights, or both, while it trains.
+
+        They are made in the backward pass, of every so many, and are artifacts such as `gradients/layer1.weight` at the
+        number of the backward pass. Each costs a copy of the tensor to the CPU: watch rarely what is large. Nothing of
+        it ever reaches the training: what cannot be kept is said once, and the watching ends.
+
+        Args:
+            module: a `torch.nn.Module`.
+            log: `gradients`, `parameters` or `all`.
+            every: backward passes from one histogram to the next; the first one is kept.
+            prefix: before the names, where several models are watched.
+            bins: of each histogram.
+
+        Returns:
+            What ends it: `watch.close()`. It ends with the run, too, and is a context manager.
+
+        Raises:
+            WrongType: the module is no PyTorch module.
+            InvalidArgument: another argument is none of these, or it has no parameter that is trained.
+            RunEnded: the run was finished.
+        """
+        from runlore.run.watching import watch
+
+        return watch(self, module, log=log, every=every, prefix=prefix, bins=bins)
 
     # -- facts --------------------------------------------------------------------------------------------------
 

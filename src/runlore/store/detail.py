@@ -21,17 +21,19 @@ class Detail:
         start: value of the start event.
         attributes: name → (time, value), of those that were set after the start.
         statuses: (time, kind, key, value) of start, resume, status and stop events.
+        definitions: metric → (time, how it is meant), as `Run.define_metric` recorded it last.
         lives: writer → times of its first and its last event or point.
         first_ns, last_ns: of all writers together; None and 0 where nothing was recorded.
     """
 
-    __slots__ = ("attributes", "first_ns", "last_ns", "lives", "start", "started_ns", "statuses")
+    __slots__ = ("attributes", "definitions", "first_ns", "last_ns", "lives", "start", "started_ns", "statuses")
 
     def __init__(self) -> None:
         self.start: dict[str, Any] = {}
         self.started_ns: int | None = None
         self.attributes: dict[str, tuple[int, Any]] = {}
         self.statuses: list[tuple[int, str, str, Any]] = []
+        self.definitions: dict[str, tuple[int, dict[str, str]]] = {}
         self.lives: dict[str, tuple[int, int]] = {}
         self.first_ns: int | None = None
         self.last_ns = 0
@@ -40,21 +42,24 @@ class Detail:
         """The detail as JSON, the same whatever the order in which the events came."""
         lives = [[writer, *times] for writer, times in sorted(self.lives.items())]
         attributes = dict(sorted(self.attributes.items()))
+        definitions = [dict(sorted(self.definitions.items()))] if self.definitions else []
         return json.dumps(
-            [self.start, self.started_ns, attributes, self.statuses, self.first_ns, self.last_ns, lives],
+            [self.start, self.started_ns, attributes, self.statuses, self.first_ns, self.last_ns, lives, *definitions],
             separators=(",", ":"),
         )
 
     @classmethod
     def load(cls, text: str) -> Detail:
-        """What `dump` wrote, also before it knew of `lives`."""
+        """What `dump` wrote, also before it knew of `lives` and `definitions`."""
         detail = cls()
-        start, started, attributes, statuses, first, last, *lives = json.loads(text)
+        start, started, attributes, statuses, first, last, *later = json.loads(text)
         detail.start, detail.started_ns, detail.first_ns, detail.last_ns = start, started, first, last
         detail.attributes = {name: (time, value) for name, (time, value) in attributes.items()}
         detail.statuses = [(time, kind, key, value) for time, kind, key, value in statuses]
-        known = lives[0] if lives else [] if first is None else [["", first, last]]
+        known = later[0] if later else [] if first is None else [["", first, last]]
         detail.lives = {writer: (begin, end) for writer, begin, end in known}
+        definitions = later[1] if len(later) > 1 else {}
+        detail.definitions = {key: (time, meant) for key, (time, meant) in definitions.items()}
         return detail
 
     def saw(self, writer: str, first_ns: int, last_ns: int) -> None:
@@ -78,6 +83,11 @@ class Detail:
             known = self.attributes.get(event.key)
             if known is None or known[0] <= event.time_ns:
                 self.attributes[event.key] = (event.time_ns, value)
+        if event.kind == model.DEFINITION and isinstance(value, dict):
+            earlier = self.definitions.get(event.key)
+            if earlier is None or earlier[0] <= event.time_ns:
+                meant = {name: value[name] for name in ("x", "best") if isinstance(value.get(name), str)}
+                self.definitions[event.key] = (event.time_ns, meant)
         if event.kind in (model.START, model.RESUME, model.STATUS, model.STOP):
             self.statuses.append((event.time_ns, event.kind, event.key, value))
             self.statuses.sort(key=lambda status: status[0])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from runlore.index.records import CardFilter
 from runlore.index.reference import RunReference
 from runlore.query import expression as tree
-from runlore.query.fields import ATTRIBUTES
+from runlore.query.fields import ATTRIBUTES, refuse_best
 from runlore.query.parser import parse, parse_order
 from runlore.wire.text import Garbled, expect, texts
 
@@ -124,7 +124,12 @@ _CONDITIONS: dict[str, Callable[..., tree.Expression]] = {
 
 
 def pack_field(field: Any) -> list[Any]:
-    """A field of a query or an order."""
+    """A field of a query or an order.
+
+    Raises:
+        InvalidArgument: it is `best(…)`, which no index knows.
+    """
+    refuse_best(field)
     name, *parts = _FIELDS[type(field)]
     return [name, *(getattr(field, part) for part in parts)]
 

@@ -101,7 +101,7 @@ export const api = {
   deleteView: (name: string) => send(apiPath(`views/${encodeURIComponent(name)}`), { method: "DELETE" }),
   exportUrl: (format: string, parameters: Record<string, string | undefined>) =>
     apiPath("runs/export", { format, ...parameters }),
-  liveUrl: (experiment: string | null) => apiPath("live", { experiment: experiment ?? undefined }),
+  liveUrl: (experiment: string | null) => apiPath("live", { experiment: experiment ?? undefined, since: 0 }),
 };
 
 /** The bytes of an address of this server, whole or in part, for previews. */

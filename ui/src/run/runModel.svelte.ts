@@ -24,6 +24,7 @@ export class RunModel {
       if (run?.open && !this.#request.signal.aborted)
         stop = listen(run.experiment, {
           changed: (uids) => uids.includes(run.uid) && void this.#again(),
+          reset: () => void this.#again(),
           heard: () => undefined,
         });
     });

@@ -77,6 +77,17 @@ export function fetchByUid(uids: readonly string[], columns: string[] | null, si
   return api.table({ query, experiment: null, columns, limit: PAGE, include_deleted: true }, signal);
 }
 
+/** Runs that changed in the last minutes. */
+export function fetchRecent(
+  state: WorkspaceState,
+  columns: readonly string[],
+  signal: AbortSignal,
+): Promise<TablePage> {
+  const own = state.query.trim();
+  const query = `${own ? `(${own}) and ` : ""}updated > -10m`;
+  return api.table({ ...request(state), query, columns: sendable(columns), limit: PAGE }, signal);
+}
+
 /** Of runs that changed, those that match (still or now). */
 export function fetchChanged(
   state: WorkspaceState,

@@ -15,10 +15,12 @@ import { parseField } from "../table/fields";
 import { makeRows, type GroupRow, type RunRow } from "../table/rows";
 import { nothing, type Selection } from "../table/selection";
 import { toasts } from "../shared/toasts.svelte";
-import { ALWAYS, fetchByUid, fetchChanged, fetchFirst, fetchRest } from "./loading";
+import { ALWAYS, fetchByUid, fetchChanged, fetchFirst, fetchRecent, fetchRest } from "./loading";
 
 /** As many as there are colours that are told apart at a glance. */
 const MOST_GROUPS = 8;
+/** More runs than this are not asked for by name. */
+const MOST_TOLD = 2000;
 const WAIT_BEFORE_RETRY_MS = 3000;
 
 export class Workspace {
@@ -115,6 +117,7 @@ export class Workspace {
   #stopListening: () => void = () => undefined;
   #waiting = new Set<string>();
   #busy = false;
+  #behind = false;
 
   /** Starts: loads and listens. The returned function ends it. */
   start(): () => void {
@@ -130,6 +133,10 @@ export class Workspace {
     this.#stopListening();
     this.#stopListening = listen(this.state.experiment, {
       changed: (uids) => this.#changed(uids),
+      reset: () => {
+        this.#behind = true;
+        if (this.loaded) void this.#catchUp();
+      },
       heard: (connected) => {
         const back = connected && !this.connected;
         this.connected = connected;
@@ -210,6 +217,7 @@ export class Workspace {
       this.loading = false;
       this.loaded = true;
       if (!this.paused) void this.refresh();
+      if (this.#behind) void this.#catchUp();
       this.keys = await api.keys("metrics", this.state.experiment, request.signal);
     } catch (error) {
       this.#failed(error, request);
@@ -257,7 +265,26 @@ export class Workspace {
     }
   }
 
+  /** After more changes than could be told one by one. */
+  async #catchUp(): Promise<void> {
+    this.#behind = false;
+    try {
+      const page = await fetchRecent(this.state, [...this.data.columns.keys()], this.#request.signal);
+      const matching = new Set([...this.matching, ...page.uids]);
+      if (this.total !== null) this.total += matching.size - this.matching.size;
+      this.#show(this.data.merge(page), matching);
+      this.fresh = { at: this.fresh.at + 1, uids: new Set(page.uids) };
+    } catch (error) {
+      if (!(error instanceof Offline)) toasts.fail(error);
+    }
+  }
+
   #changed(uids: readonly string[]): void {
+    if (uids.length > MOST_TOLD) {
+      this.#behind = true;
+      if (this.loaded) void this.#catchUp();
+      return;
+    }
     for (const uid of uids) this.#waiting.add(uid);
     if (!this.paused) void this.refresh();
   }

@@ -9,7 +9,7 @@ decided in SQL is left open: it holds wherever it may hold, and `Filter.decides`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from runlore.catalog.database.sql import TRUE, Sql, all_of, any_of, join, negated, not_true, sql
 from runlore.catalog.search import conditions
@@ -165,7 +165,7 @@ class _Compiler:
             return self._on_row("metrics", field.key, node, column, wanted=wanted)
         if isinstance(field, Tag):
             return self._on_row("tags", field.key, node, sql("tags.value"), wanted=wanted)
-        return self._on_param(node, field, wanted=wanted)
+        return self._on_param(node, cast("Param", field), wanted=wanted)  # `best(…)` was refused with the query
 
     def _on_column(self, node: Condition, column: Sql) -> Sql | None:
         return conditions.on_column(node, kind_of(node.field), column, self._dialect, self._clock)

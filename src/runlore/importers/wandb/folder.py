@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from functools import partial
-from math import inf, nan
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import DamagedFile, InvalidArgument, NotFound
 from runlore.importers._folders import files_below
+from runlore.importers._json_values import leaves, number_of
 from runlore.importers._names import uid_of
 from runlore.importers._protobuf import message, piece, text, whole
 from runlore.importers._records import End, Fact, File, Points, Source, SourceRun
@@ -32,7 +33,6 @@ FILES = "files"
 _MEDIA = "media/"
 """Within it, what histories refer to."""
 _STREAMS = {0: "stderr", 1: "stdout"}
-_NO_JSON = {"NaN": nan, "Infinity": inf, "-Infinity": -inf}
 _OWN = "_"
 """Keys that begin so are W&B's own: `_step`, `_timestamp`, `_wandb`."""
 
@@ -67,9 +67,9 @@ class _State:
 
     def rest(self) -> Iterator[Record]:
         """What is only known at the end."""
-        for key, value in said.leaves({key: item for key, item in self.config.items() if not key.startswith(_OWN)}):
+        for key, value in leaves({key: item for key, item in self.config.items() if not key.startswith(_OWN)}):
             yield Fact(PARAM, key, value)
-        for key, value in said.leaves({key: item for key, item in self.summary.items() if not key.startswith(_OWN)}):
+        for key, value in leaves({key: item for key, item in self.summary.items() if not key.startswith(_OWN)}):
             if key in self.keys or isinstance(value, (dict, list)) or value is None:
                 continue
             if isinstance(value, str):
@@ -165,9 +165,9 @@ def _history(history: Fields, folder: str, state: _State) -> Iterator[Record]:
 
         moment = state.latest_ns = time_ns_of(float(at))
     step = float(step) if isinstance(step, (int, float)) else nan
-    for key, value in said.leaves({key: item for key, item in found.items() if not key.startswith(_OWN)}):
+    for key, value in leaves({key: item for key, item in found.items() if not key.startswith(_OWN)}):
         state.keys.add(key)
-        number = _number(value)
+        number = number_of(value)
         if number is not None:
             yield Points(key, [step], [moment], [number])
         elif isinstance(value, dict) and "_type" in value:
@@ -178,21 +178,11 @@ def _history(history: Fields, folder: str, state: _State) -> Iterator[Record]:
             state.problems.append(f"left out: {key!r} at step {step:g}, which is a {type(value).__name__}")
 
 
-def _number(value: Any) -> float | None:
-    """The value as a number. W&B writes those that JSON does not have as texts."""
-    if isinstance(value, (int, float)):
-        try:
-            return float(value)
-        except OverflowError:
-            return None
-    return _NO_JSON.get(value) if isinstance(value, str) else None
-
-
 def _stats(stats: Fields, _: str, state: _State) -> Iterator[Points]:
     moment = said.time_ns(stats, 2)
     state.latest_ns = max(state.latest_ns, moment)
     for item in said.messages(stats.get(3, [])):
-        number = _number(said.of_json(text(item, 16)))
+        number = number_of(said.of_json(text(item, 16)))
         if number is not None:
             yield Points(f"system/{text(item, 1).replace('.', '/')}", [nan], [moment], [number])
 

@@ -100,17 +100,3 @@ def time_ns(fields: Fields, number: int) -> int:
     if not (0 <= seconds < _MOST_SECONDS and 0 <= rest < NANOSECONDS):
         raise DamagedFile(f"a time of {seconds} s and {rest} ns")
     return seconds * NANOSECONDS + rest
-
-
-def leaves(nested: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(key, value), with `/` between the parts of keys. An object of W&B's own, which has a `_type`, is one value.
-
-    Example:
-        >>> list(leaves({"a": {"b": 1}, "image": {"_type": "image-file"}}))
-        [('a/b', 1), ('image', {'_type': 'image-file'})]
-    """
-    for key, value in nested.items():
-        if isinstance(value, dict) and value and "_type" not in value:
-            yield from leaves(value, f"{prefix}{key}/")
-        else:
-            yield f"{prefix}{key}", value

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from runlore import errors
 from runlore.server import problems
-from runlore.server.endpoint import JSON, READ, Call, Endpoint
+from runlore.server.endpoint import JSON, READ, WRITE, Call, Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -258,7 +258,18 @@ def endpoint(
     def answer(call: Call) -> Response:
         return guarded(lambda: handler(read(call)))
 
-    return Endpoint(method, prefix + path, answer, summary, needs, body=body, answer=JSON)
+    removes = needs == WRITE and (method == "DELETE" or path.endswith(_REMOVING))
+    return Endpoint(
+        method, prefix + path, answer, summary, needs, body=body, answer=JSON, audited=_named if removes else None
+    )
+
+
+_REMOVING = ("/delete", "/delete-runs", "/delete-traces", "/restore")
+
+
+def _named(call: Call) -> str:
+    """What was removed, or came back, for the audit log: as the client named it."""
+    return (call.raw.decode("utf-8", "replace") or call.request.url.query)[:500]
 
 
 def guarded(work: Callable[[], Any]) -> Response:
