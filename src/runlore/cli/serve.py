@@ -62,29 +62,38 @@ def ui(port: int, no_browser: bool, base_path: str, store: str | None) -> None:
 @_base_path
 @_allow_host
 @_log_format
+@option(
+    "--accounts", metavar="[ADDRESS]", is_flag=False, flag_value="",
+    help="Let in only who has an account. ADDRESS: where they are kept, a path or postgresql://…; by default "
+    "RUNLORE_ACCOUNTS, or beside the store.",
+)  # fmt: skip
 @store_option
 def server(
     host: str, port: int, workers: int, base_path: str, allowed_hosts: tuple[str, ...], log_format: str,
-    store: str | None,
+    accounts: str | None, store: str | None,
 ) -> None:  # fmt: skip
     """Serve a store to others: they send runs to it, and read from it.
 
-    It listens on this machine alone; put a proxy with TLS and a password before it for others.
+    Without accounts it listens on this machine alone. With them it is for others: the first start prints the password
+    of the user admin, once; `runlore user`, `team` and `token` do the rest. Put a proxy with TLS before it.
 
     \b
     Examples:
       runlore server --store /data/runs
+      runlore server --accounts --host 0.0.0.0 --allow-host ml.example.com
       runlore server --port 8080 --workers 4 --base-path /runlore --allow-host ml.example.com
     """
     settings = _settings(
         store, host=host, port=port, workers=workers, base_path=base_path, allowed_hosts=allowed_hosts,
         log_format=log_format,
     )  # fmt: skip
-    if not settings.is_loopback:
+    if not settings.is_loopback and accounts is None:
         raise InvalidArgument(
             f"--host {host} would let everybody who reaches this machine read and change all runs, because the server "
-            "has no accounts; listen on 127.0.0.1 and put a proxy with TLS and a password before it"
+            "has no accounts; add --accounts, or listen on 127.0.0.1"
         )
+    if accounts is not None:
+        settings = _with_accounts(settings, accounts)
     _log_requests()
     _serve(settings, next_free=False, browser=False)
 
@@ -95,6 +104,24 @@ def _settings(store: str | None, **fields: object) -> Settings:
     from runlore.store import open_store
 
     return Settings(store=open_store(store_address(store), create=True).location, **fields)  # type: ignore[arg-type]
+
+
+def _with_accounts(settings: Settings, address: str) -> Settings:
+    """Make the accounts, or bring them up to date; and say who the first admin is."""
+    from dataclasses import replace
+
+    from runlore.cli._accounts import address_of, open_book
+
+    found = address_of(settings.store, address or None)
+    book = open_book(found, create=True)
+    first = book.people.first_admin()
+    book.close()
+    if first is not None:
+        name, password = first
+        say(f"The first account is {name!r}, with the password {password}")
+        say("It is shown this once. Sign in and choose another, or make tokens with `runlore token create`.")
+        sys.stdout.flush()
+    return replace(settings, accounts=found)
 
 
 def _serve(settings: Settings, *, next_free: bool, browser: bool) -> None:

@@ -11,6 +11,11 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from runlore.server import operation
+from runlore.server.accounts.access import Accounts
+from runlore.server.accounts.book import Book
+from runlore.server.accounts.endpoints import ENDPOINTS as ACCOUNTS
+from runlore.server.accounts.endpoints import PAGES as ACCOUNT_PAGES
+from runlore.server.accounts.endpoints import PREFIX as ACCOUNTS_PREFIX
 from runlore.server.context import Context
 from runlore.server.contract.endpoints import ENDPOINTS as CONTRACT
 from runlore.server.contract.endpoints import PREFIX as CONTRACT_PREFIX
@@ -45,8 +50,11 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
 
     Raises:
         StoreNotFound, UnsupportedFormat, ReadOnlyStore: the store cannot be served.
+        NotFound, NotReachable, MissingDependency: its accounts cannot be used.
     """
     opened = context or Context.open(settings)
+    if settings.accounts is not None and not opened.access.has_accounts:
+        opened.access = Accounts(Book(settings.accounts), settings.base_path)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -75,6 +83,8 @@ def list_endpoints() -> list[tuple[str, Endpoint]]:
         ("", MLFLOW),
         (NATIVE_PREFIX, NATIVE),
         (CONTRACT_PREFIX, CONTRACT),
+        (ACCOUNTS_PREFIX, ACCOUNTS),
+        ("", ACCOUNT_PAGES),
         ("", PAGE),  # last: it answers at every other address
     )
     return [(prefix, endpoint) for prefix, endpoints in rooms for endpoint in endpoints]

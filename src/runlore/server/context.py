@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from starlette.requests import ClientDisconnect
 
+from runlore.errors import NotAllowed
 from runlore.reader.console_pages import ConsoleReader
 from runlore.reader.series_cache import SeriesCache
 from runlore.reader.session import Session
+from runlore.server.caller import ANYBODY, Caller
 from runlore.server.changes import Changes
 from runlore.server.freshness import Freshness
 from runlore.server.measures import Measures
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from runlore.index.base import Index
+    from runlore.server.endpoint import Call
     from runlore.server.settings import Settings
     from runlore.store.base import Store
 
@@ -33,19 +37,36 @@ _Part = TypeVar("_Part")
 class Access(Protocol):
     """Who may do what. Accounts are a room of their own; without one, everybody who reaches the server may do all."""
 
-    def check(self, request: Request, needs: str) -> None:
-        """Let the request pass.
+    has_accounts: bool
+
+    async def admit(self, request: Request, needs: str, context: Context) -> Context:
+        """Let the request pass; gives what its caller may work on.
 
         Raises:
             Problem: its caller is not known (401), or may not do this (403).
         """
 
+    def record(self, call: Call, target: str) -> None:
+        """Record that something was done, for who looks after the server."""
+
+    def close(self) -> None:
+        """Let go of what it keeps."""
+
 
 class Everybody:
     """No accounts: whoever can reach the server may do all."""
 
-    def check(self, request: Request, needs: str) -> None:
+    has_accounts = False
+
+    async def admit(self, request: Request, needs: str, context: Context) -> Context:  # noqa: ARG002 - as above
         """Let it pass."""
+        return context
+
+    def record(self, call: Call, target: str) -> None:
+        """Nobody has a name that could be recorded."""
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
 
 
 @dataclass
@@ -56,17 +77,20 @@ class Context:
         settings: what the server was told.
         session: the store and its index.
         access: who may do what.
+        caller: for whom.
         freshness: what keeps the index up to date.
         series: series that were read, as far as the settings give them room.
         consoles: the same of consoles.
         changes: which runs changed, for those who watch.
         measures: what was done.
         recorders: of the runs that others send piecemeal.
+        served: the store and its index themselves, for who checks by itself what the caller may do.
     """
 
     settings: Settings
     session: Session
     access: Access = field(default_factory=Everybody)
+    caller: Caller = ANYBODY
     _parts: dict[Callable[[], Any], Any] = field(default_factory=dict)
     _making: RLock = field(default_factory=RLock)
     freshness: Freshness = field(init=False)
@@ -75,8 +99,10 @@ class Context:
     changes: Changes = field(init=False)
     measures: Measures = field(default_factory=Measures)
     recorders: Recorders = field(init=False)
+    served: Session = field(init=False)
 
     def __post_init__(self) -> None:
+        self.served = self.session
         self.freshness = Freshness(self.session.index, self.settings.index_age_s)
         self.series = SeriesCache(self.session, self.settings.series_cache_bytes)
         self.consoles = ConsoleReader(self.session, self.settings.console_cache_bytes)
@@ -103,9 +129,36 @@ class Context:
         """
         return cls(settings, Session(settings.store))
 
+    def limited(self, caller: Caller, session: Session, changes: Changes, recorders: Recorders) -> Context:
+        """The same for one caller, who sees and changes of it what those let through."""
+        found = copy.copy(self)
+        found.caller, found.session, found.changes, found.recorders = caller, session, changes, recorders
+        return found
+
+    def check(self, needs: str, experiment: str) -> None:
+        """See that the caller may do something in an experiment.
+
+        Raises:
+            NotAllowed: it may not.
+        """
+        if not self.caller.may(needs, experiment):
+            raise NotAllowed(
+                f"{self.caller.name!r} may not {needs} in the experiment {experiment[:200]!r}; ask an admin for a role "
+                "there"
+            )
+
+    def check_everywhere(self, needs: str) -> None:
+        """See that the caller may do something in all experiments.
+
+        Raises:
+            NotAllowed: it may not.
+        """
+        if not self.caller.may_everywhere(needs):
+            raise NotAllowed(f"{self.caller.name!r} may not {needs} everywhere, which this takes; ask an admin")
+
     @property
     def store(self) -> Store:
-        """The store that is served."""
+        """The store that is served, as the caller sees it."""
         return self.session.store
 
     @property
@@ -152,6 +205,7 @@ class Context:
         for part in self._parts.values():
             if hasattr(part, "close"):
                 part.close()
+        self.access.close()
         self.recorders.close()
         self.freshness.close()
         self.session.index.close()

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
     from runlore.server.context import Context
 
-READ, WRITE, ADMIN, OPEN = "read", "write", "admin", "open"
-"""What a caller must be allowed. `open`: anybody, also without an account."""
+READ, WRITE, ADMIN, SIGNED_IN, OPEN = "read", "write", "admin", "signed-in", "open"
+"""What a caller must be allowed: `read`, `write` in some experiment (the store that the function gets sees to which),
+`admin` of everything. `signed-in`: whoever has an account. `open`: anybody, also without one."""
 
 JSON = "application/json"
 
@@ -91,6 +92,7 @@ class Endpoint:
         problems: statuses of problem documents that are to be expected besides 400, 401, 403 and 500.
         example: a body that works.
         about: more, in Markdown.
+        audited: what it was done to, for the audit log; None: it is not recorded there.
     """
 
     method: str
@@ -108,6 +110,7 @@ class Endpoint:
     problems: Sequence[int] = ()
     example: Any = None
     about: str = ""
+    audited: Callable[[Call], str] | None = None
 
     def route(self, prefix: str) -> Route:
         """The route that serves it; see also `server.app.list_endpoints`."""
@@ -116,8 +119,15 @@ class Endpoint:
     async def _serve(self, request: Request) -> Response:
         context: Context = request.app.state.context
         request.scope["runlore.route"] = request.scope.get("root_path", "") + self.path
-        context.access.check(request, self.needs)
+        context = await context.access.admit(request, self.needs, context)
         call = Call(self, request, context)
+        response = await self._answered(call)
+        if self.audited is not None and response.status_code < 400:
+            await run_in_threadpool(context.access.record, call, self.audited(call))
+        return response
+
+    async def _answered(self, call: Call) -> Response:
+        request, context = call.request, call.context
         if inspect.iscoroutinefunction(self.answer_with):
             answered = await self.answer_with(call)
         else:

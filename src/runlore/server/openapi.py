@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 _ALWAYS = (400, 401, 403, 408, 409, 421, 500, 503)
 _WITH_BODY = (413, 415)
-_EMPTY = {204: "There is nothing more to say.", 206: "The part that was asked for.", 304: "It did not change."}
+_EMPTY = {
+    303: "See the address in `Location`.",
+    204: "There is nothing more to say.",
+    206: "The part that was asked for.",
+    304: "It did not change.",
+}
 
 _PROBLEM = {
     "type": "object",

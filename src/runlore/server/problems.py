@@ -37,6 +37,7 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
 """The first that fits counts."""
 
 TITLES = {
+    303: "Sign in first",
     400: "The request cannot be understood",
     401: "Sign in first",
     403: "This is not allowed",

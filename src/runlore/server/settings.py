@@ -32,6 +32,7 @@ class Settings:
         slow_client_s: seconds that a client may take between two pieces of a request.
         max_requests: that a worker answers at once.
         log_format: `text` or `json`.
+        accounts: where they are: a path, or `postgresql://…`; None: there are none, and everybody may do all.
     """
 
     store: str
@@ -48,6 +49,7 @@ class Settings:
     slow_client_s: float = 60.0
     max_requests: int = 1_000
     log_format: str = "text"
+    accounts: str | None = None
 
     def __post_init__(self) -> None:
         if self.base_path and (not self.base_path.startswith("/") or self.base_path.endswith("/")):

@@ -95,7 +95,9 @@ def changing(function: Callable[[Call, dict[str, Any]], Any]) -> Callable[[Call]
         if not is_uid(key):
             raise Garbled(f"{text.KEY_HEADER}: {key!r:.60} should be 32 hexadecimal digits")
         try:
-            return answer(call.context.part(Answers).once(key, lambda: function(call, sent)))
+            return answer(
+                call.context.part(Answers).once((call.context.caller.name, key), lambda: function(call, sent))
+            )
         except OSError as error:
             raise told(error) from error
 

@@ -106,12 +106,13 @@ async def take_in(call: Call) -> Response:
     """Add the runs of an archive to the store."""
     from runlore.housekeeping.archive import Limits, import_archive
 
+    call.context.check_everywhere(WRITE)
     limits = Limits(call.integer("size_bytes", 0) or None, call.integer("files", 1_000_000), call.integer("depth", 128))
     most, size = call.context.settings.max_upload_bytes, 0
 
     def add() -> dict[str, Any]:
         file.seek(0)
-        done = import_archive(call.context.session, file, limits=limits)
+        done = import_archive(call.context.served, file, limits=limits)
         renumbered, clashes = [run._asdict() for run in done.renumbered], [clash._asdict() for clash in done.clashes]
         return {**done._asdict(), "renumbered": renumbered, "clashes": clashes}
 
@@ -133,7 +134,7 @@ ENDPOINTS = (
     Endpoint(
         "POST", "/store/keep", changing(keep), "Housekeeping: `seal`, `examine` or `collect`.", ADMIN,
         body=text.MEDIA_TYPE, answer=text.MEDIA_TYPE, problems=[409, 413, 415, 503, 507],
-        example={"task": "examine", "arguments": {"quick": True}},
+        example={"task": "examine", "arguments": {"quick": True}}, audited=lambda call: str(arguments(call)["task"]),
     ),
     Endpoint(
         "POST", "/store/pack", pack, "An archive of runs, as `runlore export` writes it.", READ, body=text.MEDIA_TYPE,
@@ -141,6 +142,6 @@ ENDPOINTS = (
     ),
     Endpoint(
         "PUT", "/store/archive", take_in, "Add the runs of an archive.", WRITE, body=ARCHIVE, answer=text.MEDIA_TYPE,
-        problems=[409, 413, 507],
+        problems=[409, 413, 507], audited=lambda _: "archive",
     ),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runlore.server.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
 KEPT = 10_000
 """Answers that are remembered. They are small: a number, a time, whether it was done."""
@@ -34,9 +34,9 @@ class Answers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: OrderedDict[str, _Answer] = OrderedDict()
+        self._known: OrderedDict[Hashable, _Answer] = OrderedDict()
 
-    def once(self, key: str, function: Callable[[], Any]) -> Any:
+    def once(self, key: Hashable, function: Callable[[], Any]) -> Any:
         """What the function returned, or raised, when it was called under this key; else it is called now."""
         with self._lock:
             known = self._known.get(key)

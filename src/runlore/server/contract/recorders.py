@@ -128,6 +128,11 @@ class Recorders:
         known = self._known.get(name)
         return None if known is None else known.recorder
 
+    def run_of(self, name: str) -> str | None:
+        """The uid of the run that the recorder of that name records, if it is open."""
+        known = self._known.get(name)
+        return None if known is None else known.uid
+
     def _find(self, uid: str, name: str) -> _Open:
         if not is_uid(name):
             raise Garbled(f"writer={name!r:.60} should be 32 hexadecimal digits")

@@ -32,6 +32,8 @@ def append(call: Call, sent: dict[str, Any]) -> dict[str, Any]:
     records, sequence = expect(sent.get("records"), list, "records"), expect(sent.get("sequence"), int, "sequence")
     if len(records) > MOST_RECORDS or sequence < 1:
         raise Garbled(f"a batch has a number from 1 on, and at most {MOST_RECORDS:,} records")
+    if not call.context.caller.may_everywhere(WRITE):
+        check_writable(call, sent)
     return call.context.part(Recorders).append(
         lambda: run_of(call, sent), expect(sent.get("uid"), str, "uid"), _writer(sent), sequence, records,
         columns=expect(sent.get("columns", {}), dict, "columns"), again=came_again(call),
@@ -40,7 +42,23 @@ def append(call: Call, sent: dict[str, Any]) -> dict[str, Any]:
 
 def close_recorder(call: Call, sent: dict[str, Any]) -> None:
     """See `Recorder.close` and `Recorder.discard`."""
+    if not call.context.caller.may_everywhere(WRITE):
+        check_writable(call, sent)
     call.context.part(Recorders).close(_writer(sent), discard=expect(sent.get("discard", False), bool, "discard"))
+
+
+def check_writable(call: Call, sent: dict[str, Any]) -> None:
+    """See that the caller may write to the run that a request names, and that the recorder is one of it.
+
+    Raises:
+        RunNotFound: there is no such run for the caller.
+        NotAllowed: the caller may not.
+        Garbled: the recorder is one of another run.
+    """
+    run = run_of(call, sent)
+    call.context.check(WRITE, run.experiment)
+    if call.context.part(Recorders).run_of(_writer(sent)) not in (None, run.uid):
+        raise Garbled("the writer records another run")
 
 
 def _writer(sent: dict[str, Any]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import CardNotFound, InvalidName, RunNotFound
 from runlore.model import uid_time_ns
 from runlore.names import check_path_name, is_uid
-from runlore.server.contract.calls import answering, came_again, changing
+from runlore.server.contract.calls import answering, arguments, came_again, changing
 from runlore.server.endpoint import READ, WRITE, Endpoint
 from runlore.store.cards import CardName
 from runlore.versions import Version
@@ -268,6 +269,11 @@ def _changes(function: Callable[[Call, dict[str, Any]], Any], summary: str, exam
     )  # fmt: skip
 
 
+def _removed(call: Call) -> str:
+    """The experiment that was removed, for the audit log."""
+    return str(arguments(call).get("experiment"))
+
+
 _RUN = {"experiment": "iris", "uid": "0" * 32}
 _CLAIM = {"namespace": "names", "name": "best", "about": {"uid": "0" * 32}}
 _ABOUT = {"uid": "0" * 32, "kind": "model", "space": "team", "name": "classifier", "version": "1.0.0"}
@@ -277,7 +283,10 @@ ENDPOINTS = (
     _changes(create_run, "Make a run; whether it is new.", _RUN),
     _changes(abandon_run, "Take back a run through which nothing was recorded.", _RUN),
     _asks(open_run, "Whether a run is there, and of which experiment.", _RUN),
-    _changes(delete_experiment, "Remove an experiment for good; how many runs it had.", {"experiment": "iris"}),
+    replace(
+        _changes(delete_experiment, "Remove an experiment for good; how many runs it had.", {"experiment": "iris"}),
+        audited=_removed,
+    ),
     _asks(start, "What the start event of a run says.", _RUN),
     _asks(is_alive, "Whether a writer of the run lives, and how that was found.", _RUN),
     _changes(annotate, "Record facts of a run from outside; at which time.", {**_RUN, "facts": [["tag", "k", "v"]]}),

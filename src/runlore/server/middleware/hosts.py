@@ -24,9 +24,9 @@ class Hosts:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        names = {settings.host, *settings.allowed_hosts}
-        self._names = names | LOOPBACK if settings.is_loopback else names
-        self._any = "*" in names or settings.host in {"0.0.0.0", "::"}  # noqa: S104 - a comparison
+        self._names = {settings.host, *settings.allowed_hosts} | LOOPBACK  # no page of the web is called `localhost`
+        is_everywhere = settings.host in {"0.0.0.0", "::"}  # noqa: S104 - a comparison
+        self._any = "*" in self._names or (is_everywhere and not settings.allowed_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""

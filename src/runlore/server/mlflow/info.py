@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import PlainTextResponse, Response
 
-from runlore.server.endpoint import OPEN, Endpoint
+from runlore.server.endpoint import OPEN, SIGNED_IN, Endpoint
 from runlore.server.mlflow.message import PATH, Message, MlflowError, endpoint, refuse
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def unknown(call: Call) -> Response:
 
 
 UNKNOWN = tuple(
-    Endpoint(method, f"{PATH}/{{rest:path}}", unknown, "What there is not.", OPEN, problems=[404])
+    Endpoint(method, f"{PATH}/{{rest:path}}", unknown, "What there is not.", SIGNED_IN, problems=[404])
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
 )
 """Answers last, where nothing else does."""

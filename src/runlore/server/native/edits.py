@@ -95,10 +95,23 @@ def _undo(changes: list[tuple[RunRecord, Change]]) -> Undo:
     return Undo(list(found.values()))
 
 
+def _named(call: Call) -> str:
+    """Which runs were changed, and what of them, for the audit log."""
+    asked: Edits = call.body
+    edits: list[Edit] = [*([asked] if asked.runs else []), *asked.edits]
+    return "; ".join(f"{' '.join(one.runs)}: {', '.join(_changed(one))}" for one in edits)
+
+
+def _changed(one: Edit) -> list[str]:
+    marks = [f"{name}={getattr(one, name)}" for name in MARKS if getattr(one, name) is not UNSET]
+    texts = [name for name in TEXTS if getattr(one, name) is not UNSET]
+    return [*marks, *texts, *(f"tags.{key}" for key in one.tags), *(["note"] if one.note is not None else [])]
+
+
 ENDPOINTS = (
     Endpoint(
         "POST", "/runs/edit", edit, "Change tags, names, notes, archive or trash of runs.", WRITE, body=Edits,
-        answer=Edited, problems=[404, 507],
+        answer=Edited, problems=[404, 507], audited=_named,
         example={"runs": ["0" * 32], "tags": {"stage": "checked", "old": None}, "archived": True},
         about="All runs are changed or, where a value cannot be stored or a run is not there, none. `undo` is a body "
         "for this endpoint that takes the change back.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from runlore._version import __version__
-from runlore.server.endpoint import Endpoint
+from runlore.server.endpoint import WRITE, Endpoint
 
 if TYPE_CHECKING:
     from runlore.server.endpoint import Call
@@ -49,11 +49,12 @@ class Info(msgspec.Struct):
 
 def info(call: Call) -> Info:
     """What the server is, and what it can do."""
-    location = call.context.store.location
+    location, caller = call.context.store.location, call.context.caller
     return Info(
         name="runlore", version=__version__, api=API_VERSION,
         store=StoreInfo(location, location.rstrip("/").rpartition("/")[2]),
-        accounts=False, user=None, read_only=False, time_zone=zone_of_machine(), features=list(FEATURES),
+        accounts=call.context.access.has_accounts, user=None if caller.name is None else User(caller.name),
+        read_only=not caller.may(WRITE), time_zone=zone_of_machine(), features=list(FEATURES),
     )  # fmt: skip
 
 

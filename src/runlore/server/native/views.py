@@ -62,7 +62,12 @@ def put_view(call: Call) -> View:
     if size > MAX_BYTES:
         raise Problem(413, f"the view has {size:,} bytes; at most {MAX_BYTES:,} are kept", field="state")
     store = call.context.store
-    about = {"experiment": wanted.experiment, "state": wanted.state, "time_ns": time_ns(), "by": wanted.by}
+    about = {
+        "experiment": wanted.experiment,
+        "state": wanted.state,
+        "time_ns": time_ns(),
+        "by": call.context.caller.name or wanted.by,
+    }
     for _ in range(_ATTEMPTS):
         known = store.claimed(NAMESPACE, name)
         if known is None and len(store.claims(NAMESPACE)) >= MAX_VIEWS:
@@ -110,9 +115,11 @@ ENDPOINTS = (
     ),
     Endpoint(
         "PUT", "/views/{name:text}", put_view, "Keep a view.", WRITE, path_parameters=[_NAME], body=ViewState,
-        answer=View, problems=[409, 413, 507], example={"experiment": "iris", "state": {"columns": ["name"]}},
+        answer=View, problems=[409, 413, 507], audited=_name,
+        example={"experiment": "iris", "state": {"columns": ["name"]}},
     ),
     Endpoint(
         "DELETE", "/views/{name:text}", delete_view, "Forget a view.", WRITE, path_parameters=[_NAME], problems=[404],
+        audited=_name,
     ),
 )  # fmt: skip

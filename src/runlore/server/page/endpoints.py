@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from runlore.server.endpoint import OPEN, Endpoint
+from runlore.server.endpoint import OPEN, SIGNED_IN, Endpoint
 from runlore.server.page.files import File, find_page, is_clone, make_file
 from runlore.server.problems import Problem
 
@@ -94,8 +94,8 @@ def _not_built(why: str) -> str:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/", document, "The page.", OPEN, answer="text/html"),
-    Endpoint("GET", "/runs/{rest:path}", document, "The page, showing a run.", OPEN, answer="text/html"),
+    Endpoint("GET", "/", document, "The page.", SIGNED_IN, answer="text/html"),
+    Endpoint("GET", "/runs/{rest:path}", document, "The page, showing a run.", SIGNED_IN, answer="text/html"),
     Endpoint(
         "GET", "/assets/{name}", asset, "A file of the page.", OPEN, answer="application/octet-stream", problems=[404]
     ),

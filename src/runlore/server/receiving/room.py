@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from runlore.errors import InvalidArgument, InvalidName, NotStored, ReadOnlyStore
 from runlore.failures import reason_of
 from runlore.names import check_path_name, is_uid
+from runlore.server.endpoint import WRITE
 from runlore.store.directory import in_files
 
 if TYPE_CHECKING:
@@ -21,12 +22,12 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, err
 
 
 def files_of(call: Call) -> DirectoryStore:
-    """The store as files.
+    """The store as files, whoever calls: what the caller may do there is checked by who asks for them.
 
     Raises:
         NotLocal: it keeps none here.
     """
-    return in_files(call.context.store, "receiving runs")
+    return in_files(call.context.served.store, "receiving runs")
 
 
 def run_directory(call: Call, uid: str, experiment: str) -> str:
@@ -34,10 +35,11 @@ def run_directory(call: Call, uid: str, experiment: str) -> str:
 
     Raises:
         InvalidName: that is no name of an experiment, or no uid.
+        NotAllowed: the caller may not write in the experiment.
         RunNotFound: there is no such run; announce it first.
     """
     check_uid(uid, "uid")
-    check_path_name(experiment, "experiment")
+    call.context.check(WRITE, check_path_name(experiment, "experiment"))
     return files_of(call).open_run(uid, experiment=experiment).directory
 
 

@@ -53,11 +53,13 @@ def announce(call: Call) -> SentRun:
 
     Raises:
         InvalidName: the experiment's name or the uid is none.
+        NotAllowed: the caller may not write in the experiment.
         Problem: another experiment has a run with this uid (409).
         NotStored, ReadOnlyStore: it cannot be made.
     """
     told: Announcement = call.body
     experiment, uid = check_path_name(told.experiment, "experiment"), check_uid(told.uid, "uid")
+    call.context.check(WRITE, experiment)
     store = files_of(call)
     with disk(f"run {uid}"):
         run = _known(call, uid, experiment)
@@ -75,6 +77,8 @@ def look(call: Call) -> SentRun:
     """
     uid = check_uid(call.path("uid"), "uid")
     run = files_of(call).open_run(uid, experiment=call.text("experiment"))
+    if not call.context.caller.sees(run.experiment):
+        raise RunNotFound(f"no run of the store has the uid {uid!r}")
     return _about(run, "", give=False, call=call)
 
 
@@ -91,6 +95,8 @@ def _known(call: Call, uid: str, experiment: str) -> DirectoryRun | None:
     if run.directory == store.run_directory(experiment, uid):
         return run  # somebody else made it since
     other = run.start().get("experiment") or run.experiment
+    if not call.context.caller.sees(run.experiment):
+        raise Problem(409, f"uid={uid!r} is that of another run", field="uid", value=uid)
     raise Problem(
         409, f"experiment={experiment!r}: the run {uid} is there, and belongs to the experiment {other!r}",
         field="experiment", value=experiment,

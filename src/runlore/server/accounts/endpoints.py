@@ -1,0 +1,12 @@
+"""The list of the endpoints of accounts. They are there without accounts too, and say so then."""
+
+from __future__ import annotations
+
+from runlore.server.accounts import account, managing, sign_in
+
+PREFIX = "/api/v1"
+
+ENDPOINTS = (*account.ENDPOINTS, *managing.ENDPOINTS)
+
+PAGES = sign_in.ENDPOINTS
+"""Without the prefix."""

@@ -1,0 +1,76 @@
+"""`user`, `team`, `token`, `audit`: the accounts of a server from a terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from runlore.server.accounts.book import Book, place_of
+
+
+@pytest.fixture
+def book(store, cli):
+    cli("user", "add", "ada")
+    opened = Book(place_of(store))
+    yield opened
+    opened.close()
+
+
+def test_a_user_gets_a_password_that_works_and_is_shown_once(cli, book):
+    printed = cli("user", "add", "bob").out
+    password = re.search(r"password (\S+)", printed)[1]
+    assert book.keys.by_password("bob", password).name == "bob"
+    assert password not in cli("user", "list").out + cli("audit").out
+
+
+def test_roles_by_user_and_team(cli, book):
+    cli("user", "role", "ada", "vision/**", "viewer")
+    cli("team", "add", "crew")
+    cli("team", "join", "crew", "ada")
+    cli("team", "role", "crew", "speech/**", "editor")
+    assert json.loads(cli("user", "list", "--json").out)["users"][0] == {
+        "name": "ada", "is_service": False, "is_disabled": False, "teams": ["crew"],
+        "roles": [{"path": "vision/**", "role": "viewer"}],
+    }  # fmt: skip
+    assert json.loads(cli("team", "list", "--json").out)["teams"][0]["members"] == ["ada"]
+    cli("user", "role", "ada", "vision/**", "none")
+    cli("team", "leave", "crew", "ada")
+    assert book.people.grants_of(book.people.user("ada").id) == ()
+
+
+def test_tokens(cli, book):
+    token = cli("token", "create", "ada", "--name", "cluster", "--scope", "write", "--days", "3").out.strip()
+    assert book.keys.by_token(token).scopes == {"write"}
+    listed = json.loads(cli("token", "list", "--json").out)["tokens"][0]
+    assert listed["name"] == "cluster"
+    assert listed["used"] is not None
+    assert token not in cli("token", "list").out
+    told = cli("token", "revoke", token, code=2).err
+    assert token not in told, "a token that was given by mistake is not repeated"
+    cli("token", "revoke", listed["id"])
+    assert book.keys.by_token(token) is None
+
+
+def test_what_was_done_is_a_line_each(cli, book):
+    cli("user", "disable", "ada")
+    cli("user", "disable", "ada", "--undo")
+    lines = [json.loads(line) for line in cli("audit", "--json").out.splitlines()]
+    assert [line["action"] for line in lines] == ["user.add", "user.disable", "user.enable"]
+    assert len(cli("audit", "--after", "2").out.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("user", "add", "ada"), ("user", "add", "a b"), ("user", "role", "ada", "x", "boss"), ("user", "remove", "bob"),
+        ("team", "join", "none", "ada"), ("token", "create", "bob"), ("token", "revoke", "none"),
+        ("token", "create", "ada", "--days", "-1"), ("user", "list", "--accounts", "mysql://x/y"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_line(call, book, arguments):
+    printed = call(*arguments)
+    assert printed.code != 0
+    assert len(printed.err.strip().splitlines()) == 1
+    assert "Traceback" not in printed.err

@@ -1,0 +1,36 @@
+"""The accounts in PostgreSQL, as servers on several machines share them."""
+
+from __future__ import annotations
+
+from tests.catalog.conftest import postgres_address  # noqa: F401 - a fixture
+
+from runlore.server.accounts.book import Book
+from runlore.server.caller import Grant
+
+PASSWORD = "correct horse battery"
+
+
+def test_two_servers_share_them(postgres_address):  # noqa: F811 - the fixture
+    first, second = Book(postgres_address, create=True), Book(postgres_address, create=True)
+    name, password = first.people.first_admin()
+    assert second.people.first_admin() is None
+    assert second.keys.by_password(name, password).may_everywhere("admin")
+    first.people.add_user("ada", PASSWORD)
+    first.people.add_team("crew")
+    first.people.join("crew", "ada")
+    first.people.grant(first.people.team("crew"), "vision/**", "editor")
+    user = second.people.user("ada")
+    made, token = first.keys.make_token(user, "cluster", ["write"], days=1)
+    session = first.keys.begin_session(first.keys.by_password("ada", PASSWORD))
+    caller = second.keys.by_token(token)
+    assert (caller.name, caller.grants) == ("ada", (Grant("vision/**", "editor"),))
+    assert second.keys.by_session(session).name == "ada"
+    second.keys.revoke(made.id)
+    assert first.keys.by_token(token) is None
+    first.audit.add("ada", "sign-in", client="::1", count=1)
+    assert [entry.detail for entry in second.audit.entries()] == [{"count": 1}]
+    second.people.remove_user("ada")
+    assert first.keys.by_session(session) is None
+    assert [user.name for user in first.people.users()] == ["admin"]
+    first.close()
+    second.close()

@@ -1,0 +1,113 @@
+"""Every address that the server has: refused to whoever shows nothing, and to whoever may not."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from runlore.server.app import list_endpoints, list_routes
+from runlore.server.endpoint import ADMIN, OPEN, READ, SIGNED_IN, WRITE
+
+ANYBODYS = {
+    "GET /health", "GET /ready", "GET /api/v1/openapi.json", "GET /version", "GET /sign-in", "POST /sign-in",
+    "GET /{root:mlflow_root}/mlflow/server-info", "GET /assets/{name}", "GET /theme.js", "GET /favicon.svg",
+}  # fmt: skip
+"""What is answered without an account: none of it knows anything of runs. A new one is added here on purpose."""
+
+ROUTES = [(endpoint.method, prefix + endpoint.path, endpoint) for prefix, endpoint in list_endpoints()]
+
+
+def path_of(path, values):
+    filled = re.sub(r"\{root:mlflow_root\}", "api/2.0", path)
+    return re.sub(r"\{(\w+)(:\w+)?\}", lambda found: values.get(found[1], "x"), filled)
+
+
+def ask(client, method, path, endpoint, values=None):
+    known = {parameter.name: parameter.example or "x" for parameter in endpoint.parameters if parameter.required}
+    body = {} if endpoint.example is None else endpoint.example
+    kind = endpoint.body if isinstance(endpoint.body, str) else "application/json"
+    sent = {} if endpoint.body is None else {"content": json.dumps(body), "headers": {"content-type": kind}}
+    if path.endswith("/live"):
+        with client.stream(method, path_of(path, values or {}), params=known) as answer:
+            return answer
+    return client.request(method, path_of(path, values or {}), params=known, **sent)
+
+
+def test_what_is_open_is_a_short_list():
+    assert {f"{method} {path}" for method, path, endpoint in ROUTES if endpoint.needs == OPEN} == ANYBODYS
+
+
+def test_there_is_no_route_beside_the_endpoints():
+    assert len(list_routes()) == len(ROUTES) > 120
+    assert all(endpoint.needs in {READ, WRITE, ADMIN, SIGNED_IN, OPEN} for _, _, endpoint in ROUTES)
+
+
+def test_every_other_route_refuses_who_shows_nothing(world):
+    with world.client() as client:
+        for method, path, endpoint in ROUTES:
+            if endpoint.needs != OPEN:
+                answer = ask(client, method, path, endpoint)
+                assert answer.status_code == 401, (method, path, answer.status_code)
+                assert "bearer" in answer.headers["www-authenticate"].lower()
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "Bearer", "Bearer rlt_0123456789abcdef_" + "A" * 43, "Bearer admin", "Basic !!!!", "Basic YWRtaW46YWRtaW4=",
+        "Basic cm9vdDo=", "Digest x", "bearer\ttoken",
+    ],
+)  # fmt: skip
+def test_what_is_no_token_opens_nothing(world, shown):
+    with world.client() as client:
+        for path in ("/api/v1/experiments", "/metrics", "/api/v1/accounts/users", "/api/v1/live"):
+            assert client.get(path, headers={"authorization": shown}).status_code in {401, 429}, path
+
+
+def test_whoever_has_no_role_is_refused_everywhere(world):
+    with world.client("nobody") as client:
+        for method, path, endpoint in ROUTES:
+            if endpoint.needs in {READ, WRITE, ADMIN}:
+                assert ask(client, method, path, endpoint).status_code == 403, (method, path)
+
+
+def test_who_views_changes_nothing_and_who_edits_manages_nothing(world):
+    for who, refused in (("eve", {WRITE, ADMIN}), ("ada", {ADMIN}), ("ada reads", {WRITE, ADMIN}),
+                         ("ada writes", {READ, ADMIN})):  # fmt: skip
+        with world.client(who) as client:
+            for method, path, endpoint in ROUTES:
+                if endpoint.needs in refused:
+                    assert ask(client, method, path, endpoint).status_code == 403, (who, method, path)
+
+
+def test_nothing_of_another_team_is_in_any_answer(world):
+    """Ada asks every address for Bob's run, by uid and by number, and for everything: no answer has anything of it."""
+    theirs, name = world.runs["speech/digits"], "speech/digits"
+    asked = 0
+    with world.client("ada") as client:
+        for method, path, endpoint in ROUTES:
+            for value in (theirs, f"{name}%231"):
+                values = dict.fromkeys(("uid", "run_id", "run", "name"), value)
+                text = json.dumps(endpoint.example) if endpoint.example is not None else "{}"
+                body = json.loads(text.replace("0" * 32, theirs).replace("iris/baseline", name).replace("iris", name))
+                answer = ask(client, method, path, replace(endpoint, example=body), values)
+                assert answer.status_code != 500, (method, path, answer.text)
+                if path.endswith("/live") or not answer.is_success:
+                    continue
+                asked += 1
+                assert b"of_spe" not in answer.content, (method, path)
+                assert b"contents of speech" not in answer.content, (method, path)
+                assert b'"speech/digits"' not in answer.content, (method, path)
+    assert asked > 40
+    assert tags_by_admin(world, theirs) == {"secret": "speech/digits"}, "Ada changed Bob's run"
+
+
+def tags_by_admin(world, uid):
+    with world.client("root") as client:
+        found = client.get(f"/api/v1/runs/{uid}").json()
+        assert not found["deleted"]
+        assert not found["archived"]
+        return found["tags"]
