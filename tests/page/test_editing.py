@@ -38,6 +38,29 @@ def test_wish_8_names_and_tags_are_edited_in_the_table(own):
     assert list(runlore.runs("tags.paper = 'fig-3'", store=own.store)["name"]) == ["better"]
 
 
+def tags(desk, uid):
+    return dict(runlore.get_run(uid, store=desk.store).tags)
+
+
+def test_wish_8_a_tag_is_renamed_merged_and_brought_back(own):
+    uids = list(runlore.runs(store=own.store)["uid"])
+    runlore.get_run(uids[0], store=own.store).set_tags({"owner": "ana"})
+    runlore.get_run(uids[1], store=own.store).set_tags({"owner": "bo", "who": "zoe"})
+    own.open()
+    own.page.get_by_role("button", name="Views, export and more").click()
+    own.page.get_by_role("button", name="Tags: rename").click()
+    dialog = own.page.get_by_role("dialog", name="Tags")
+    dialog.get_by_label("Name of the tag owner").fill("who")
+    dialog.get_by_role("button", name="Merge").click()
+    expect(dialog.get_by_label("Name of the tag owner")).to_have_count(0)
+    assert tags(own, uids[0]) == {"who": "ana"}
+    assert tags(own, uids[1]) == {"who": "zoe"}
+    own.page.keyboard.press("Escape")
+    own.page.get_by_role("button", name="Undo").click()
+    expect(own.page.get_by_text("Undone")).to_be_visible()
+    assert tags(own, uids[1]) == {"owner": "bo", "who": "zoe"}
+
+
 def test_wish_10_what_was_deleted_comes_back_by_undo(own):
     own.open("?layout=table")
     own.page.keyboard.press("j")

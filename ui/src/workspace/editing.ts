@@ -10,7 +10,11 @@ export function runsText(count: number): string {
 }
 
 /** Sends a change, says what was done, and offers to take it back. */
-export async function applyEdit(edit: Edit, done: string, after: () => Promise<void>): Promise<void> {
+export async function applyEdit(
+  edit: Edit | { edits: Edit[] },
+  done: string,
+  after: () => Promise<void>,
+): Promise<void> {
   try {
     const answer = await api.edit(edit);
     await after();
