@@ -64,6 +64,7 @@ SAYS = {
     "housekeeping": "gc, merge, export",
     "dialects": "others' Python APIs",
     "importers": "others' records",
+    "integrations": "what others train",
     "server": "store and index over HTTP",
     "ship": "sending, in one thread",
     "wire": "records as bytes",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from runlore import registry
     from runlore.errors import NothingMatches
+    from runlore.integrations import autolog
     from runlore.reader import Experiment, RunView, compare, experiment, experiments, get_run, runs
     from runlore.run import Run, active_run, resume, start
 
@@ -28,6 +29,7 @@ _HOMES = {
     "Run": "runlore.run",
     "RunView": "runlore.reader",
     "active_run": "runlore.run",
+    "autolog": "runlore.integrations",
     "compare": "runlore.reader",
     "experiment": "runlore.reader",
     "experiments": "runlore.reader",
@@ -44,6 +46,7 @@ __all__ = [
     "RunView",
     "__version__",
     "active_run",
+    "autolog",
     "compare",
     "experiment",
     "experiments",

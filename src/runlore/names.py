@@ -15,6 +15,10 @@ from runlore.errors import InvalidName, WrongType
 MAX_NAME_LENGTH = 4096
 """Characters in a whole name (an experiment path, a metric key, an artifact name)."""
 
+LINK_TAGS = "mlflow.linked."
+"""Tags of runs that begin so serve searching, by what MLflow's clients linked to a run; people are not shown them."""
+
+_BOOK_SPACE, _BOOK_KINDS = "mlflow", frozenset({"experiment", "logged-model", "registered-model"})
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.")
 _SAFE_COMPONENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*").fullmatch
 _UID = re.compile(r"[0-9a-f]{32}").fullmatch
@@ -93,6 +97,16 @@ def check_path_name(name: object, argument: str) -> str:
     if found:
         raise InvalidName(f"{argument}={text!r}: control character {found.group()!r} at index {found.start()}")
     return text
+
+
+def keeps_books(kind: str, space: str) -> bool:
+    """Whether cards of this kind and space keep what MLflow's clients know of their things, and are nobody's result.
+
+    Example:
+        >>> keeps_books("experiment", "mlflow"), keeps_books("model", "mlflow"), keeps_books("experiment", "nlp")
+        (True, False, False)
+    """
+    return space == _BOOK_SPACE and kind in _BOOK_KINDS
 
 
 def check_file_name(name: object, argument: str) -> str:

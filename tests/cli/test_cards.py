@@ -120,3 +120,23 @@ def test_what_cannot_be_done_is_an_error(cli, arguments, code, said):
     assert printed.err.startswith("runlore: ")
     assert said in printed.err
     assert len(registry.list_cards()) == 1
+
+
+def test_what_mlflow_keeps_its_books_in_is_listed_where_it_is_asked_for(run, run_json):
+    registry.register("experiment", "mlflow", "123")
+    assert "--all shows them" in run("cards")
+    registry.register("model", "nlp", "net")
+    assert [card["kind"] for card in run_json("cards")["cards"]] == ["model"]
+    assert [card["kind"] for card in run_json("cards", "*/mlflow")["cards"]] == []
+    assert [card["kind"] for card in run_json("cards", "--all")["cards"]] == ["experiment", "model"]
+    assert [card["kind"] for card in run_json("cards", "experiment")["cards"]] == ["experiment"]
+
+
+def test_tags_that_serve_searching_are_not_shown(run, run_json):
+    with runlore.start("linked", tags={"team": "a", "mlflow.linked.client": ""}, capture=False) as made:
+        pass
+    for command in (["runs", "-e", "linked"], ["show", made.uid]):
+        assert "team" in run(*command)
+        assert "mlflow.linked" not in run(*command)
+        assert "mlflow.linked.client" in run(*command, "--wide")
+    assert "mlflow.linked.client" in run_json("show", made.uid)["tags"]

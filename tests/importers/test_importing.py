@@ -139,6 +139,30 @@ def test_what_cannot_be_stored_costs_itself(store):
     assert {item.name for item in runlore.get_run(run.uid).artifacts()} == {"x", "f.txt"}
 
 
+@pytest.mark.parametrize("dry", [False, True])
+def test_a_file_that_vanished_and_a_source_that_breaks_off_cost_themselves(store, tmp_path, dry):
+    class Breaks(Lists):
+        def runs(self):
+            (run,) = super().runs()
+            whole = list(run.listed)
+
+            def records():
+                yield from whole
+                raise OSError(5, "Input/output error", "disk")
+
+            run.records = records
+            return [run]
+
+    gone = File("gone", str(tmp_path / "gone"))
+    report = import_runs(store, Breaks(gone, *WHOLE), dry=dry)
+    (run,) = report.runs
+    assert run.source.points == 23
+    assert [problem.partition(":")[0] for problem in run.problems] == ["left out", "left out"]
+    assert "gone" in run.problems[0]
+    assert "Input/output error" in run.problems[1]
+    assert not report.is_whole
+
+
 def test_an_experiment_that_is_no_name_is_refused(store):
     with pytest.raises(InvalidName, match="experiment"):
         import_runs(store, Lists(*WHOLE), experiment="../x")

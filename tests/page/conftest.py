@@ -81,7 +81,13 @@ def stored(tmp_path_factory):
                     spike=30 if last else None, nan=40 if last else None, tags={"best": ""} if last else None,
                 )  # fmt: skip
     (root / "report.md").write_text("# Report\n\nAccuracy **0.94**.\n\n<script>window.harmed = 1</script>\n")
-    (root / "page.html").write_text("<p>hello</p><script>parent.harmed = 1; document.title = 'ran'</script>")
+    (root / "page.html").write_text(
+        "<p>hello</p><i></i><script>"
+        "const [p] = document.querySelectorAll('p'); p.textContent = 'turned';"
+        "fetch('/api/v1/info').catch(() => { document.querySelector('i').textContent = 'no network'; });"
+        "try { p.title = document.cookie; } catch { p.title = 'no cookies'; }"
+        "parent.harmed = 1;</script>"
+    )
     (root / "table.csv").write_text('id,label\n1,"a, b"\n2,c\n')
     run = runlore.start("nlp/translation", name="console", store=store, params={"lr": 1}, capture=False)
     for file in ("report.md", "page.html", "table.csv"):

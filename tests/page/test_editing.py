@@ -90,6 +90,29 @@ def test_wish_34_new_runs_and_points_come_by_themselves(own):
     expect(row).to_contain_text("succeeded", timeout=20_000)
 
 
+def test_wish_34_memory_is_steady_while_points_come(own):
+    """The short form of half an hour: a tenth of the heap is more than a leak-free page takes for a few points."""
+    own.open()
+    run = runlore.start("iris", name="live", store=own.store, capture=False)
+    row = own.page.locator("[role=row][id^=run-]").filter(has_text="live")
+    session = own.page.context.new_cdp_session(own.page)
+
+    def log(steps):
+        for step in steps:
+            run.log_metric("val/acc", 100.0 + step, step=step)
+            expect(row).to_contain_text(f"{100 + step}", timeout=20_000)
+        session.send("HeapProfiler.collectGarbage")
+        nodes = session.send("Memory.getDOMCounters")["nodes"]
+        return session.send("Runtime.getHeapUsage")["usedSize"], nodes
+
+    log(range(6))
+    heap, nodes = log(range(6, 12))
+    heap_after, nodes_after = log(range(12, 24))
+    run.finish()
+    assert heap_after < heap * 1.1
+    assert nodes_after < nodes * 1.1
+
+
 def test_wish_34_a_server_that_went_away_leaves_what_is_shown(own, tmp_path):
     own.open()
     expect(own.page.locator("[role=row][id^=run-]")).to_have_count(3)

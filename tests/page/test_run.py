@@ -78,6 +78,29 @@ def test_wish_41_search_is_over_all_lines_and_jumps(console):
     expect(desk.page.locator(".line").filter(has_text="RuntimeError")).to_be_visible()
 
 
+def test_reproduce_shows_the_command_that_ran(console):
+    console.page.get_by_role("button", name="Reproduce").click()
+    dialog = console.page.get_by_role("dialog", name="Run it again")
+    expect(dialog).to_contain_text("program.py")
+    expect(dialog.get_by_role("button", name="Copy")).to_be_visible()
+
+
+def test_a_run_that_failed_says_why(desk, tmp_path):
+    def fail():
+        raise ValueError("shapes 128x2048 and 1024x1000 do not fit")
+
+    store = str(tmp_path / "store")
+    with pytest.raises(ValueError, match="shapes"), runlore.start("x", store=store, capture=False) as run:
+        fail()
+    with serving(store) as desk.address:
+        desk.open(f"runs/{run.uid}")
+        note = desk.page.get_by_role("note", name="Why it ended")
+        expect(note).to_contain_text("ValueError: shapes 128x2048 and 1024x1000 do not fit")
+        note.get_by_text("Traceback", exact=True).click()
+        expect(note).to_contain_text("in fail")
+        desk.page.goto("about:blank")
+
+
 def test_artifacts_are_shown_and_nothing_in_them_runs_here(desk, stored):
     uid = first(stored, "name = console")
     desk.open(f"runs/{uid}/artifacts")
@@ -87,7 +110,9 @@ def test_artifacts_are_shown_and_nothing_in_them_runs_here(desk, stored):
     expect(desk.page.get_by_role("cell", name="a, b")).to_be_visible()
     desk.page.get_by_role("button", name=re.compile("page.html")).click()
     frame = desk.page.frame_locator("iframe")
-    expect(frame.locator("p")).to_have_text("hello")
+    expect(frame.locator("p")).to_have_text("turned")
+    expect(frame.locator("p")).to_have_attribute("title", "no cookies")
+    expect(frame.locator("i")).to_have_text("no network")
     assert desk.page.evaluate("window.harmed") is None
     desk.complaints.clear()  # the browser says that it stopped the script's reach for this page
 

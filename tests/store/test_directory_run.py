@@ -196,7 +196,7 @@ def test_cards(store):
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:5000", "https://host/base", "s3://bucket"])
 def test_the_address_of_a_server_says_what_is_possible(address, monkeypatch):
-    with pytest.raises(InvalidArgument, match="directories only"):
+    with pytest.raises(InvalidArgument, match="a directory of this machine is needed"):
         open_store(address)
     monkeypatch.setenv("RUNLORE_STORE", address)
     with pytest.raises(InvalidArgument, match="server"):

@@ -10,6 +10,7 @@ from runlore.cli._output import Cell, status_cell
 from runlore.cli._session import is_system, name_of
 from runlore.cli._table import Column, View, print_table, split_names
 from runlore.errors import InvalidArgument
+from runlore.names import LINK_TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -90,7 +91,7 @@ def _worth_showing(
                 *(f"metrics.{key}" for key in metrics),
                 *(f"params.{key}" for key in params),
                 *shown,
-                *(f"tags.{key}" for key in present["tags"]),
+                *(f"tags.{key}" for key in present["tags"] if wide or not key.startswith(LINK_TAGS)),
             ]
         )
     )

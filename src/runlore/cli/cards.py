@@ -11,6 +11,7 @@ from runlore.cli._command import command
 from runlore.cli._options import argument, columns_option, flag, json_option, option, store_option, wide_option
 from runlore.cli._output import note, print_json
 from runlore.cli._table import Column, View, print_table
+from runlore.names import keeps_books
 
 if TYPE_CHECKING:
     from runlore.registry import Card
@@ -34,13 +35,14 @@ _COLUMNS = (
 @flag("--newest", help="The newest first, not by name and version.")
 @option("--limit", "-n", metavar="N", type=click.IntRange(min=1), default=100, help="At most so many.")
 @flag("--deleted", help="Deleted ones too.")
+@flag("--all", "every", help="Also those in which MLflow's clients keep their experiments and models.")
 @columns_option
 @wide_option
 @store_option
 @json_option
 def cards(
     query: str | None, tag: tuple[str, ...], stage: str | None, newest: bool, limit: int, deleted: bool,
-    columns: str | None, wide: bool, store: str | None, json: bool,
+    every: bool, columns: str | None, wide: bool, store: str | None, json: bool,
 ) -> None:  # fmt: skip
     """List the cards of the registry.
 
@@ -58,12 +60,16 @@ def cards(
         deleted=deleted, store=store,
     )  # fmt: skip
     matching = [card for card in found if _matches(str(card.card_name), pattern)]
+    books = 0
+    if not every and not _names_kind(pattern):
+        listed = [card for card in matching if not keeps_books(card.kind, card.space)]
+        matching, books = listed, len(matching) - len(listed)
     shown = matching[:limit]
     if json:
         print_json({"cards": [record(card) for card in shown], "count": len(matching)})
         return
     if not shown:
-        note("no card matches" if query or tag or stage else "no card is registered; runlore card register --help")
+        _say_none(books, asked=bool(query or tag or stage))
         return
     rows = [
         [str(card.card_name), card.version, ", ".join(card.aliases), fmt.value(card.stage),
@@ -73,6 +79,19 @@ def cards(
     print_table(_COLUMNS, rows, View(columns, wide))
     if len(matching) > len(shown):
         note(f"{len(matching) - len(shown)} more; --limit shows them")
+
+
+def _say_none(books: int, *, asked: bool) -> None:
+    if books:
+        note(f"no card but {fmt.plural(books, 'card')} in which MLflow's clients keep their things; --all shows them")
+    else:
+        note("no card matches" if asked else "no card is registered; runlore card register --help")
+
+
+def _names_kind(pattern: str) -> bool:
+    """Whether a pattern asks for one kind: whoever does so wants to see it."""
+    kind = pattern.partition("/")[0]
+    return bool(kind) and not any(mark in kind for mark in "*?[")
 
 
 def _matches(name: str, pattern: str) -> bool:

@@ -6,19 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runlore.cli import _format as fmt
 from runlore.cli._command import Entry, Group, command
-from runlore.cli._errors import ERROR
+from runlore.cli._importing import dry_option, experiment_option, take_in, tell, until_interrupted
 from runlore.cli._options import argument, flag, json_option, option, store_option
-from runlore.cli._output import note, print_json, say
-from runlore.cli._progress import Bar
-from runlore.errors import InvalidArgument, StoreNotFound
+from runlore.cli._output import note
+from runlore.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from runlore.importers import Report, Source, Taken
-    from runlore.store.base import Store
 
 
 class _Imports(Group):
@@ -39,6 +34,7 @@ import_ = _Imports(
         Entry("trackio", "imports:trackio", "Take in the runs of Trackio's databases."),
         Entry("sacred", "imports:sacred", "Take in the runs that Sacred's FileStorageObserver kept."),
         Entry("dvclive", "imports:dvclive", "Take in the runs that DVCLive kept."),
+        Entry("neptune", "imports:neptune", "Take in the runs that neptune-exporter wrote as Parquet."),
         Entry("csv", "imports:csv", "Take in the rows of a CSV file as runs."),
         Entry("jsonl", "imports:jsonl", "Take in the rows of a file of JSON Lines as runs."),
         Entry("wandb", "imports:wandb", "Take in runs that W&B recorded offline."),
@@ -49,11 +45,6 @@ import_ = _Imports(
     help="Take in runs: of an archive that `runlore export` wrote (FILE), or of another tracker. Twice is the same as "
     "once: what is here already is left as it is, what is missing is added.",
 )
-
-experiment_option = option(
-    "--experiment", "-e", metavar="NAME", of="experiments", help="Put all runs into this one, whatever the source says."
-)
-dry_option = flag("--dry-run", help="Only read the source, and say what would be taken in.")
 
 
 @command("mlflow")
@@ -81,7 +72,7 @@ def mlflow(
     """
     from runlore.importers.mlflow import open_source
 
-    _import(lambda: open_source(source, artifacts=artifacts), experiment, store, dry=dry_run, json=json)
+    take_in(lambda: open_source(source, artifacts=artifacts), experiment, store, dry=dry_run, json=json)
 
 
 @command("tensorboard")
@@ -112,7 +103,7 @@ def tensorboard(
     from runlore.importers.tensorboard import LogDirectory
 
     if not follow:
-        _import(lambda: LogDirectory(logdir), experiment, store, dry=dry_run, json=json)
+        take_in(lambda: LogDirectory(logdir), experiment, store, dry=dry_run, json=json)
         return
     if dry_run:
         raise InvalidArgument("--follow writes, and --dry-run does not; leave one of them away")
@@ -120,7 +111,7 @@ def tensorboard(
     from runlore.opening import open_store
 
     source, place = LogDirectory(logdir, live=True), open_store(store, create=True)
-    wait = _until_interrupted(interval)
+    wait = until_interrupted(interval)
     note(f"following {logdir}; Ctrl-C ends it, and the runs")
     tell(follow_runs(place, source, experiment=experiment, wait=wait), json=json)
 
@@ -141,7 +132,7 @@ def wandb(folder: str, experiment: str | None, dry_run: bool, store: str | None,
     """
     from runlore.importers.wandb import RunFolders
 
-    _import(lambda: RunFolders(folder), experiment, store, dry=dry_run, json=json)
+    take_in(lambda: RunFolders(folder), experiment, store, dry=dry_run, json=json)
 
 
 def _column_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -175,7 +166,7 @@ def csv(
     from runlore.importers._rows import Columns
     from runlore.importers.csv_file import CsvFile
 
-    _import(lambda: CsvFile(file, Columns(run, step, time)), experiment, store, dry=dry_run, json=json)
+    take_in(lambda: CsvFile(file, Columns(run, step, time)), experiment, store, dry=dry_run, json=json)
 
 
 @command("jsonl")
@@ -199,7 +190,7 @@ def jsonl(
     from runlore.importers._rows import Columns
     from runlore.importers.json_lines import JsonLinesFile
 
-    _import(lambda: JsonLinesFile(file, Columns(run, step, time)), experiment, store, dry=dry_run, json=json)
+    take_in(lambda: JsonLinesFile(file, Columns(run, step, time)), experiment, store, dry=dry_run, json=json)
 
 
 @command("trackio")
@@ -218,7 +209,7 @@ def trackio(folder: str, experiment: str | None, dry_run: bool, store: str | Non
     """
     from runlore.importers.trackio import Projects
 
-    _import(lambda: Projects(folder), experiment, store, dry=dry_run, json=json)
+    take_in(lambda: Projects(folder), experiment, store, dry=dry_run, json=json)
 
 
 @command("sacred")
@@ -237,7 +228,7 @@ def sacred(folder: str, experiment: str | None, dry_run: bool, store: str | None
     """
     from runlore.importers.sacred import ObservedRuns
 
-    _import(lambda: ObservedRuns(folder), experiment, store, dry=dry_run, json=json)
+    take_in(lambda: ObservedRuns(folder), experiment, store, dry=dry_run, json=json)
 
 
 @command("dvclive")
@@ -256,80 +247,29 @@ def dvclive(folder: str, experiment: str | None, dry_run: bool, store: str | Non
     """
     from runlore.importers.dvclive import LiveFolders
 
-    _import(lambda: LiveFolders(folder), experiment, store, dry=dry_run, json=json)
+    take_in(lambda: LiveFolders(folder), experiment, store, dry=dry_run, json=json)
 
 
-def _until_interrupted(interval_s: float) -> Callable[[int], bool]:
-    """What waits for a moment, and tells whether nobody pressed Ctrl-C meanwhile, or sent SIGTERM."""
-    import signal
-    from threading import Event
-
-    ended = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    return lambda _: not ended.wait(interval_s)
-
-
-# -- what all sources share -----------------------------------------------------------------------------------------
-
-
-def _import(
-    open_source: Callable[[], Source], experiment: str | None, store: str | None, *, dry: bool, json: bool
+@command("neptune")
+@argument("folder", metavar="FOLDER", help="What neptune-exporter wrote with --data-path.", of="directories")
+@option(
+    "--files", metavar="DIR", of="directories",
+    help="What it wrote with --files-path; by default the folder files beside FOLDER.",
+)  # fmt: skip
+@experiment_option
+@dry_option
+@store_option
+@json_option
+def neptune(
+    folder: str, files: str | None, experiment: str | None, dry_run: bool, store: str | None, json: bool
 ) -> None:  # fmt: skip
-    from runlore.importers import import_runs
+    """Take in the runs that neptune-exporter wrote as Parquet: a run goes into the experiment called like its project.
 
-    source = open_source()  # before the store is made, where there is none yet
-    place = _open(store, dry=dry)
-    with Bar("Reading" if dry else "Importing") as bar:
-        report = import_runs(place, source, experiment=experiment, dry=dry, progress=bar.update)
-    tell(report, json=json)
+    \b
+    Examples:
+      runlore import neptune exports/data
+      runlore import neptune exports/data --files /mnt/exports/files
+    """
+    from runlore.importers.neptune import Exports
 
-
-def _open(store: str | None, *, dry: bool) -> Store | None:
-    """The store; none, where a dry run would have to make it."""
-    from runlore.opening import open_store
-
-    try:
-        return open_store(store, create=not dry)
-    except StoreNotFound:
-        return None
-
-
-def tell(report: Report, *, json: bool) -> None:
-    """Print a report, and end with an error where something was left out."""
-    if json:
-        print_json(report.to_json())
-    else:
-        states = [run.state for run in report.runs]
-        counted = ", ".join(f"{states.count(state):,} {state}" for state in dict.fromkeys(states)) or "no run"
-        say(f"{report.location}: {counted}{' (nothing was written)' if report.dry else ''}")
-        total = report.total()
-        say(
-            f"{fmt.plural(total.points, 'point')}, {fmt.plural(total.facts, 'fact')}, {fmt.plural(total.files, 'file')}"
-            f" ({fmt.size(total.bytes)}), checksum {total.checksum:016x}{'' if report.dry else _proof(report)}"
-        )
-        for problem in report.problems:
-            note(problem)
-        for run in report.runs:
-            _tell_problems(run)
-    if not report.is_whole:
-        raise click.exceptions.Exit(ERROR)
-
-
-def _proof(report: Report) -> str:
-    same = sum(run.is_same for run in report.runs)
-    if same == len(report.runs):
-        return "; read back from the store, all the same"
-    return f"; read back from the store, {same:,} of {fmt.plural(len(report.runs), 'run')} the same"
-
-
-def _tell_problems(run: Taken) -> None:
-    name = f"{run.experiment}#{run.number}" if run.number else run.id
-    for problem in run.problems:
-        note(f"{name}: {problem}")
-    if run.store is not None and not run.is_same:
-        note(
-            f"{name} ({run.uid}) has {run.store.points:,} points (checksum {run.store.checksum:016x}), "
-            f"{run.store.facts:,} facts and {run.store.files:,} files of the source's {run.source.points:,} "
-            f"({run.source.checksum:016x}), {run.source.facts:,} and {run.source.files:,}: it was changed here or there"
-        )
+    take_in(lambda: Exports(folder, files), experiment, store, dry=dry_run, json=json)

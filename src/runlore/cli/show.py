@@ -12,6 +12,7 @@ from runlore.cli._output import layout_width, note, print_fields, print_json, sa
 from runlore.cli._output import status_cell as status_of
 from runlore.cli._session import attributes_of, is_system, open_run, series_of, title_of
 from runlore.cli._table import Column, View, print_table
+from runlore.names import LINK_TAGS
 from runlore.reader import provenance
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ def show(run: str, system: bool, wide: bool, store: str | None, json: bool) -> N
     _show_values("params", {key: _param(value) for key, value in view.params.items()})
     _show_metrics("metrics", {key: item for key, item in series.items() if not is_system(key)}, look)
     _show_losses(view)
-    _show_values("tags", {key: text or None for key, text in view.tags.items()})
+    _show_values(
+        "tags", {key: text or None for key, text in view.tags.items() if wide or not key.startswith(LINK_TAGS)}
+    )
     _show_artifacts(view.artifacts(), look)
     _show_end(view.exit)
     hardware = {key: item for key, item in series.items() if is_system(key)}

@@ -6,10 +6,11 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from runlore.errors import DamagedFile, InvalidArgument, RunNotFound, StoreNotFound, UnsupportedFormat, WrongType
+from runlore.errors import RunNotFound, StoreNotFound
 from runlore.importers._counting import count
 from runlore.importers._names import path_name
 from runlore.importers._proof import Tally
+from runlore.importers._reading import records_of
 from runlore.importers._writing import RunWriter
 from runlore.names import check_path_name
 
@@ -24,8 +25,6 @@ ADDED, EXTENDED, UNCHANGED = "added", "extended", "unchanged"
 
 NEW, KNOWN = "new", "known"
 """What a dry run says of a run: it would be new here, or is here, whether or not something is missing."""
-
-_DAMAGE = (DamagedFile, InvalidArgument, UnsupportedFormat, WrongType)
 
 
 @dataclass
@@ -190,11 +189,8 @@ def _checked(run: SourceRun, writer: RunWriter) -> Taken:
 
 
 def _read(run: SourceRun, writer: RunWriter) -> None:
-    try:
-        for record in run.records():
-            writer.take(record)
-    except _DAMAGE as error:
-        run.problems.append(" ".join(str(error).split()))
+    for record in records_of(run):
+        writer.take(record)
 
 
 def _look(store: Store | None, run: SourceRun) -> Taken:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runlore._version import __version__
-from runlore.errors import InvalidArgument, NotStored, RunNotFound, WrongType
+from runlore.errors import DamagedFile, InvalidArgument, NotStored, RunNotFound, WrongType
 from runlore.importers._names import path_name
 from runlore.importers._proof import Evidence, Tally, fact_identity
+from runlore.importers._reading import check_readable
 from runlore.importers._records import End, Fact, File, Points
 from runlore.model import ARTIFACT, RESUME, START, STOP
 from runlore.names import check_key
@@ -113,7 +114,7 @@ class RunWriter:
                 self._take_file(record)
             else:
                 self._take_end(record)
-        except (InvalidArgument, WrongType) as error:
+        except (DamagedFile, InvalidArgument, WrongType) as error:
             self.source.problems.append(f"left out: {' '.join(str(error).split())}")
 
     def _take_points(self, points: Points) -> None:
@@ -133,6 +134,7 @@ class RunWriter:
             self._record(fact.kind, fact.key, fact.value, fact.step, fact.time_ns)
 
     def _take_file(self, file: File) -> None:
+        check_readable(file)
         name = path_name(file.name, "unnamed")
         inside = isinstance(file.content, bytes)
         digest, size = self._store.put_bytes(file.content) if inside else self._store.put_file(file.content)  # type: ignore[arg-type]

@@ -130,6 +130,8 @@ class Appender(JournalFile):
         """Whatever has to precede the next record: the file itself, extra columns, a report of what was lost."""
         if self._fd < 0:
             self._create(self._lost)
+            if self._announce is not None:
+                self._announce()
         if self._columns_due:
             self._columns_due = False
             try:

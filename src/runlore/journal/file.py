@@ -17,6 +17,10 @@ from runlore.journal import format as fmt
 from runlore.journal import liveness
 from runlore.model import new_uid
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _FIRST_CHUNK_BYTES = 4 * fmt.FRAME_BYTES
 _LARGEST_CHUNK_BYTES = 4 * 1024 * 1024
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -38,13 +42,15 @@ class JournalFile:
     """
 
     __slots__ = (
-        "_chunk", "_directory", "_fd", "_first", "_frame", "_lock_fd", "_position", "_reserved", "_span", "_view",
-        "offset", "path", "run_uid", "writer",
+        "_announce", "_chunk", "_directory", "_fd", "_first", "_frame", "_lock_fd", "_position", "_reserved", "_span",
+        "_view", "offset", "path", "run_uid", "writer",
     )  # fmt: skip
 
     def __init__(self, directory: str, run_uid: str) -> None:
         self._directory = os.path.abspath(directory)
         self.run_uid = run_uid
+        self._announce: Callable[[], object] | None = None
+        """Tells readers of a file that is made later than the journal was opened."""
         self.path = ""
         self.writer = ""
         self._forget_file()

@@ -5,9 +5,19 @@ from __future__ import annotations
 from runlore.journal import liveness
 from runlore.journal.writer import JournalWriter
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def open_journal(
-    directory: str, run_uid: str, mode: str = "auto", *, fsync: bool = False, create: bool = True
+    directory: str,
+    run_uid: str,
+    mode: str = "auto",
+    *,
+    fsync: bool = False,
+    create: bool = True,
+    announce: Callable[[], object] | None = None,
 ) -> JournalWriter:
     """A new journal in the directory, written in the way that its file system allows.
 
@@ -17,6 +27,8 @@ def open_journal(
         mode: `mmap`, `write`, or `auto` to let the file system decide.
         fsync: make every call wait until the disk has it (implies `write`).
         create: make the file now; else with the first record, whose loss is counted if that fails.
+        announce: called when a file was made with its first record, as in a forked child: readers may know the run as
+            ended by then, and look no more.
 
     Raises:
         OSError: the file cannot be created.
@@ -34,8 +46,8 @@ def open_journal(
     if fsync or mode == "write" or (mode == "auto" and not _can_map(directory, create=create)):
         from runlore.journal.written import WrittenJournal
 
-        return WrittenJournal(directory, run_uid, fsync=fsync, create=create)
-    return JournalWriter(directory, run_uid, create=create)
+        return WrittenJournal(directory, run_uid, fsync=fsync, create=create, announce=announce)
+    return JournalWriter(directory, run_uid, create=create, announce=announce)
 
 
 def _can_map(directory: str, *, create: bool) -> bool:

@@ -27,7 +27,7 @@ from runlore.recorder import Recorder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, TypeAlias
 
     _Layout: TypeAlias = tuple[int, struct.Struct]
@@ -49,6 +49,8 @@ class JournalWriter(Appender, Recorder):
         directory: the run's `journal` directory, which exists.
         run_uid: the run that it belongs to.
         create: make the file now; else with the first record, whose loss is counted if that fails.
+        announce: called when a file was made with its first record: so, or in a forked child. Readers may know the run
+            as ended by then, and look no more.
 
     Raises:
         OSError: the file cannot be created.
@@ -56,8 +58,11 @@ class JournalWriter(Appender, Recorder):
 
     __slots__ = ("_key_count", "_layout_count", "_layout_floor", "_layouts", "_reasons", "_side", "keys")
 
-    def __init__(self, directory: str, run_uid: str, *, create: bool = True) -> None:
+    def __init__(
+        self, directory: str, run_uid: str, *, create: bool = True, announce: Callable[[], object] | None = None
+    ) -> None:
         super().__init__(directory, run_uid)
+        self._announce = announce
         if create:
             self._create(0)
             self.buffer = self._direct()
@@ -320,7 +325,7 @@ class JournalWriter(Appender, Recorder):
             super()._close_file()
 
     def _twin(self) -> JournalWriter:
-        return type(self)(self._directory, self.run_uid, create=False)
+        return type(self)(self._directory, self.run_uid, create=False, announce=self._announce)
 
     def _after_fork(self) -> None:
         """In the child: forget the parent's file. The first record opens one of the child's own."""

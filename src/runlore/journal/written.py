@@ -16,6 +16,7 @@ from runlore.names import check_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _NAN = float("nan")
@@ -35,10 +36,13 @@ class WrittenJournal(JournalWriter):
 
     __slots__ = ("_flushed", "_fsync")
 
-    def __init__(self, directory: str, run_uid: str, *, fsync: bool = False, create: bool = True) -> None:
+    def __init__(
+        self, directory: str, run_uid: str, *, fsync: bool = False, create: bool = True,
+        announce: Callable[[], object] | None = None,
+    ) -> None:  # fmt: skip
         self._fsync = fsync
         self._flushed = 0
-        super().__init__(directory, run_uid, create=create)
+        super().__init__(directory, run_uid, create=create, announce=announce)
 
     def scalar(
         self,
@@ -142,7 +146,7 @@ class WrittenJournal(JournalWriter):
         return NOTHING if self._fsync or waiting else super()._direct()
 
     def _twin(self) -> JournalWriter:
-        return type(self)(self._directory, self.run_uid, fsync=self._fsync, create=False)
+        return type(self)(self._directory, self.run_uid, fsync=self._fsync, create=False, announce=self._announce)
 
     def _forget_file(self) -> None:
         super()._forget_file()

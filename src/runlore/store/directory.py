@@ -289,8 +289,8 @@ class DirectoryStore(Store):
     def touch_run(self, directory: str) -> None:
         """Let readers know that something was added to a run that existed before."""
         now = time_ns()
-        os.utime(directory, ns=(now, now))
-        os.utime(os.path.dirname(directory), ns=(now, now))
+        for path in (directory, os.path.dirname(directory)):
+            _touch(path, now)
 
     def journal_directory(self, run_directory: str) -> str:
         """The directory of a run's live journals; made if a sealed run has none.
@@ -403,3 +403,10 @@ def _missing(digest: str) -> ArtifactNotFound:
         f"contents with the SHA-256 {digest!r} are not in the store. Either they were removed by a retention rule (the "
         "run's `removed` events say so), or `runlore doctor` lists the damage"
     )
+
+
+def _touch(path: str, time_ns: int) -> None:
+    try:
+        os.utime(path, ns=(time_ns, time_ns))
+    except PermissionError:  # somebody else's directory, in which we may write all the same: the kernel's time, then
+        os.utime(path)

@@ -87,7 +87,10 @@ class DirectoryRun(RecordedRun):
         try:
             in_place = first or lazily
             journals = f"{self._directory}/{JOURNAL}" if in_place else self._store.journal_directory(self._directory)
-            recorder = open_journal(journals, self.uid, journal_mode(), fsync=fsync(), create=not lazily)
+            recorder = open_journal(
+                journals, self.uid, journal_mode(), fsync=fsync(), create=not lazily,
+                announce=lambda: self._store.touch_run(self._directory),
+            )  # fmt: skip
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise ReadOnlyStore(

@@ -177,3 +177,85 @@ def test_no_path_leads_out(client, experiment, uri, session, attack, tmp_path):
     assert (
         httpx.get(f"{uri}/api/2.0/mlflow/artifacts/list", params={"run_id": uid, "path": "../../x"}).status_code == 400
     )
+
+
+# -- in parts ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_parts(monkeypatch):
+    monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD", "true")
+    monkeypatch.setenv("MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", str(5 << 20))
+    monkeypatch.setenv("MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE", str(5 << 20))
+
+
+def test_a_file_in_parts_is_the_file(mlflow, experiment, client, session, tmp_path, in_parts):
+    import runlore
+
+    content = os.urandom(12 << 20)
+    (tmp_path / "big file 1%.bin").write_bytes(content)
+    with mlflow.start_run() as run:
+        mlflow.log_artifact(str(tmp_path / "big file 1%.bin"), "deep/er")
+    [found] = client.list_artifacts(run.info.run_id, "deep/er")
+    assert (found.path, found.file_size) == ("deep/er/big file 1%.bin", len(content))
+    native = runlore.get_run(run.info.run_id, store=session.store).artifact(found.path)
+    assert hashlib.sha256(native.read_bytes()).digest() == hashlib.sha256(content).digest()
+
+
+@pytest.fixture
+def upload(uri, mlflow, experiment):
+    """An upload of two parts: its id, the addresses of its parts, and what sends one of its steps."""
+    with mlflow.start_run() as run:
+        place = f"{experiment}/{run.info.run_id}/artifacts"
+
+    def step(name, folder=place, **body):
+        return httpx.post(f"{uri}/api/2.0/mlflow-artifacts/mpu/{name}/{folder}", json={"path": "f.bin", **body})
+
+    made = step("create", num_parts=2).json()
+    return made["upload_id"], [part["url"] for part in made["credentials"]], step
+
+
+def test_parts_come_in_any_order_and_again(upload, client, mlflow):
+    identifier, addresses, step = upload
+    second, first, _ = (httpx.put(addresses[at], content=text) for at, text in ((1, b"b"), (0, b"a"), (1, b"b")))
+    parts = [{"part_number": 2, "etag": second.headers["etag"]}, {"part_number": 1, "etag": first.headers["etag"]}]
+    for _ in range(2):
+        assert step("complete", upload_id=identifier, parts=parts).status_code == 200
+    uid = addresses and mlflow.last_active_run().info.run_id
+    assert mlflow.artifacts.load_text(f"runs:/{uid}/f.bin") == "ab"
+
+
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        ([], "numbered from 1"),
+        ([(2, "a" * 64)], "numbered from 1"),
+        ([(1, "../../etc/passwd")], "when the part was sent"),
+        ([(1, "0" * 64)], "part 1 is not here"),
+    ],
+)
+def test_an_upload_that_lacks_a_part_makes_no_file(upload, client, mlflow, parts, why):
+    identifier, _, step = upload
+    sent = [{"part_number": number, "etag": tag} for number, tag in parts]
+    answer = step("complete", upload_id=identifier, parts=sent)
+    assert answer.status_code == 400
+    assert why in answer.json()["message"]
+    assert client.list_artifacts(mlflow.last_active_run().info.run_id) == []
+
+
+def test_an_upload_goes_to_a_run_that_there_is(upload):
+    identifier, addresses, step = upload
+    assert step("create", "1/" + "0" * 32 + "/artifacts").status_code == 404
+    assert step("create", num_parts=0).status_code == 400
+    assert step("create", num_parts=10_001).status_code == 400
+    assert step("complete", upload_id="mine", parts=[]).status_code == 400
+    assert httpx.put(addresses[0].replace(identifier, "mine"), content=b"x").status_code == 400
+    assert step("abort", upload_id=identifier).status_code == 200
+
+
+def test_whoever_began_an_upload_sends_its_parts(upload, uri, experiment, mlflow):
+    place = f"{experiment}/{mlflow.last_active_run().info.run_id}/artifacts"
+    made = httpx.post(
+        f"{uri}/api/2.0/mlflow-artifacts/mpu/create/{place}", json={"path": "f"}, headers={"Authorization": "Bearer t"}
+    ).json()
+    assert [part["headers"] for part in made["credentials"]] == [{"Authorization": "Bearer t"}]

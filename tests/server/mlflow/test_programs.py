@@ -37,8 +37,9 @@ def test_the_command_line(mlflow, experiment, client, uri, tmp_path):
 
 PROGRAM = """
 import mlflow, sys
-mlflow.set_experiment("eight at once")
-with mlflow.start_run(run_name=sys.argv[1]):
+# of several that create an experiment at once, MLflow 3.18 sets it as the current one only where it was first
+experiment = mlflow.set_experiment("eight at once").experiment_id
+with mlflow.start_run(experiment_id=experiment, run_name=sys.argv[1]):
     for step in range(50):
         mlflow.log_metric("loss", step / 10, step=step)
     mlflow.log_param("who", sys.argv[1])

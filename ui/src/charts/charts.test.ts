@@ -9,7 +9,7 @@ import { groupLines, runLine, type Line } from "./lines";
 import { trace } from "./paint";
 import { chooseScale, linearBelow, padded, placer, xRange, yFacts } from "./ranges";
 import { around, nearestIndex, readAt } from "./reading";
-import { keyFilter, sectionsOf } from "./sections";
+import { keyFilter, packLines, sectionsOf } from "./sections";
 import { ema, gaussian, runningMean, smooth } from "./smoothing";
 
 const settings = defaultState().charts;
@@ -156,13 +156,22 @@ test("wish 14: a spike of one point is drawn, a gap where values are not finite"
   };
   const same = (value: number): number => value;
   trace(Float64Array.of(0, 1, 2, 3, 4), Float64Array.of(0, 9, 0, NaN, 5), [0, 4], same, same, sink);
-  expect(calls).toEqual(["M0,0", "L1,9", "L2,0", "M4,5", "L5,5"]);
+  expect(calls).toEqual(["M0,0", "L1,9", "L2,0", "M4,5", "L4,5"]);
 });
 
 test("sections by prefix: validation first, system last", () => {
   const sections = sectionsOf(["system/cpu", "train/loss", "loss", "val/acc", "train/a10", "train/a9"]);
   expect(sections.map((section) => section.title)).toEqual(["val", "", "train", "system"]);
   expect(sections[2]?.keys).toEqual(["train/a9", "train/a10", "train/loss"]);
+});
+
+test("small sections share a line, large and folded ones have their own", () => {
+  const sections = sectionsOf(["val/a", "val/b", "loss", "train/a", "train/b", "train/c", "x/a", "y/a"]);
+  const titles = (columns: number, folded: string[] = []): string[][] =>
+    packLines(sections, columns, new Set(folded)).map((line) => line.map((section) => section.title));
+  expect(titles(4)).toEqual([["val", ""], ["train", "x"], ["y"]]);
+  expect(titles(1)).toEqual([["val"], [""], ["train"], ["x"], ["y"]]);
+  expect(titles(4, ["val"])).toEqual([["val"], ["", "train"], ["x", "y"]]);
 });
 
 test("keys are found by text, by its absence, and by regular expression", () => {

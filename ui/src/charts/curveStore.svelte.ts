@@ -16,6 +16,8 @@ export interface Want {
 }
 
 const KEYS_AT_ONCE = 4;
+/** The server's limit of runs times keys. */
+const CURVES_AT_ONCE = 20_000;
 /** Points that are kept of charts: 16 bytes each. */
 const MOST_POINTS = 4_000_000;
 const WAIT_MS = 15;
@@ -81,8 +83,8 @@ export class CurveStore {
     }
     for (const { want, keys } of batches.values()) {
       const all = [...keys];
-      for (let start = 0; start < all.length; start += KEYS_AT_ONCE)
-        void this.#fetch(want, all.slice(start, start + KEYS_AT_ONCE));
+      const step = Math.max(1, Math.min(KEYS_AT_ONCE, Math.floor(CURVES_AT_ONCE / want.runs.length)));
+      for (let start = 0; start < all.length; start += step) void this.#fetch(want, all.slice(start, start + step));
     }
   }
 

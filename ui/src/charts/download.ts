@@ -90,7 +90,7 @@ export function toSvg(plot: Plot, lines: readonly Line[], title: string, setting
       trace(line.x, y, frame.x, toX, toY, path);
       const dashes = line.dash.length ? ` stroke-dasharray="${line.dash.join(" ")}"` : "";
       out.push(
-        `<path d="${path.text}" fill="none" stroke="${stroke}" stroke-width="${width_}" opacity="${alpha}"${dashes}><title>${escape(line.name)}</title></path>`,
+        `<path d="${path.text}" fill="none" stroke-linecap="round" stroke="${stroke}" stroke-width="${width_}" opacity="${alpha}"${dashes}><title>${escape(line.name)}</title></path>`,
       );
     };
     if (line.raw) draw(line.raw, 1, 0.22);

@@ -41,7 +41,7 @@ function drawn(x: Float64Array, [low, high]: Range): [number, number] {
   return [start, end];
 }
 
-/** A line through finite points. Gaps stay where values are not finite; a point alone is a short stroke. */
+/** A line through finite points. Gaps stay where values are not finite; a point alone is a dot: a stroke of no length with a round end. */
 export function trace(
   x: Float64Array,
   y: Float64Array,
@@ -59,7 +59,7 @@ export function trace(
     const at = toX(x[i] ?? NaN);
     const value = toY(y[i] ?? NaN);
     if (!Number.isFinite(at) || !Number.isFinite(value)) {
-      if (alone) sink.lineTo(lastX + 1, lastY);
+      if (alone) sink.lineTo(lastX, lastY);
       pen = alone = false;
       continue;
     }
@@ -70,7 +70,7 @@ export function trace(
     lastX = at;
     lastY = value;
   }
-  if (alone) sink.lineTo(lastX + 1, lastY);
+  if (alone) sink.lineTo(lastX, lastY);
 }
 
 export interface Colours {
@@ -93,7 +93,7 @@ export function paint(
   context.beginPath();
   context.rect(area.left, area.top - 2 * area.px, area.width + 5 * area.px, area.height + 4 * area.px);
   context.clip();
-  context.lineJoin = "round";
+  context.lineJoin = context.lineCap = "round";
   const faded = (line: Line): number => (focus !== null && focus !== line.id ? 0.25 : 1);
   for (const line of lines) paintBand(context, line, frame, toX, toY, colours, faded(line));
   for (const line of lines) {
@@ -173,7 +173,7 @@ function paintBreaks(context: CanvasRenderingContext2D, line: Line, frame: Frame
   }
 }
 
-/** How a run ended, and where values were not finite: a cross at the foot for NaN, triangles at the edges for infinities. */
+/** How a run ended, a dot for a point that is all there is, and where values were not finite: a cross at the foot for NaN, triangles at the edges for infinities. */
 function paintMarks(
   context: CanvasRenderingContext2D,
   line: Line,
@@ -197,7 +197,8 @@ function paintMarks(
       else triangle(context, at, value > 0 ? area.top + px : area.top + area.height - px, value > 0 ? 5 * px : -5 * px);
     }
   const last = lastFinite(line.y);
-  if (last < 0 || !["crashed", "running"].includes(line.status)) return;
+  const alone = line.x.length === 1;
+  if (last < 0 || !(alone || line.status === "crashed" || line.status === "running")) return;
   const [x, y] = [toX(line.x[last] ?? NaN), toY(line.y[last] ?? NaN)];
   context.beginPath();
   if (line.status === "crashed") {

@@ -27,6 +27,26 @@ export function sectionsOf(keys: readonly string[]): Section[] {
     .sort((a, b) => rank(a.title) - rank(b.title) || a.title.localeCompare(b.title));
 }
 
+/**
+ * Sections in lines: small ones that follow each other stand side by side where all their charts fit into `columns`. A section that has
+ * more, or that is folded, has a line of its own.
+ */
+export function packLines(sections: readonly Section[], columns: number, folded: ReadonlySet<string>): Section[][] {
+  const lines: Section[][] = [];
+  let room = 0;
+  for (const section of sections) {
+    const size = folded.has(section.title) ? columns : section.keys.length;
+    const line = lines.at(-1);
+    if (line && size <= room) line.push(section);
+    else {
+      lines.push([section]);
+      room = columns;
+    }
+    room -= size;
+  }
+  return lines;
+}
+
 /** Text that the key has, or `/regular expression/`; an expression that is not finished finds all and says why. */
 export function keyFilter(text: string): { test: (key: string) => boolean; error: string | null } {
   const pattern = /^\/(.+?)\/?$/.exec(text.trim())?.[1];

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Run, SeriesFacts } from "../api/types";
-import { commandText, gitText, paramTree, shellQuote, tiles } from "./facts";
+import { commandText, failureOf, gitText, paramTree, shellQuote, tiles } from "./facts";
 
 const run = (detail: Run["detail"]): Run => ({ detail, points: 1_204_118, lost: 0 }) as Run;
 
@@ -33,4 +33,16 @@ test("nested params are a tree", () => {
     ["a.x", 1],
     ["b", 0],
   ]);
+});
+
+test("a failure is told with its message", () => {
+  const exit = { exception: "RuntimeError", message: "CUDA out of memory", traceback: "Traceback …" };
+  expect(failureOf(run({ exit }))).toEqual({
+    title: "RuntimeError",
+    message: "CUDA out of memory",
+    traceback: "Traceback …",
+  });
+  expect(failureOf(run({ exit: { exit_code: 3, message: "sys.exit(3)" } }))?.title).toBe("exit code 3");
+  expect(failureOf(run({ exit: { exit_code: 0 } }))).toBeNull();
+  expect(failureOf(run({}))).toBeNull();
 });

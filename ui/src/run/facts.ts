@@ -36,6 +36,23 @@ export function commandText(run: Run): string | null {
   return text(command);
 }
 
+/** Why a run failed: in a line or few, and the whole traceback where one was recorded. */
+export interface Failure {
+  title: string;
+  message: string;
+  traceback: string | null;
+}
+
+export function failureOf(run: Run): Failure | null {
+  const exit = objectOf(run.detail.exit);
+  if (!exit) return null;
+  const exception = text(exit["exception"]) ?? text(exit["error"]);
+  const code = exit["exit_code"];
+  const title = exception ?? (typeof code === "number" && code !== 0 ? `exit code ${code}` : null);
+  if (title === null) return null;
+  return { title, message: text(exit["message"]) ?? "", traceback: text(exit["traceback"]) };
+}
+
 export function shellQuote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

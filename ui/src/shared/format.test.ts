@@ -20,6 +20,7 @@ describe("numbers", () => {
   test("a param keeps its digits", () => {
     expect(plain(f.formatExact(0.0003))).toBe("0.0003");
     expect(plain(f.formatExact(1e-7))).toBe("1e-7");
+    expect(plain(f.formatExact(0.00012535770815341743))).toBe("1.2535770815341743e-4");
     expect(plain(f.formatExact(65536))).toBe("65 536");
   });
 

@@ -33,7 +33,11 @@ export function formatNumber(value: number, digits = 4): string {
 /** A param as it was given: no digit more, none less. */
 export function formatExact(value: number): string {
   if (!Number.isFinite(value)) return formatNumber(value);
-  const text = String(Math.abs(value)).replace("e+", "e").replace("e-", `e${MINUS}`);
+  const plain = String(Math.abs(value));
+  const power = Math.abs(value).toExponential();
+  const text = (plain.length > 12 && power.length < plain.length ? power : plain)
+    .replace("e+", "e")
+    .replace("e-", `e${MINUS}`);
   return (value < 0 ? MINUS : "") + (Number.isInteger(value) && !text.includes("e") ? group(text) : text);
 }
 

@@ -6,26 +6,26 @@ import { toasts } from "../shared/toasts.svelte";
 const WIDTH = 76;
 const HEIGHT = 18;
 const BATCH = 200;
+/** So long nothing new was to be seen: who scrolls through thousands of runs does not ask for all of them. */
+const REST_MS = 60;
 
 export class Sparklines {
   /** By key and uid: the `d` of an SVG path, "" where there is no line. */
   paths: ReadonlyMap<string, string> = $state.raw(new Map());
-  #wanted = new Map<string, Set<string>>();
+  #wanted = new Map<string, string[]>();
   #asked = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   static readonly width = WIDTH;
   static readonly height = HEIGHT;
 
+  /** The runs that are on screen now: those that were wanted before and have left are not fetched any more. */
   want(key: string, uids: readonly string[]): void {
-    for (const uid of uids) {
-      const id = `${key} ${uid}`;
-      if (this.#asked.has(id)) continue;
-      this.#asked.add(id);
-      const wanted = this.#wanted.get(key) ?? new Set();
-      this.#wanted.set(key, wanted.add(uid));
-    }
-    if (this.#wanted.size && this.#timer === undefined) this.#timer = setTimeout(() => void this.#fetch(), 40);
+    const missing = uids.filter((uid) => !this.#asked.has(`${key} ${uid}`));
+    if (missing.length) this.#wanted.set(key, missing);
+    else this.#wanted.delete(key);
+    clearTimeout(this.#timer);
+    if (this.#wanted.size) this.#timer = setTimeout(() => void this.#fetch(), REST_MS);
   }
 
   /** Forgets the lines of runs that have new points; what is drawn stays until the new line is there. */
@@ -34,13 +34,11 @@ export class Sparklines {
   }
 
   async #fetch(): Promise<void> {
-    this.#timer = undefined;
     const wanted = [...this.#wanted];
     this.#wanted.clear();
-    for (const [key, uids] of wanted) {
-      const all = [...uids];
-      for (let start = 0; start < all.length; start += BATCH) await this.#batch(key, all.slice(start, start + BATCH));
-    }
+    for (const [key, uids] of wanted) for (const uid of uids) this.#asked.add(`${key} ${uid}`);
+    for (const [key, uids] of wanted)
+      for (let start = 0; start < uids.length; start += BATCH) await this.#batch(key, uids.slice(start, start + BATCH));
   }
 
   async #batch(key: string, uids: string[]): Promise<void> {

@@ -44,7 +44,12 @@ def _folder(path: str) -> str:
 
 def list_proxied(message: Message) -> dict[str, Any]:
     """What is in a folder of the proxy; names are those within the folder."""
-    home = home_of(message.context, message.text("path"))
+    try:
+        home = home_of(message.context, message.text("path"))
+    except MlflowError as error:
+        if error.code != MISSING:
+            raise
+        return {"files": []}  # as MLflow says of any place where nothing is
     found = files.listing(files.files(message.context, home.run, home.prefix), home.name)
     return {"files": [{**file, "path": file["path"].rpartition("/")[2]} for file in found]}
 
@@ -125,7 +130,7 @@ def file_of_model(message: Message) -> Response:
 
 
 def _unavailable(message: Message) -> dict[str, Any]:  # noqa: ARG001 - every handler gets it
-    raise MlflowError("this server takes and gives files in one piece; use the artifact proxy", "NOT_IMPLEMENTED")
+    raise MlflowError("this server gives files in one piece; use the artifact proxy", "NOT_IMPLEMENTED")
 
 
 def _raw(method: str, path: str, handler: Any, summary: str, prefix: str) -> Endpoint:
@@ -142,7 +147,6 @@ ENDPOINTS = (
     endpoint("GET", "/artifacts/{path:path}", download, "A file of the proxy.", prefix=PROXY),
     _raw("PUT", "/artifacts/{path:path}", upload, "Keep a file.", PROXY),
     endpoint("DELETE", "/artifacts/{path:path}", delete, "Remove a file or folder.", WRITE, prefix=PROXY),
-    endpoint("POST", "/mpu/{step}/{path:path}", _unavailable, "Uploads in parts, which there are not.", prefix=PROXY),
     endpoint("GET", "/presigned/{path:path}", _unavailable, "Addresses elsewhere, which there are not.", prefix=PROXY),
     _raw("POST", "/upload-artifact", upload_to_run, "Keep a file of a run.", "/{root:mlflow_root}/mlflow"),
     Endpoint("GET", "/get-artifact", _gone, "A file of a run.", READ, answer=ANY),

@@ -66,6 +66,8 @@ def update(message: Message) -> dict[str, Any]:
     books = Books(message.context)
     trace = books.find(message.path("trace_id"))
     known = _of(trace, message.path("assessment_id"))
+    if not message.has("assessment"):
+        message.required("assessment")
     given = message.part("assessment")
     said = {name: given.fields[name] for name in _CHANGEABLE if given.has(name)}
     for value in ("feedback", "expectation"):

@@ -17,6 +17,7 @@ from runlore.server.mlflow import (
     runs,
     search,
     trace_calls,
+    uploads,
     version_calls,
 )
 
@@ -44,6 +45,7 @@ ENDPOINTS = (
     *logged_models.ENDPOINTS,
     *model_calls.ENDPOINTS,
     *version_calls.ENDPOINTS,
+    *uploads.ENDPOINTS,
     *artifacts.ENDPOINTS,
     *trace_calls.ENDPOINTS,
     *assessments.ENDPOINTS,

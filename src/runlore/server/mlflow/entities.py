@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from runlore import model
+from runlore.names import LINK_TAGS
 from runlore.server.mlflow.message import as_number
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 MILLISECOND = 1_000_000
 
-HIDDEN = "mlflow.linked."
+HIDDEN = LINK_TAGS
 """Tags that begin so are not shown to MLflow's clients; see `inputs`."""
 
 REMOTE = f"{HIDDEN}client"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_RESULTS = 50_000
 MAX_TAG_VALUE = 20_000
+VIEWS = ("ACTIVE_ONLY", "DELETED_ONLY", "ALL")
+"""Which of things that can be in the trash, as protocol buffers number it."""
 
 _T = TypeVar("_T")
 
@@ -34,8 +36,8 @@ def create(message: Message) -> dict[str, Any]:
 
 def _check_location(location: str) -> None:
     """Clients talk to what it names by themselves; the server never follows it."""
-    if "\0" in location or "#" in location or "?" in location or len(location) > 500:
-        raise invalid("artifact_location", location, "should be a URI without query or fragment")
+    if "\0" in location or "#" in location or ".." in location.partition("?")[2] or len(location) > 500:
+        raise invalid("artifact_location", location, "should be a URI of at most 500 characters without fragment")
 
 
 def _check_tag(key: str, value: str) -> None:
@@ -60,8 +62,7 @@ def update(message: Message) -> dict[str, Any]:
     """Give an experiment another name."""
     experiments = Experiments(message.context)
     experiment = experiments.active(message.required("experiment_id"))
-    if message.has("new_name"):
-        experiments.rename(experiment, message.text("new_name"))
+    experiments.rename(experiment, message.required("new_name"))
     return {}
 
 
@@ -113,8 +114,7 @@ def search(message: Message) -> dict[str, Any]:
     most = message.integer("max_results", 1_000)
     if not 1 <= most <= MAX_RESULTS:
         raise invalid("max_results", most, f"must be from 1 to {MAX_RESULTS}")
-    view = message.text("view_type", "ACTIVE_ONLY")
-    view = {"1": "ACTIVE_ONLY", "2": "DELETED_ONLY", "3": "ALL"}.get(view, view)
+    view = message.word("view_type", VIEWS, "ACTIVE_ONLY")
     node = parse(message.text("filter"))
     found = [
         item

@@ -162,6 +162,8 @@ class Experiments:
         """
         self._context.freshness.wait_for_now()
         found = self.find(identifier)
+        if found is None and not (identifier.isascii() and identifier.isdigit()):
+            raise MlflowError(f"Invalid experiment ID '{identifier[:100]}'. Experiment ID must be a valid integer.")
         if found is None:
             raise MlflowError(f"No Experiment with id={identifier[:100]} exists", MISSING)
         return found

@@ -208,7 +208,8 @@ class _Parser:
             self._at += 1
             if self._is(")") and not found:
                 raise self._wrong("a list of values is empty")
-            found.append(self._value())
+            if not found or not self._is(")"):  # a comma may stand at the end
+                found.append(self._value())
             if self._is(")"):
                 self._at += 1
                 return tuple(found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
 
 from runlore import model
 from runlore.errors import RunNotFound
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 MODELS = "mlflow-models"
 """Claims of the ids of logged models, with the run that each lives in."""
+
+MOST_ESCAPED = 10
+"""How often a path is looked at for escapes within escapes."""
 
 MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
 TRACE_ID = re.compile(r"(?:tr-)?[0-9a-zA-Z_-]{1,64}")
@@ -139,6 +143,13 @@ def checked(path: str) -> str:
     trimmed = path if path.startswith("/") else path.rstrip("/")
     if "\\" in trimmed and any(part in {".", ".."} for part in trimmed.replace("\\", "/").split("/")):
         raise MlflowError("Invalid path")
+    plain = trimmed
+    for _ in range(MOST_ESCAPED):
+        plain, before = unquote(plain), plain
+        if plain == before:
+            break
+        if ".." in plain.replace("\\", "/").split("/"):
+            raise MlflowError("Invalid path")  # whoever passes it on may read it so
     try:
         return check_file_name(trimmed, "path")
     except ValueError:

@@ -31,6 +31,7 @@ MODEL_INPUT, MODEL_OUTPUT = "mlflow.model_input", "mlflow.model_output"
 _KINDS = (model.DATA, MODEL_INPUT, MODEL_OUTPUT)
 _FIELDS = ("name", "digest", "source_type", "source", "schema", "profile")
 _MOST = {"name": 500, "digest": 36, "source": 65_535, "schema": 1_048_575, "profile": 16_777_215}
+_MAX_TAG_KEY, _MAX_TAG_VALUE = 255, 500
 _MAX_DATASETS = 1_000
 _MOST_EXPERIMENTS = 20
 
@@ -58,7 +59,12 @@ def _dataset(item: Message, place: int) -> tuple[dict[str, str], dict[str, str]]
     for field, most in _MOST.items():
         if len(dataset.get(field, "")) > most:
             raise MlflowError(f"'datasets[{place}].{field}' exceeds the maximum length of {most} characters")
-    return dataset, item.pairs("tags")
+    tags = item.pairs("tags")
+    for key, value in tags.items():
+        for name, text, most in (("key", key, _MAX_TAG_KEY), ("value", value, _MAX_TAG_VALUE)):
+            if len(text) > most:
+                raise MlflowError(f"'datasets[{place}].tags.{name}' exceeds the maximum length of {most} characters")
+    return dataset, tags
 
 
 def _record_dataset(recorder: Recorder, dataset: dict[str, str], tags: dict[str, str]) -> None:
@@ -79,6 +85,8 @@ def _mark(recorder: Recorder, words: Iterable[str]) -> None:
 def log_outputs(message: Message) -> dict[str, Any]:
     """Record models that the run made."""
     uid = run_id(message)
+    if not message.has("models"):
+        message.required("models")
     models = [(item.required("model_id"), item.integer("step")) for item in message.parts("models")]
     with held(message.context, uid) as found:
         for identifier, step in models:

@@ -35,8 +35,7 @@ PARAM = f"{OURS}param."
 STATUSES = {
     "LOGGED_MODEL_PENDING": "pending", "LOGGED_MODEL_READY": "ready", "LOGGED_MODEL_UPLOAD_FAILED": "failed",
 }  # fmt: skip
-"""MLflow's words, and the stage of the card."""
-_NUMBERED = {"1": "LOGGED_MODEL_PENDING", "2": "LOGGED_MODEL_READY", "3": "LOGGED_MODEL_UPLOAD_FAILED"}
+"""MLflow's words, as protocol buffers number them, and the stage of the card."""
 _MAX_PARAM = 6_000
 
 
@@ -152,10 +151,7 @@ def get(message: Message) -> dict[str, Any]:
 
 def finalize(message: Message) -> dict[str, Any]:
     """Say that it is ready, or that it failed."""
-    status = message.required("status")
-    status = _NUMBERED.get(status, status)
-    if status not in STATUSES:
-        raise invalid("status", status, f"should be one of {', '.join(STATUSES)}")
+    status = message.word("status", tuple(STATUSES)) or message.required("status")
     card = registry.stage(find(message.context, message.path("model_id")), STATUSES[status])
     return {"model": documents(message.context, [card])[0]}
 
@@ -200,6 +196,8 @@ def search(message: Message) -> dict[str, Any]:
     context = message.context
     experiments = Experiments(context)
     context.freshness.wait_for_now()
+    if not message.has("experiment_ids"):
+        message.required("experiment_ids")
     found = (experiments.find(identifier) for identifier in message.texts("experiment_ids"))
     names = {experiment.native for experiment in found if experiment is not None}
     node = parse(message.text("filter"))

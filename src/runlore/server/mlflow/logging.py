@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -226,12 +227,13 @@ def _whole(metrics: list[Message]) -> list[Message]:
 
 
 def _check_unique(pairs: list[tuple[str, str]]) -> None:
-    known: dict[str, str] = {}
-    for key, value in pairs:
-        if known.setdefault(key, value) != value:
-            raise MlflowError(
-                f"Duplicate parameter keys have been submitted: {key!r}. Give each param once in a batch."
-            )
+    counted = Counter(key for key, _ in pairs)
+    twice = [key for key, count in counted.items() if count > 1]
+    if twice:
+        raise MlflowError(
+            f"Duplicate parameter keys have been submitted: {twice}. Please ensure the request contains only one param "
+            "value per param key."
+        )
 
 
 def log_model(message: Message) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from runlore.server import problems
 from runlore.server.endpoint import JSON, READ, WRITE, Call, Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from runlore.server.context import Context
 
@@ -103,7 +103,10 @@ class Message:
         """
         found = self.text(name)
         if not found:
-            raise MlflowError(f"Missing value for required parameter '{name}'. See the documentation of the request.")
+            raise MlflowError(
+                f"Missing value for required parameter '{name}'. See the API docs for more information about request "
+                "parameters."
+            )
         return found
 
     def integer(self, name: str, default: int = 0, *, low: int = -(1 << 63), high: int = (1 << 63) - 1) -> int:
@@ -128,6 +131,28 @@ class Message:
         if value in (False, "false", "False", "0"):
             return False
         raise invalid(name, value, "should be true or false")
+
+    def word(self, name: str, numbered: Sequence[str], default: str = "") -> str:
+        """A word of those that protocol buffers number from 1, also given as its number.
+
+        Args:
+            name: of the field.
+            numbered: the words, in upper case.
+            default: where the field is not there.
+
+        Raises:
+            MlflowError: it is none of them.
+        """
+        value = self.fields.get(name)
+        if value is None:
+            return default
+        place = whole(value)
+        found = value.upper() if isinstance(value, str) else value
+        if place is not None and 1 <= place <= len(numbered):
+            return numbered[place - 1]
+        if found in numbered:
+            return str(found)
+        raise invalid(name, value, f"should be one of {', '.join(numbered)}")
 
     def texts(self, name: str) -> list[str]:
         """A list of texts."""

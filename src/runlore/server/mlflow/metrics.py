@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runlore import model
 from runlore.server.mlflow.entities import point_document
 from runlore.server.mlflow.logging import run_id
-from runlore.server.mlflow.message import Message, MlflowError, endpoint, invalid
+from runlore.server.mlflow.message import MISSING, Message, MlflowError, endpoint, invalid
 from runlore.server.mlflow.reading import open_run
 from runlore.store.summary import is_number
 
@@ -24,10 +24,10 @@ MAX_INTERVAL_POINTS = 2_500
 def history(message: Message) -> dict[str, Any]:
     """The points of one metric of one run, oldest first."""
     uid, key = run_id(message), message.required("metric_key")
-    most = message.integer("max_results", MAX_PAGE, low=0)
+    most = message.integer("max_results", MAX_PAGE, low=1)
     start = _offset(message.text("page_token"))
     points = read(message.context, uid, key)
-    size = min(most or MAX_PAGE, MAX_PAGE)
+    size = min(most, MAX_PAGE)
     page = points[start : start + size]
     found: dict[str, Any] = {"metrics": [point_document(key, *point) for point in page]}
     if start + size < len(points):
@@ -65,6 +65,16 @@ def read(context: Context, uid: str, key: str) -> list[tuple[float, int, float]]
     return sorted(dict.fromkeys([*found, *single]), key=_moment)  # one that was sent again counts once
 
 
+def read_if_any(context: Context, uid: str, key: str) -> list[tuple[float, int, float]]:
+    """As `read`; nothing where there is no such run: of many runs on a chart, one may be gone by now."""
+    try:
+        return read(context, uid, key)
+    except MlflowError as error:
+        if error.code != MISSING:
+            raise
+        return []
+
+
 def _moment(point: tuple[float, int, float]) -> tuple[int, float]:
     """Of one millisecond, by step."""
     return point[1], -math.inf if math.isnan(point[2]) else point[2]
@@ -83,7 +93,7 @@ def bulk(message: Message) -> dict[str, Any]:
     most = message.integer("max_results", MAX_PAGE, low=1)
     found: list[dict[str, Any]] = []
     for uid in sorted(set(uids)):
-        points = read(message.context, uid, key)[: min(most, MAX_PAGE) - len(found)]
+        points = read_if_any(message.context, uid, key)[: min(most, MAX_PAGE) - len(found)]
         found += [{**point_document(key, *point), "run_id": uid} for point in points]
     return {"metrics": found}
 
@@ -95,7 +105,7 @@ def interval(message: Message) -> dict[str, Any]:
     if not 1 <= most <= MAX_INTERVAL_POINTS:
         raise MlflowError(f"max_results must be between 1 and {MAX_INTERVAL_POINTS}; it is {most}.")
     low, high = _range(message)
-    by_run = {uid: [point_document(key, *point) for point in read(message.context, uid, key)] for uid in uids}
+    by_run = {uid: [point_document(key, *point) for point in read_if_any(message.context, uid, key)] for uid in uids}
     if low is not None and high is not None:
         by_run = {uid: [point for point in points if low <= point["step"] <= high] for uid, points in by_run.items()}
     steps = sampled([{point["step"] for point in points} for points in by_run.values()], most)

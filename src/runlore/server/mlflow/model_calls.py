@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from runlore import registry
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 MAX_RESULTS = 1_000
 MAX_TAG_VALUE = 100_000
+MAX_ALIAS = 255
+LATEST = "latest"
+"""No alias, but read as one: the version with the greatest number."""
 
 
 def document(context: Context, model: Model) -> dict[str, Any]:
@@ -132,10 +136,28 @@ def latest_versions(message: Message) -> dict[str, Any]:
 
 def set_alias(message: Message) -> dict[str, Any]:
     """Give a version an alias."""
-    model = _find(message)
-    card = version_of(model, message.required("version"))
-    registry.alias(card, message.required("alias"))
+    model, alias = _find(message), message.required("alias")
+    check_alias(alias)
+    registry.alias(version_of(model, message.required("version")), alias)
     return {}
+
+
+def check_alias(alias: str) -> None:
+    """Refuse what cannot be an alias, or what MLflow's clients would take for something else.
+
+    Raises:
+        MlflowError: the reason.
+    """
+    if len(alias) > MAX_ALIAS:
+        raise MlflowError(f"'Registered model alias name' exceeds the maximum length of {MAX_ALIAS} characters")
+    if not re.fullmatch(r"[\w-]+", alias):
+        raise MlflowError(
+            f"Invalid alias name: '{alias}'. Names may only contain alphanumerics, underscores (_), and dashes (-)."
+        )
+    if alias.lower() == LATEST:
+        raise MlflowError("'latest' alias name (case insensitive) is reserved.")
+    if re.fullmatch(r"v\d+", alias, re.IGNORECASE):
+        raise MlflowError(f"Version alias name '{alias}' is reserved: it could be taken for a version.")
 
 
 def delete_alias(message: Message) -> dict[str, Any]:
@@ -151,6 +173,8 @@ def by_alias(message: Message) -> dict[str, Any]:
     """The version that has an alias."""
     model, alias = _find(message), message.required("alias")
     number = model.aliases.get(alias)
+    if number is None and alias == LATEST:
+        number = max(model.versions, default=None)
     if number is None:
         raise MlflowError(f"Registered model alias {alias[:200]} not found.", "INVALID_PARAMETER_VALUE")
     return {"model_version": version_document(message.context, model, number)}

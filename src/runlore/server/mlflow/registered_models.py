@@ -179,6 +179,8 @@ class Models:
             MlflowError: the name is taken, or cannot be one.
         """
         check_name(name)
+        if name == model.name:
+            return model
         if name in self.every():
             raise MlflowError(f"Registered Model (name={name}) already exists.", EXISTS)
         registry.tag(self.card_of(model), NAME, name)

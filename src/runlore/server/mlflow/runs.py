@@ -13,12 +13,11 @@ from runlore.server.mlflow import entities
 from runlore.server.mlflow.experiments import Experiments
 from runlore.server.mlflow.inputs import linked
 from runlore.server.mlflow.logging import held, record_tag, run_id
-from runlore.server.mlflow.message import Message, MlflowError, endpoint, invalid
+from runlore.server.mlflow.message import Message, MlflowError, endpoint
 from runlore.server.mlflow.reading import open_run, read_about, read_run
 from runlore.server.mlflow.values import MAX_TAG, ns_of, read_pair
 
-_STATUSES = frozenset({*entities.NATIVE_STATUSES, "RUNNING", "SCHEDULED"})
-_NUMBERED = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}
+_STATUSES = ("RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")
 """As protocol buffers number them."""
 
 
@@ -68,17 +67,14 @@ def get(message: Message) -> dict[str, Any]:
 def update(message: Message) -> dict[str, Any]:
     """Change status, end or name."""
     context, uid = message.context, run_id(message)
-    status = message.optional("status")
-    status = _NUMBERED.get(status or "", status)
-    if status is not None and status not in _STATUSES:
-        raise invalid("status", status, f"should be one of {', '.join(sorted(_STATUSES))}")
+    status = message.word("status", _STATUSES)
     end = message.integer("end_time", low=0, high=1 << 43)
     name = message.text("run_name")
     with held(context, uid) as found:
         recorder = found.recorder
         if name:
             record_tag(recorder, entities.RUN_NAME, name)
-        if status is not None:
+        if status:
             about = read_about(context, uid)
             before = about.status
             if before in model.TERMINAL and entities.status_of(about) != status:

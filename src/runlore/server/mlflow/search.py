@@ -22,6 +22,7 @@ from runlore.query.expression import (
 )
 from runlore.query.ordering import MAX_KEYS
 from runlore.server.mlflow import entities
+from runlore.server.mlflow.experiment_calls import VIEWS
 from runlore.server.mlflow.experiments import Experiments
 from runlore.server.mlflow.filters import Comparison, Group, Node, parse, parse_order
 from runlore.server.mlflow.inputs import dataset_query, is_linked, linked
@@ -100,11 +101,7 @@ def _experiments(names: list[str]) -> Expression:
 
 
 def _lifecycle(message: Message) -> list[Expression]:
-    wanted = message.text("run_view_type", "ACTIVE_ONLY").upper()
-    words = {"1": "ACTIVE_ONLY", "2": "DELETED_ONLY", "3": "ALL"}
-    wanted = words.get(wanted, wanted)
-    if wanted not in words.values():
-        raise invalid("run_view_type", wanted, "should be ACTIVE_ONLY, DELETED_ONLY or ALL")
+    wanted = message.word("run_view_type", VIEWS, "ACTIVE_ONLY")
     return [] if wanted == "ALL" else [Compare(Attribute("deleted"), "=", wanted == "DELETED_ONLY")]
 
 

@@ -172,13 +172,15 @@ def delete_traces(message: Message) -> dict[str, Any]:
         raise MlflowError("Either `max_timestamp_millis` or `trace_ids` must be specified, but not both.")
     if named and message.has("max_traces"):
         raise MlflowError("`max_traces` can't be specified if `trace_ids` is specified.")
+    if message.has("max_traces") and message.integer("max_traces") < 1:
+        raise MlflowError(f"`max_traces` must be a positive integer, received {message.integer('max_traces')}.")
     known = books.of(native)
     if named:
         gone = [known[identifier] for identifier in dict.fromkeys(named) if identifier in known]
     else:
         until = message.integer("max_timestamp_millis")
         gone = sorted((trace for trace in known.values() if trace.start_ms <= until), key=lambda trace: trace.start_ms)
-        gone = gone[: message.integer("max_traces", len(gone), low=1)] if gone else []
+        gone = gone[: message.integer("max_traces", len(gone))]
     for trace in gone:
         books.say(native, trace.id, deleted=True)
     return {"traces_deleted": len(gone)}

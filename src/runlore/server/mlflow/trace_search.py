@@ -108,10 +108,11 @@ def _value(trace: Trace, kind: str, key: str) -> str | int | None:
         return trace.metadata.get(key)
     if kind in _ATTRIBUTES:
         duration = trace.duration_ms
+        ended = None if duration is None else trace.start_ms + duration
         values: dict[str, Any] = {
             "timestamp_ms": trace.start_ms, "timestamp": trace.start_ms, "request_time": trace.start_ms,
             "execution_time_ms": duration, "execution_time": duration, "execution_duration": duration,
-            "end_time_ms": None if duration is None else trace.start_ms + duration, "status": trace.state,
+            "end_time_ms": ended, "end_time": ended, "status": trace.state,
             "state": trace.state, "request_id": trace.id, "trace_id": trace.id, "id": trace.id,
             "client_request_id": trace.info.get("client_request_id"), "name": trace.all_tags().get(TRACE_NAME),
             "experiment_id": None, "run_id": next(iter(runs_of(trace)), None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
@@ -46,9 +47,9 @@ def check_key(key: Any, what: str, path: str = "key") -> str:
     if len(key) > MAX_KEY:
         raise MlflowError(f"'{path}' exceeds the maximum length of {MAX_KEY} characters: {what} name {key[:100]!r}…")
     raise MlflowError(
-        f"Invalid value {key!r} for parameter '{path}' supplied: Invalid {what.lower()} name. Names may be treated as "
-        "files in certain cases, and must not resolve to other names when treated as such. This name would resolve to "
-        f"{posixpath.normpath(key)!r}"
+        f"Invalid value {json.dumps(key)} for parameter '{path}' supplied: Invalid {what.lower()} name. Names may be "
+        "treated as files in certain cases, and must not resolve to other names when treated as such. This name would "
+        f"resolve to {posixpath.normpath(key)!r}"
     )
 
 
@@ -86,8 +87,9 @@ def read_point(fields: Any, path: str = "") -> Point:
     if value is None:
         raise invalid(f"{path}value", fields["value"], f"should be a number (metric {key[:100]!r})")
     moment = whole(fields["timestamp"])
-    if moment is None or not -_MOST_MS < moment < _MOST_MS:
-        raise invalid(f"{path}timestamp", fields.get("timestamp"), f"should be ms since 1970 (metric {key!r})")
+    if moment is None or not 0 <= moment < _MOST_MS:
+        why = f"should be ms since 1970, not negative (metric {key!r})"
+        raise invalid(f"{path}timestamp", fields.get("timestamp"), why)
     step = whole(fields.get("step") or 0)
     if step is None or not -(1 << 63) <= step < 1 << 63:
         raise invalid(f"{path}step", fields.get("step"), f"should be a whole number (metric {key!r})")

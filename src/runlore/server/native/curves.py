@@ -120,7 +120,8 @@ def _answer(call: Call, wanted: CurvesQuestion) -> Response:
     if tag in call.request.headers.get("if-none-match", "") and call.request.method in {"GET", "HEAD"}:
         return Response(status_code=304, headers=headers)
     found = CurveReader(call.context.series).read(runs, keys, drawing)
-    gone = [(uid, key) for uid in dict.fromkeys(wanted.runs) for key in keys if uid not in {run.uid for run in runs}]
+    there = {run.uid for run in runs}
+    gone = [(uid, key) for uid in dict.fromkeys(wanted.runs) if uid not in there for key in keys]
     content = _arrow(found) if as_arrow else _binary(found, runs, gone)
     return Response(content, headers=headers, media_type=ARROW if as_arrow else MEDIA_TYPE)
 
