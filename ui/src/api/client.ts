@@ -22,7 +22,14 @@ async function send(path: string, init: RequestInit): Promise<Response> {
     throw new Offline();
   }
   if (response.ok) return response;
+  if (response.status === 401) goToSignIn();
   throw new Problem(response.status, await problemBody(response));
+}
+
+/** The session is over: sign in, and come back to what is shown now. */
+function goToSignIn(): void {
+  const shown = `${location.pathname}${location.search}${location.hash}`.slice(root.length);
+  location.assign(`${root}sign-in?next=${encodeURIComponent(`/${shown}`)}`);
 }
 
 async function problemBody(response: Response): Promise<ProblemBody> {
