@@ -76,7 +76,7 @@ def test_options_and_paths(known):
     assert "--order-by" in proposed(["runs"], "--o")
     completion = _class("bash")(app, {}, "runlore", COMPLETION_VARIABLE)
     assert [item.type for item in completion.get_completions(["runs", "--store"], "")] == ["dir"]
-    assert [item.type for item in completion.get_completions(["import"], "x")] == ["file"]
+    assert [item.type for item in completion.get_completions(["import", "archive"], "x")] == ["file"]
 
 
 def test_another_store_is_asked_where_it_is_named(known, tmp_path, monkeypatch):

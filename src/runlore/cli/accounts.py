@@ -80,6 +80,14 @@ def _moment(time_s: float | None) -> str:
     return "" if time_s is None else dt.datetime.fromtimestamp(time_s).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def _done(record: dict[str, Any], text: str, *, json: bool) -> None:
+    """Say what was done."""
+    if json:
+        print_json(record)
+    else:
+        say(text)
+
+
 # -- users ------------------------------------------------------------------------------------------------------------
 
 
@@ -88,10 +96,11 @@ def _moment(time_s: float | None) -> str:
 @flag("--service", help="A service: it has tokens, and no password.")
 @flag("--admin", help="May do everything, and manage accounts.")
 @flag("--password-stdin", help="Read the password from stdin instead of making one.")
+@json_option
 @accounts_option
 @store_option
 def add_user(
-    user: str, service: bool, admin: bool, password_stdin: bool, accounts: str | None, store: str | None
+    user: str, service: bool, admin: bool, password_stdin: bool, json: bool, accounts: str | None, store: str | None
 ) -> None:
     """Add a user; prints its first password, once.
 
@@ -107,7 +116,11 @@ def add_user(
         if admin:
             book.people.grant(book.people.user(user), "**", "admin")
             _tell(book, "user.role", user, path="**", role="admin")
-    say(f"{user} was added" + ("" if service or password_stdin else f", with the password {password}"))
+    _done(
+        {"user": user, "password": None if service or password_stdin else password},
+        f"{user} was added" + ("" if service or password_stdin else f", with the password {password}"),
+        json=json,
+    )
 
 
 @command("list")
@@ -115,7 +128,12 @@ def add_user(
 @accounts_option
 @store_option
 def list_users(json: bool, accounts: str | None, store: str | None) -> None:
-    """List the users, their teams and roles."""
+    """List the users, their teams and roles.
+
+    \b
+    Examples:
+      runlore user list
+    """
     with opened(store, accounts) as book:
         found = book.people.users()
     if json:
@@ -140,9 +158,10 @@ def _user_document(one: User) -> dict[str, Any]:
 @user_argument
 @path_argument
 @role_argument
+@json_option
 @accounts_option
 @store_option
-def user_role(user: str, path: str, role: str, accounts: str | None, store: str | None) -> None:
+def user_role(user: str, path: str, role: str, json: bool, accounts: str | None, store: str | None) -> None:
     """Give a user a role on experiments, in place of the one that it has there.
 
     \b
@@ -153,7 +172,11 @@ def user_role(user: str, path: str, role: str, accounts: str | None, store: str 
     with opened(store, accounts) as book:
         book.people.grant(book.people.user(user), path, _role(role))
         _tell(book, "user.role", user, path=path, role=_role(role))
-    say(f"{user} is {role} of {path}" if _role(role) else f"{user} has no role of its own on {path}")
+    _done(
+        {"user": user, "path": path, "role": _role(role)},
+        f"{user} is {role} of {path}" if _role(role) else f"{user} has no role of its own on {path}",
+        json=json,
+    )
 
 
 def _role(text: str) -> str | None:
@@ -163,15 +186,25 @@ def _role(text: str) -> str | None:
 @command("password")
 @user_argument
 @flag("--password-stdin", help="Read the password from stdin instead of making one.")
+@json_option
 @accounts_option
 @store_option
-def set_password(user: str, password_stdin: bool, accounts: str | None, store: str | None) -> None:
-    """Give a user another password; prints it, once. Who is signed in is signed out."""
+def set_password(user: str, password_stdin: bool, json: bool, accounts: str | None, store: str | None) -> None:
+    """Give a user another password; prints it, once. Who is signed in is signed out.
+
+    \b
+    Examples:
+      runlore user password ada
+    """
     password = _read_password() if password_stdin else secrets.token_urlsafe(18)
     with opened(store, accounts) as book:
         book.people.set_password(user, password)
         _tell(book, "user.password", user)
-    say(f"{user} has another password" + ("" if password_stdin else f": {password}"))
+    _done(
+        {"user": user, "password": None if password_stdin else password},
+        f"{user} has another password" + ("" if password_stdin else f": {password}"),
+        json=json,
+    )
 
 
 def _read_password() -> str:
@@ -181,26 +214,43 @@ def _read_password() -> str:
 @command("disable")
 @user_argument
 @flag("--undo", help="Let it in again.")
+@json_option
 @accounts_option
 @store_option
-def disable(user: str, undo: bool, accounts: str | None, store: str | None) -> None:
-    """Let a user in no more, or again: with password, session or token."""
+def disable(user: str, undo: bool, json: bool, accounts: str | None, store: str | None) -> None:
+    """Let a user in no more, or again: with password, session or token.
+
+    \b
+    Examples:
+      runlore user disable ada
+      runlore user disable ada --undo
+    """
     with opened(store, accounts) as book:
         book.people.disable(user, disabled=not undo)
         _tell(book, "user.enable" if undo else "user.disable", user)
-    say(f"{user} is let in again" if undo else f"{user} is let in no more")
+    _done(
+        {"user": user, "disabled": not undo},
+        f"{user} is let in again" if undo else f"{user} is let in no more",
+        json=json,
+    )
 
 
 @command("remove")
 @user_argument
+@json_option
 @accounts_option
 @store_option
-def remove_user(user: str, accounts: str | None, store: str | None) -> None:
-    """Remove a user and its tokens. Runs stay, and so does what the audit log says of it."""
+def remove_user(user: str, json: bool, accounts: str | None, store: str | None) -> None:
+    """Remove a user and its tokens. Runs stay, and so does what the audit log says of it.
+
+    \b
+    Examples:
+      runlore user remove ada
+    """
     with opened(store, accounts) as book:
         book.people.remove_user(user)
         _tell(book, "user.remove", user)
-    say(f"{user} was removed")
+    _done({"user": user}, f"{user} was removed", json=json)
 
 
 # -- teams ------------------------------------------------------------------------------------------------------------
@@ -208,14 +258,20 @@ def remove_user(user: str, accounts: str | None, store: str | None) -> None:
 
 @command("add")
 @team_argument
+@json_option
 @accounts_option
 @store_option
-def add_team(team: str, accounts: str | None, store: str | None) -> None:
-    """Add a team, without members and roles."""
+def add_team(team: str, json: bool, accounts: str | None, store: str | None) -> None:
+    """Add a team, without members and roles.
+
+    \b
+    Examples:
+      runlore team add vision
+    """
     with opened(store, accounts, create=True) as book:
         book.people.add_team(team)
         _tell(book, "team.add", team)
-    say(f"{team} was added")
+    _done({"team": team}, f"{team} was added", json=json)
 
 
 @command("list")
@@ -223,7 +279,12 @@ def add_team(team: str, accounts: str | None, store: str | None) -> None:
 @accounts_option
 @store_option
 def list_teams(json: bool, accounts: str | None, store: str | None) -> None:
-    """List the teams, their members and roles."""
+    """List the teams, their members and roles.
+
+    \b
+    Examples:
+      runlore team list
+    """
     with opened(store, accounts) as book:
         found = book.people.teams()
     if json:
@@ -243,9 +304,10 @@ def list_teams(json: bool, accounts: str | None, store: str | None) -> None:
 @team_argument
 @path_argument
 @role_argument
+@json_option
 @accounts_option
 @store_option
-def team_role(team: str, path: str, role: str, accounts: str | None, store: str | None) -> None:
+def team_role(team: str, path: str, role: str, json: bool, accounts: str | None, store: str | None) -> None:
     """Give a team a role on experiments: all of its members have it.
 
     \b
@@ -255,45 +317,67 @@ def team_role(team: str, path: str, role: str, accounts: str | None, store: str 
     with opened(store, accounts) as book:
         book.people.grant(book.people.team(team), path, _role(role))
         _tell(book, "team.role", team, path=path, role=_role(role))
-    say(f"{team} is {role} of {path}" if _role(role) else f"{team} has no role on {path}")
+    _done(
+        {"team": team, "path": path, "role": _role(role)},
+        f"{team} is {role} of {path}" if _role(role) else f"{team} has no role on {path}",
+        json=json,
+    )
 
 
 @command("join")
 @team_argument
 @user_argument
+@json_option
 @accounts_option
 @store_option
-def join(team: str, user: str, accounts: str | None, store: str | None) -> None:
-    """Make a user a member of a team."""
+def join(team: str, user: str, json: bool, accounts: str | None, store: str | None) -> None:
+    """Make a user a member of a team.
+
+    \b
+    Examples:
+      runlore team join vision ada
+    """
     with opened(store, accounts) as book:
         book.people.join(team, user)
         _tell(book, "team.join", team, user=user)
-    say(f"{user} is a member of {team}")
+    _done({"team": team, "user": user, "member": True}, f"{user} is a member of {team}", json=json)
 
 
 @command("leave")
 @team_argument
 @user_argument
+@json_option
 @accounts_option
 @store_option
-def leave(team: str, user: str, accounts: str | None, store: str | None) -> None:
-    """Make a user no member of a team."""
+def leave(team: str, user: str, json: bool, accounts: str | None, store: str | None) -> None:
+    """Make a user no member of a team.
+
+    \b
+    Examples:
+      runlore team leave vision ada
+    """
     with opened(store, accounts) as book:
         book.people.join(team, user, member=False)
         _tell(book, "team.leave", team, user=user)
-    say(f"{user} is no member of {team}")
+    _done({"team": team, "user": user, "member": False}, f"{user} is no member of {team}", json=json)
 
 
 @command("remove")
 @team_argument
+@json_option
 @accounts_option
 @store_option
-def remove_team(team: str, accounts: str | None, store: str | None) -> None:
-    """Remove a team; its members stay, without the roles that they had by it."""
+def remove_team(team: str, json: bool, accounts: str | None, store: str | None) -> None:
+    """Remove a team; its members stay, without the roles that they had by it.
+
+    \b
+    Examples:
+      runlore team remove vision
+    """
     with opened(store, accounts) as book:
         book.people.remove_team(team)
         _tell(book, "team.remove", team)
-    say(f"{team} was removed")
+    _done({"team": team}, f"{team} was removed", json=json)
 
 
 # -- tokens and audit -------------------------------------------------------------------------------------------------
@@ -308,10 +392,17 @@ def remove_team(team: str, accounts: str | None, store: str | None) -> None:
     help="What it may be used for, at most; repeat it for several. write alone suits a training job.",
 )  # fmt: skip
 @option("--days", metavar="N", type=float, help="For how many days it holds; by default until it is revoked.")
+@json_option
 @accounts_option
 @store_option
 def create_token(
-    user: str, name: str, scopes: tuple[str, ...], days: float | None, accounts: str | None, store: str | None
+    user: str,
+    name: str,
+    scopes: tuple[str, ...],
+    days: float | None,
+    json: bool,
+    accounts: str | None,
+    store: str | None,
 ) -> None:
     """Make a token of a user's; prints it, once. Its roles are those of the user.
 
@@ -323,7 +414,7 @@ def create_token(
     with opened(store, accounts) as book:
         made, text = book.keys.make_token(book.people.user(user), name, scopes, days)
         _tell(book, "token.create", made.id, user=user, name=name, scopes=list(made.scopes))
-    say(text)
+    _done({"id": made.id, "user": user, "name": name, "token": text}, text, json=json)
 
 
 @command("list")
@@ -331,7 +422,12 @@ def create_token(
 @accounts_option
 @store_option
 def list_tokens(json: bool, accounts: str | None, store: str | None) -> None:
-    """List the tokens, and when they were last used. What makes them tokens is kept nowhere."""
+    """List the tokens, and when they were last used. What makes them tokens is kept nowhere.
+
+    \b
+    Examples:
+      runlore token list
+    """
     with opened(store, accounts) as book:
         found = book.keys.tokens()
     if json:
@@ -350,16 +446,22 @@ def list_tokens(json: bool, accounts: str | None, store: str | None) -> None:
 
 @command("revoke")
 @argument("token", metavar="ID", help="Of the token, as `runlore token list` shows it.")
+@json_option
 @accounts_option
 @store_option
-def revoke_token(token: str, accounts: str | None, store: str | None) -> None:
-    """Make a token worthless, at once."""
+def revoke_token(token: str, json: bool, accounts: str | None, store: str | None) -> None:
+    """Make a token worthless, at once.
+
+    \b
+    Examples:
+      runlore token revoke 0123456789abcdef
+    """
     if "_" in token:
         raise InvalidArgument("name a token by its id, the 16 digits between the first two underscores of it")
     with opened(store, accounts) as book:
         book.keys.revoke(token)
         _tell(book, "token.revoke", token)
-    say(f"{token} is worth nothing any more")
+    _done({"id": token}, f"{token} is worth nothing any more", json=json)
 
 
 @command("audit")

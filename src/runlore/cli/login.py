@@ -9,8 +9,8 @@ import click
 
 from runlore.cli import _streams
 from runlore.cli._command import command
-from runlore.cli._options import argument, flag
-from runlore.cli._output import note, say
+from runlore.cli._options import argument, flag, json_option
+from runlore.cli._output import note, print_json, say
 from runlore.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ _server_argument = argument(
 @command("login")
 @_server_argument
 @flag("--token-stdin", help="Read the token from stdin instead of asking for it.")
-def login(server: str | None, token_stdin: bool) -> None:
+@json_option
+def login(server: str | None, token_stdin: bool, json: bool) -> None:
     """Keep the token of a server, so that every command and program of yours shows it there.
 
     The token is tried first. It is kept in a file that only you can read, and shown to that server alone.
@@ -43,12 +44,16 @@ def login(server: str | None, token_stdin: bool) -> None:
         raise InvalidArgument("the token is empty; nothing was kept")
     _try(address, token)
     where = tokens.keep(address, token)
-    say(f"the token of {address} is kept in {where}")
+    if json:
+        print_json({"server": str(address), "file": where})
+    else:
+        say(f"the token of {address} is kept in {where}")
 
 
 @command("logout")
 @_server_argument
-def logout(server: str | None) -> None:
+@json_option
+def logout(server: str | None, json: bool) -> None:
     """Forget the token of a server.
 
     \b
@@ -58,7 +63,10 @@ def logout(server: str | None) -> None:
     from runlore.remote import tokens
 
     address = _address(server)
-    if tokens.forget(address):
+    forgotten = tokens.forget(address)
+    if json:
+        print_json({"server": str(address), "forgotten": forgotten})
+    elif forgotten:
         say(f"the token of {address} is forgotten")
     else:
         note(f"no token of {address} was kept")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from runlore.cli._command import command
-from runlore.cli._options import flag, option, store_option
-from runlore.cli._output import note, say
+from runlore.cli._options import flag, json_option, option, store_option
+from runlore.cli._output import note, print_json, say
 from runlore.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ _log_format = option(
 @flag("--no-browser", help="Do not open the browser.")
 @_base_path
 @store_option
-def ui(port: int, no_browser: bool, base_path: str, store: str | None) -> None:
+@json_option
+def ui(port: int, no_browser: bool, base_path: str, store: str | None, json: bool) -> None:
     """Look at runs in the browser. Only this machine can reach it. Ctrl-C ends it.
 
     Where the port is taken, the next free one is used.
@@ -52,7 +53,7 @@ def ui(port: int, no_browser: bool, base_path: str, store: str | None) -> None:
       runlore ui --store /data/runs --port 8080 --no-browser
     """
     settings = _settings(store, port=port, base_path=base_path)
-    _serve(settings, next_free=True, browser=not no_browser)
+    _serve(settings, next_free=True, browser=not no_browser, json=json)
 
 
 @command("server")
@@ -68,9 +69,10 @@ def ui(port: int, no_browser: bool, base_path: str, store: str | None) -> None:
     "RUNLORE_ACCOUNTS, or beside the store.",
 )  # fmt: skip
 @store_option
+@json_option
 def server(
     host: str, port: int, workers: int, base_path: str, allowed_hosts: tuple[str, ...], log_format: str,
-    accounts: str | None, store: str | None,
+    accounts: str | None, store: str | None, json: bool,
 ) -> None:  # fmt: skip
     """Serve a store to others: they send runs to it, and read from it.
 
@@ -92,10 +94,11 @@ def server(
             f"--host {host} would let everybody who reaches this machine read and change all runs, because the server "
             "has no accounts; add --accounts, or listen on 127.0.0.1"
         )
+    first = None
     if accounts is not None:
-        settings = _with_accounts(settings, accounts)
+        settings, first = _with_accounts(settings, accounts)
     _log_requests()
-    _serve(settings, next_free=False, browser=False)
+    _serve(settings, next_free=False, browser=False, json=json, first=first)
 
 
 def _settings(store: str | None, **fields: object) -> Settings:
@@ -106,8 +109,8 @@ def _settings(store: str | None, **fields: object) -> Settings:
     return Settings(store=open_store(store_address(store), create=True).location, **fields)  # type: ignore[arg-type]
 
 
-def _with_accounts(settings: Settings, address: str) -> Settings:
-    """Make the accounts, or bring them up to date; and say who the first admin is."""
+def _with_accounts(settings: Settings, address: str) -> tuple[Settings, tuple[str, str] | None]:
+    """Make the accounts, or bring them up to date; with name and password of the first admin, where it is new."""
     from dataclasses import replace
 
     from runlore.cli._accounts import address_of, open_book
@@ -116,15 +119,12 @@ def _with_accounts(settings: Settings, address: str) -> Settings:
     book = open_book(found, create=True)
     first = book.people.first_admin()
     book.close()
-    if first is not None:
-        name, password = first
-        say(f"The first account is {name!r}, with the password {password}")
-        say("It is shown this once. Sign in and choose another, or make tokens with `runlore token create`.")
-        sys.stdout.flush()
-    return replace(settings, accounts=found)
+    return replace(settings, accounts=found), first
 
 
-def _serve(settings: Settings, *, next_free: bool, browser: bool) -> None:
+def _serve(
+    settings: Settings, *, next_free: bool, browser: bool, json: bool, first: tuple[str, str] | None = None
+) -> None:  # fmt: skip
     from runlore.server.serving import address_of, listen, serve
 
     listening = listen(settings.host, settings.port, next_free=next_free)
@@ -132,9 +132,19 @@ def _serve(settings: Settings, *, next_free: bool, browser: bool) -> None:
     if settings.port and not address.startswith(f"http://{settings.host}:{settings.port}/"):
         note(f"port {settings.port} is taken")
 
+    if first is not None and not json:
+        name, password = first
+        say(f"The first account is {name!r}, with the password {password}")
+        say("It is shown this once. Sign in and choose another, or make tokens with `runlore token create`.")
+        sys.stdout.flush()
+
     def when_ready() -> None:
-        say(f"Runlore serves {settings.store} at {address}")
-        say("Ctrl-C ends it.")
+        if json:
+            account = None if first is None else dict(zip(("name", "password"), first, strict=True))
+            print_json({"store": settings.store, "address": address, "first_account": account})
+        else:
+            say(f"Runlore serves {settings.store} at {address}")
+            say("Ctrl-C ends it.")
         sys.stdout.flush()
         if browser:
             import webbrowser
