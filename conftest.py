@@ -16,6 +16,9 @@ settings.register_profile("runlore", deadline=None)
 settings.load_profile("runlore")
 
 
+collect_ignore_glob = ["src/runlore/server/accounts/migrations/*"]  # Alembic runs them, and only Alembic can
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Remove every `RUNLORE_*` variable, and keep catalogs of read-only stores out of the user's cache."""

@@ -97,6 +97,10 @@ def test_a_line_has_the_time_of_its_last_change():
     assert assembler.feed(b"\nnext\n", 300) == [(200, "50%", False), (300, "next", False)]
 
 
+def test_a_title_leaves_nothing_behind_that_eats_text():
+    assert lines_of(b"\x1b\x1b]0;title\x07text") == ["text"]
+
+
 @settings(deadline=None, max_examples=150)
 @given(st.lists(st.sampled_from(PARTS)), st.integers(1, 5))
 def test_chunks_make_no_difference_and_nothing_controls_the_reader(parts, size):

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 from tests.server.security.conftest import PASSWORD, made_world
 
 from runlore.server.page.files import find_page
 
 pytestmark = pytest.mark.skipif(find_page().missing is not None, reason="the page is not built")
-playwright = pytest.importorskip("playwright.sync_api")
-
-
-@pytest.fixture
-def browser():
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no Chromium")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=chromium, args=arguments)
-        yield opened
-        opened.close()
 
 
 def sign_in(page, password=PASSWORD):
@@ -32,8 +17,8 @@ def sign_in(page, password=PASSWORD):
 
 
 def test_signing_in_seeing_one_s_own_and_signing_in_again(tmp_path, browser):
-    with made_world(tmp_path) as world:
-        page = browser.new_page()
+    with made_world(tmp_path) as world, browser.new_context() as context:
+        page = context.new_page()
         page.set_default_timeout(10_000)
         refused = []
         page.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)

@@ -195,10 +195,13 @@ def test_cards(store):
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:5000", "https://host/base", "s3://bucket"])
-def test_the_address_of_a_server_says_what_is_possible(address, monkeypatch):
+def test_the_address_of_a_server_says_what_is_possible(address):
     with pytest.raises(InvalidArgument, match="a directory of this machine is needed"):
         open_store(address)
-    monkeypatch.setenv("RUNLORE_STORE", address)
+
+
+def test_what_is_no_kind_of_store_is_refused_when_a_run_starts(monkeypatch):
+    monkeypatch.setenv("RUNLORE_STORE", "s3://bucket")
     with pytest.raises(InvalidArgument, match="server"):
         runlore.start("iris")
 

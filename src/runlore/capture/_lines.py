@@ -58,7 +58,7 @@ class LineAssembler:
             if unfinished:
                 self._rest = text[unfinished.start() :]
                 text = text[: unfinished.start()]
-            text = _STRING.sub("", text)
+            text = _STRING.sub("\x00", text)  # which shows nothing, and keeps apart what stood around it
         if "\r" in text:
             text = text.replace("\r\n", "\n")
             if text.endswith("\r"):  # the newline may come with the next chunk
