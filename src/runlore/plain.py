@@ -66,6 +66,25 @@ def load_json(text: str) -> Any:
         return json.loads(_cut(text))
 
 
+def from_text(text: str) -> Any:
+    """A number or a flag of which somebody made a text with `str`, where that text comes back from it exactly.
+
+    Example:
+        >>> [from_text(text) for text in ("0.1", "32", "True", "0.10", "1_000", "nan", "adam")]
+        [0.1, 32, True, '0.10', '1_000', nan, 'adam']
+    """
+    if text in {"True", "False"}:
+        return text == "True"
+    for kind in (int, float):
+        try:
+            value = kind(text)
+        except ValueError:
+            continue
+        if str(value) == text:
+            return value
+    return text
+
+
 def _cut(text: str) -> str:
     parts: list[str] = []
     level = end = 0

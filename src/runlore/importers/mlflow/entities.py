@@ -10,6 +10,7 @@ from runlore.importers._names import uid_of
 from runlore.importers._records import End, Fact, SourceRun
 from runlore.model import ATTRIBUTE, FAILED, PARAM, STOPPED, SUCCEEDED, TAG
 from runlore.names import is_uid
+from runlore.plain import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,7 +62,7 @@ class MlflowRun(SourceRun):
     def facts(self, params: Mapping[str, str]) -> Iterator[Fact]:
         """Params and tags, and that it is in the trash."""
         for key, text in params.items():
-            yield Fact(PARAM, key, param_of(text))
+            yield Fact(PARAM, key, from_text(text))
         for key, text in self.tags.items():
             yield Fact(TAG, key, text)
         if self.info.deleted:
@@ -95,25 +96,6 @@ def uid_for(run_id: str) -> str:
 def ns_of(milliseconds: int | None) -> int:
     """A time in ms since 1970 in ns; 0: nobody said, or no time that can be."""
     return milliseconds * MILLISECOND if milliseconds and 0 < milliseconds < _MOST_MS else 0
-
-
-def param_of(text: str) -> Any:
-    """A param as it was before MLflow's client made a text of it, where that text comes back from it exactly.
-
-    Example:
-        >>> [param_of(text) for text in ("0.1", "32", "True", "0.10", "adam")]
-        [0.1, 32, True, '0.10', 'adam']
-    """
-    if text in {"True", "False"}:
-        return text == "True"
-    for kind in (int, float):
-        try:
-            value = kind(text)
-        except ValueError:
-            continue
-        if str(value) == text:
-            return value
-    return text
 
 
 def infinite(value: float) -> float:

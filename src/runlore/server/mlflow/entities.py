@@ -47,25 +47,6 @@ def status_of(run: RunRecord) -> str:
     return STATUSES.get(run.status, "RUNNING")
 
 
-def param_from_text(text: str) -> Any:
-    """A param as it was before MLflow's client made a text of it, where that text comes back from it exactly.
-
-    Example:
-        >>> [param_from_text(text) for text in ("0.1", "32", "True", "0.10", "1_000", "nan", "adam")]
-        [0.1, 32, True, '0.10', '1_000', nan, 'adam']
-    """
-    if text in {"True", "False"}:
-        return text == "True"
-    for kind in (int, float):
-        try:
-            value = kind(text)
-        except ValueError:
-            continue
-        if str(value) == text:
-            return value
-    return text
-
-
 def param_to_text(value: Any) -> str:
     """A param as MLflow's own client would have sent it."""
     if isinstance(value, str):

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from runlore import model
 from runlore.errors import RunNotFound
 from runlore.names import is_uid
+from runlore.plain import from_text
 from runlore.server.endpoint import JSON, WRITE, Endpoint
 from runlore.server.mlflow import entities
 from runlore.server.mlflow.message import (
@@ -149,7 +150,7 @@ def log_param(message: Message) -> dict[str, Any]:
     uid = run_id(message)
     key, value = read_pair(message, "Parameter", MAX_PARAM)
     with held(message.context, uid) as found:
-        found.recorder.event(model.PARAM, key, entities.param_from_text(value))
+        found.recorder.event(model.PARAM, key, from_text(value))
     return {}
 
 
@@ -206,7 +207,7 @@ def log_batch(message: Message) -> dict[str, Any]:
             recorder.scalar(*point)
             link_to_model(found, point, item)
         for key, value in pairs:
-            recorder.event(model.PARAM, key, entities.param_from_text(value))
+            recorder.event(model.PARAM, key, from_text(value))
         for key, value in words:
             record_tag(recorder, key, value)
     return {}
