@@ -110,7 +110,8 @@ def _read_files(root: str, gain: Gain, *, anew: bool = False) -> Gain | None:
         return _read_files(root, Gain(gain.path, gain.mtime_ns, known), anew=True)
     gain.damage += reader.unreadable
     gain.alive, gain.liveness = reader.alive, reader.liveness
-    gain.settled = reader.settled and not gain.damage
+    # One that says nothing yet is just being made, maybe: its first journal will not change its directory's time.
+    gain.settled = reader.settled and not gain.damage and bool(gain.sealed or gain.marks)
     return gain
 
 
