@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # How long an example takes says nothing on a machine that does other things too: bench/ measures what is slow.
-settings.register_profile("runlore", deadline=None)
+settings.register_profile("runlore", deadline=None, max_examples=40)
+settings.register_profile("long", deadline=None, max_examples=2000)
 settings.load_profile("runlore")
 
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.server.live import serving
 
 import runlore
@@ -87,7 +88,7 @@ VALUES = st.recursive(
 
 
 @pytest.mark.parametrize("endpoint", POSTS, ids=lambda endpoint: endpoint.path)
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_odd_arguments(served, endpoint, data):
     client, _, uid = served
