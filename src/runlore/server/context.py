@@ -107,7 +107,7 @@ class Context:
         self.series = SeriesCache(self.session, self.settings.series_cache_bytes)
         self.consoles = ConsoleReader(self.session, self.settings.console_cache_bytes)
         self.changes = Changes(self.session, self.freshness)
-        self.recorders = Recorders(self.session.store)
+        self.recorders = Recorders(self.session.store, self.session.index)
 
     def part(self, kind: Callable[[], _Part]) -> _Part:
         """What a room keeps between requests: one of each kind, made when it is first asked for.

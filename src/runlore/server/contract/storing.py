@@ -49,6 +49,15 @@ def new_run_of(sent: dict[str, Any]) -> tuple[str, str]:
     return experiment, uid
 
 
+def uid_of(sent: dict[str, Any]) -> str:
+    """The uid of a run that a request names.
+
+    Raises:
+        Garbled: it names none.
+    """
+    return str(expect(sent.get("uid"), str, "uid"))
+
+
 def run_of(call: Call, sent: dict[str, Any]) -> RecordedRun:
     """The run that a request names.
 
@@ -56,7 +65,7 @@ def run_of(call: Call, sent: dict[str, Any]) -> RecordedRun:
         RunNotFound: there is none.
         Garbled: it names none.
     """
-    uid = expect(sent.get("uid"), str, "uid")
+    uid = uid_of(sent)
     experiment = expect(sent.get("experiment"), (str, type(None)), "experiment")
     try:
         return call.context.store.open_run(uid, experiment=experiment)
