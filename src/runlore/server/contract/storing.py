@@ -218,6 +218,15 @@ def release(call: Call, sent: dict[str, Any]) -> bool:
     return came_again(call) and store.claimed(namespace, name) is None
 
 
+def reclaim(call: Call, sent: dict[str, Any]) -> bool:
+    """See `Store.reclaim`. One that comes again, and finds what it wanted, was the one that said so."""
+    store, namespace, name = call.context.store, *_named(sent)
+    about, instead = (expect(sent.get(key), dict, key) for key in ("about", "instead"))
+    if store.reclaim(namespace, name, about, instead):
+        return True
+    return came_again(call) and store.claimed(namespace, name) == {**instead, "name": name}
+
+
 def _named(sent: dict[str, Any]) -> tuple[str, str]:
     return expect(sent.get("namespace"), str, "namespace"), expect(sent.get("name"), str, "name")
 
@@ -304,6 +313,9 @@ ENDPOINTS = (
     _asks(claimed, "What was said when a name was claimed.", {"namespace": "names", "name": "best"}),
     _asks(claims, "All claims of a namespace.", {"namespace": "names"}),
     _changes(release, "Give a name back; whether it was claimed with this.", _CLAIM),
+    _changes(
+        reclaim, "Remember something else of a name; whether it was claimed with this.", {**_CLAIM, "instead": {}}
+    ),
     _asks(has_content, "Whether there are contents of this SHA-256.", {"digest": "0" * 64}),
     _asks(versions_taken, "Every version of a card that was ever claimed.", {"card": _CARD["card"]}),
     _changes(claim_version, "Claim a version of a card.", _CARD),
