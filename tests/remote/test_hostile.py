@@ -160,6 +160,16 @@ def test_events_that_no_program_records_harm_their_own_run_alone(served):
     assert "odd#1" not in runlore.runs(store=path).to_string()
 
 
+def test_nothing_is_recorded_of_a_card_that_is_not_there(served):
+    client, path, _ = served
+    endpoint = next(one for one in POSTS if one.path == "/store/annotate_card")
+    before = files_of(path)
+    body = {"card": ["model", "team", "nobody's"], "version": "1.0.0", "uid": "0" * 32, "facts": [["tag", "k", "v"]]}
+    assert send(client, endpoint, dumps(body)).status_code == 404
+    assert send(client, endpoint, dumps({**body, "uid": "../x"})).status_code == 400
+    assert files_of(path) == before
+
+
 def test_an_archive_that_is_none_is_refused(served):
     client, path, _ = served
     before = files_of(path)

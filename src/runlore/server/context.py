@@ -162,6 +162,16 @@ class Context:
         return self.session.store
 
     @property
+    def store_name(self) -> str:
+        """What the store is called; its whole location is nobody's business who only reads from it."""
+        return self.served.store.location.rstrip("/").rpartition("/")[2]
+
+    def without_place(self, text: str) -> str:
+        """A message for a caller: where the store is on this machine is left out, and its name said instead."""
+        location = self.served.store.location
+        return text.replace(location, self.store_name) if self.store_name else text
+
+    @property
     def index(self) -> Index:
         """Its index, as it is; see `fresh`."""
         return self.session.index

@@ -267,6 +267,10 @@ def complete_card(call: Call, sent: dict[str, Any]) -> None:
 def annotate_card(call: Call, sent: dict[str, Any]) -> int:
     """See `Store.annotate_card`. What is said twice there counts as once."""
     card, version, uid = card_of(sent), version_of(sent), expect(sent.get("uid"), str, "uid")
+    if not is_uid(uid):
+        raise Garbled(f"uid={uid!r:.60} should be the card's, 32 hexadecimal digits")
+    if version not in call.context.store.versions_taken(card):
+        raise CardNotFound(f"there is no card {card}@{version} of which something could be recorded")
     return call.context.store.annotate_card(card, str(version), uid, facts_of(sent), after_ns=after_of(sent))
 
 
