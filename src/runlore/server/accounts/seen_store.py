@@ -161,6 +161,12 @@ class SeenStore(IndexedStore):
         require(self._caller, WRITE, self._places(name, about))
         return self._store.release(namespace, name, about)
 
+    def reclaim(  # noqa: D102
+        self, namespace: str, name: str, about: Mapping[str, Any], instead: Mapping[str, Any]
+    ) -> bool:
+        require(self._caller, WRITE, [*self._places(name, about), *self._places(name, instead)])
+        return self._store.reclaim(namespace, name, about, instead)
+
     def _sees_claim(self, about: Mapping[str, Any]) -> bool:
         """One that says that it belongs to no experiment, such as a view of all, is seen by all."""
         if "experiment" in about and about["experiment"] is None:
