@@ -30,8 +30,7 @@ def test_a_page_that_is_not_named_is_found():
 
 
 def test_every_public_name_has_its_docstring_on_the_site():
-    named = set(
-        re.findall(r"^::: runlore\.([\w.]+)$", (DOCS / "reference/docstrings.md").read_text("utf-8"), re.MULTILINE)
-    )
+    text = (DOCS / "reference/docstrings.md").read_text("utf-8")
+    named = set(re.findall(r"^::: runlore\.([\w.]+)$", text, re.MULTILINE))
     public = {name for name in runlore.__all__ if not name.startswith("__")} - {"registry"}
     assert public | {f"registry.{name}" for name in registry.__all__} <= named
