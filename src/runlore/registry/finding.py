@@ -10,6 +10,7 @@ from runlore.index.records import CardFilter
 from runlore.index.reference import MIN_UID_PREFIX, RunReference
 from runlore.names import is_uid
 from runlore.opening import open_index, open_store
+from runlore.registry.best import best_of_each, metric_of
 from runlore.registry.card import Card
 from runlore.store.cards import CardName
 from runlore.versions import Version, is_query, select_versions
@@ -29,12 +30,14 @@ def get(
         kind: as registered.
         space: as registered.
         name: as registered.
-        version: `latest`, `1.2.0`, `1`, `1.2`, `1.*`, `~1.2`, `^1.2`, or an alias such as `champion`.
+        version: `latest`, `1.2.0`, `1`, `1.2`, `1.*`, `~1.2`, `^1.2`, an alias such as `champion`, or
+            `best(val/acc)`: the one whose run was best by this metric, as `Run.define_metric` says.
         deleted: find deleted cards too.
         store: as for `runlore.start`.
 
     Raises:
         CardNotFound: nothing matches; the message names what there is.
+        InvalidArgument: no run says what is best of the metric.
         InvalidName: a part of the name cannot be a name.
 
     Example:
@@ -61,6 +64,9 @@ def select_cards(
     for card in found:
         if version in card.aliases:
             return [card]
+    metric = metric_of(version)
+    if metric is not None:
+        return best_of_each([found], metric, store)
     if not is_query(version):
         return []  # a word: an alias that nobody has
     by_version = {card.semantic_version: card for card in found}
@@ -75,7 +81,8 @@ def _why(called: CardName, version: str, *, deleted: bool, store: StoreLike | No
         known = ", ".join(card.version for card in there[:5])
         aliases = sorted({alias for card in there for alias in card.aliases})
         more = f"; aliases: {', '.join(aliases)}" if aliases else ""
-        return f"no version of {called} matches {version!r}; there are {known}{more}"
+        reason = "" if metric_of(version) is None else ": no run that registered one has a number of this metric"
+        return f"no version of {called} matches {version!r}{reason}; there are {known}{more}"
     names = {str(card.card_name) for card in list_cards(store=store)}
     close = difflib.get_close_matches(str(called), names, 3)
     hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "`runlore cards` lists what is there"
@@ -166,7 +173,7 @@ def list_cards(
         kind: exact.
         space: exact.
         name: exact.
-        version: a version, range or alias; see `get`.
+        version: a version, range, alias or `best(KEY)`, of each name; see `get`.
         tags: the card has all of these keys; `key=value`, or a mapping, asks for the value too.
         stage: exact.
         run: the run that registered it: its uid, the beginning of it, or `experiment#number`.
@@ -194,7 +201,7 @@ def list_cards(
         order_by=order_by, limit=limit if version is None else None,
     )  # fmt: skip
     cards = fetch(wanted, store)
-    return (cards if version is None else _of_version(cards, version))[:limit]
+    return (cards if version is None else _of_version(cards, version, store))[:limit]
 
 
 def _tag_filter(tags: Mapping[str, str] | Sequence[str]) -> tuple[str, ...]:
@@ -206,11 +213,15 @@ def _tag_filter(tags: Mapping[str, str] | Sequence[str]) -> tuple[str, ...]:
     return (tags,) if isinstance(tags, str) else tuple(tags)
 
 
-def _of_version(cards: list[Card], version: str) -> list[Card]:
+def _of_version(cards: list[Card], version: str, store: StoreLike | None) -> list[Card]:
     by_name: dict[CardName, list[Card]] = {}
     for card in cards:
         by_name.setdefault(card.card_name, []).append(card)
     keep: set[str] = set()
+    metric = metric_of(version)
+    if metric is not None:
+        best = {str(card) for card in best_of_each(list(by_name.values()), metric, store)}
+        return [card for card in cards if str(card) in best]
     for same in by_name.values():
         held = [card for card in same if version in card.aliases]
         wanted = {str(card.semantic_version) for card in held} or _matching(same, version)
