@@ -17,6 +17,7 @@ from runlore.server.mlflow import (
     runs,
     search,
     trace_calls,
+    trace_correlation,
     uploads,
     version_calls,
 )
@@ -47,6 +48,7 @@ ENDPOINTS = (
     *version_calls.ENDPOINTS,
     *uploads.ENDPOINTS,
     *artifacts.ENDPOINTS,
+    *trace_correlation.ENDPOINTS,
     *trace_calls.ENDPOINTS,
     *assessments.ENDPOINTS,
     *experiment_calls.ENDPOINTS,

@@ -106,6 +106,13 @@ def model_home(context: Context, identifier: str, name: str = "") -> Home:
     return Home(str(claimed["run"]), f"models/{identifier}/", name)
 
 
+def model_location(context: Context, identifier: str) -> str:
+    """Where clients find the files of a logged model."""
+    claimed = context.store.claimed(MODELS, identifier) or {}
+    place = Experiments(context).place_of(str(claimed.get("experiment")))
+    return f"{place.location}/models/{identifier}/artifacts"
+
+
 def home_of(context: Context, path: str) -> Home:
     """Where the files are that a path of the artifact proxy means.
 
