@@ -7,6 +7,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from runlore.server.mlflow import (
     artifacts,
     assessments,
+    evaluation_calls,
     experiment_calls,
     info,
     inputs,
@@ -51,6 +52,7 @@ ENDPOINTS = (
     *trace_correlation.ENDPOINTS,
     *trace_calls.ENDPOINTS,
     *assessments.ENDPOINTS,
+    *evaluation_calls.ENDPOINTS,
     *experiment_calls.ENDPOINTS,
     *info.ENDPOINTS,
     *info.UNKNOWN,
