@@ -21,6 +21,7 @@ from runlore.server.mlflow import (
     trace_correlation,
     uploads,
     version_calls,
+    webhook_calls,
 )
 
 
@@ -54,6 +55,7 @@ ENDPOINTS = (
     *assessments.ENDPOINTS,
     *evaluation_calls.ENDPOINTS,
     *experiment_calls.ENDPOINTS,
+    *webhook_calls.ENDPOINTS,
     *info.ENDPOINTS,
     *info.UNKNOWN,
 )

@@ -25,7 +25,8 @@ from runlore.server.mlflow.model_versions import (
     tags_of,
     version_document,
 )
-from runlore.server.mlflow.registered_models import Model, Models
+from runlore.server.mlflow.registered_models import PROMPT, Model, Models
+from runlore.server.mlflow.webhook_calls import announce
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from runlore.registry.card import Card
 
 MAX_RESULTS = 200_000
+_TEMPLATE = "mlflow.prompt.text"
+_OF_PROMPTS = frozenset({_TEMPLATE, PROMPT, "_mlflow_prompt_type"})
+"""Tags of a prompt's versions that webhooks are not told as such."""
 
 
 def create(message: Message) -> dict[str, Any]:
@@ -56,7 +60,18 @@ def create(message: Message) -> dict[str, Any]:
     made = max(found.versions)
     if identifier:
         say_registered(context, identifier, model.name, made)
-    return {"model_version": version_document(context, found, made)}
+    document = version_document(context, found, made)
+    announce(context, found, "MODEL_VERSION", "CREATED", _told(found, document, tags))
+    return {"model_version": document}
+
+
+def _told(model: Model, document: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
+    """What webhooks are told of a new version."""
+    said = {"version": document["version"], "description": document["description"] or None}
+    if not model.is_prompt:
+        return {**said, "tags": tags, "source": document["source"], "run_id": document["run_id"] or None}
+    plain = {key: value for key, value in tags.items() if key not in _OF_PROMPTS}
+    return {**said, "tags": plain, "template": tags.get(_TEMPLATE)}
 
 
 def _find(message: Message) -> tuple[Model, Card, int]:
@@ -110,15 +125,20 @@ def set_tag(message: Message) -> dict[str, Any]:
     """Set a tag of a version."""
     key, value = message.required("key"), message.text("value")
     check_tag(key, value)
-    registry.tag(_find(message)[1], key, value)
+    model, card, number = _find(message)
+    registry.tag(card, key, value)
+    data = {"version": str(number), "key": key, "value": value}
+    announce(message.context, model, "MODEL_VERSION_TAG", "SET", data)
     return {}
 
 
 def delete_tag(message: Message) -> dict[str, Any]:
     """Remove a tag of a version."""
-    card, key = _find(message)[1], message.required("key")
+    model, card, number = _find(message)
+    key = message.required("key")
     if key in tags_of(card):
         registry.tag(card, key, None)
+        announce(message.context, model, "MODEL_VERSION_TAG", "DELETED", {"version": str(number), "key": key})
     return {}
 
 
