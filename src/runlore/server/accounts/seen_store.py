@@ -170,7 +170,8 @@ class SeenStore(IndexedStore):
         self, namespace: str, name: str, about: Mapping[str, Any], instead: Mapping[str, Any]
     ) -> bool:
         self._check_private(namespace)
-        require(self._caller, WRITE, [*self._places(name, about), *self._places(name, instead)])
+        for what in (about, instead):
+            require(self._caller, WRITE, self._places(name, what))
         return self._store.reclaim(namespace, name, about, instead)
 
     def _sees_namespace(self, namespace: str) -> bool:
