@@ -68,11 +68,16 @@ def ui(port: int, no_browser: bool, base_path: str, store: str | None, json: boo
     help="Let in only who has an account. ADDRESS: where they are kept, a path or postgresql://…; by default "
     "RUNLORE_ACCOUNTS, or beside the store.",
 )  # fmt: skip
+@option(
+    "--webhooks", metavar="URL", multiple=True,
+    help="The beginning of addresses to which webhooks may send, such as https://hooks.example.com/ml/. Repeat it for "
+    "several. Without it none is sent.",
+)  # fmt: skip
 @store_option
 @json_option
 def server(
     host: str, port: int, workers: int, base_path: str, allowed_hosts: tuple[str, ...], log_format: str,
-    accounts: str | None, store: str | None, json: bool,
+    accounts: str | None, webhooks: tuple[str, ...], store: str | None, json: bool,
 ) -> None:  # fmt: skip
     """Serve a store to others: they send runs to it, and read from it.
 
@@ -87,7 +92,7 @@ def server(
     """
     settings = _settings(
         store, host=host, port=port, workers=workers, base_path=base_path, allowed_hosts=allowed_hosts,
-        log_format=log_format,
+        log_format=log_format, webhooks=webhooks,
     )  # fmt: skip
     if not settings.is_loopback and accounts is None:
         raise InvalidArgument(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 from typing import TYPE_CHECKING
 
@@ -11,11 +10,14 @@ import uvicorn
 
 from runlore.errors import InvalidArgument, NotReachable
 from runlore.server.app import make_app
+from runlore.server.context import Context
 from runlore.server.impatient import impatient
-from runlore.server.settings import VARIABLE
+from runlore.server.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from starlette.types import ASGIApp
 
     from runlore.server.settings import Settings
 
@@ -23,8 +25,7 @@ TRIED_PORTS = 100
 """How many are tried beyond the one that is taken."""
 
 GRACE_S = 3
-"""How long requests that are being answered may go on when the server is told to end. Event streams never end by
-themselves."""
+"""How long requests that are being answered may go on when the server is told to end."""
 
 
 def listen(host: str, port: int, *, next_free: bool = False) -> socket.socket:
@@ -73,7 +74,6 @@ def _open(host: str, port: int) -> socket.socket:
     except BaseException:
         made.close()
         raise
-    made.set_inheritable(True)  # workers inherit it
     return made
 
 
@@ -90,38 +90,51 @@ def serve(settings: Settings, listening: socket.socket, when_ready: Callable[[],
     Args:
         settings: which store, and how.
         listening: of `listen`.
-        when_ready: called when it answers; with several workers when it listens.
+        when_ready: called when it answers; with several workers when all of them do.
 
     Raises:
         StoreNotFound, UnsupportedFormat, ReadOnlyStore: the store cannot be served.
+        NotReachable: a worker could not be started.
     """
+
+    def work(when_ready: Callable[[], None] | None) -> None:
+        Serving(settings, Context.open(settings), when_ready).run(sockets=[listening])
+
     if settings.workers == 1:
-        config = _config(make_app(settings), settings)
-        _Server(config, when_ready).run(sockets=[listening])
-        return
-    from uvicorn.supervisors import Multiprocess
-
-    os.environ[VARIABLE] = settings.dump()
-    config = _config("runlore.server.app:from_environment", settings)
-    if when_ready is not None:
-        when_ready()
-    Multiprocess(config, [listening]).run()
+        work(when_ready)
+    else:
+        Workers(settings.workers, work, GRACE_S + 1).run(when_ready)
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, when_ready: Callable[[], None] | None) -> None:
-        super().__init__(config)
+class Serving(uvicorn.Server):
+    """One process that answers.
+
+    Args:
+        settings: how.
+        context: what it works on; closed at the end.
+        when_ready: called when it answers.
+    """
+
+    def __init__(self, settings: Settings, context: Context, when_ready: Callable[[], None] | None) -> None:
+        super().__init__(_config(make_app(settings, context), settings))
+        self._context = context
         self._when_ready = when_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
         await super().startup(sockets)
         if self._when_ready is not None:
             self._when_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what was asked, and end. Streams of events, which would go on, are ended first."""
+        self._context.changes.end()
+        await super().shutdown(sockets)
 
-def _config(app: object, settings: Settings) -> uvicorn.Config:
+
+def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
-        app, factory=isinstance(app, str), workers=settings.workers, log_config=None, access_log=False,  # type: ignore[arg-type]
-        http=impatient(settings.slow_client_s), server_header=False, proxy_headers=False, ws="none",
-        timeout_graceful_shutdown=GRACE_S, timeout_keep_alive=75, h11_max_incomplete_event_size=64 << 10,
+        app, log_config=None, access_log=False, http=impatient(settings.slow_client_s), server_header=False,
+        proxy_headers=False, ws="none", timeout_graceful_shutdown=GRACE_S, timeout_keep_alive=75,
+        h11_max_incomplete_event_size=64 << 10,
     )  # fmt: skip

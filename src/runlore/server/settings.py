@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from runlore.errors import InvalidArgument
-
-VARIABLE = "_RUNLORE_SERVER"
-"""Environment variable by which the settings reach the workers, from the process that starts them."""
+from runlore.server.outgoing import check_beginning
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -32,6 +29,7 @@ class Settings:
         slow_client_s: seconds that a client may take between two pieces of a request.
         max_requests: that a worker answers at once.
         log_format: `text` or `json`.
+        webhooks: beginnings of the addresses to which the server may send messages by itself, as those of webhooks.
         accounts: where they are: a path, or `postgresql://…`; None: there are none, and everybody may do all.
     """
 
@@ -50,6 +48,7 @@ class Settings:
     max_requests: int = 1_000
     log_format: str = "text"
     accounts: str | None = None
+    webhooks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.base_path and (not self.base_path.startswith("/") or self.base_path.endswith("/")):
@@ -58,6 +57,8 @@ class Settings:
             )
         if not 0 <= self.port <= 65_535:
             raise InvalidArgument(f"port={self.port} should be from 0 (any that is free) to 65535")
+        for beginning in self.webhooks:
+            check_beginning(beginning)
         if self.workers < 1:
             raise InvalidArgument(f"workers={self.workers} should be at least 1")
 
@@ -65,14 +66,3 @@ class Settings:
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
         return self.host in LOOPBACK
-
-    def dump(self) -> str:
-        """As text, for `load`."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def load(cls, text: str) -> Settings:
-        """What `dump` gave."""
-        fields = json.loads(text)
-        fields["allowed_hosts"] = tuple(fields["allowed_hosts"])
-        return cls(**fields)

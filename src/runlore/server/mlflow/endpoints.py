@@ -7,6 +7,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from runlore.server.mlflow import (
     artifacts,
     assessments,
+    evaluation_calls,
     experiment_calls,
     info,
     inputs,
@@ -17,8 +18,10 @@ from runlore.server.mlflow import (
     runs,
     search,
     trace_calls,
+    trace_correlation,
     uploads,
     version_calls,
+    webhook_calls,
 )
 
 
@@ -47,9 +50,12 @@ ENDPOINTS = (
     *version_calls.ENDPOINTS,
     *uploads.ENDPOINTS,
     *artifacts.ENDPOINTS,
+    *trace_correlation.ENDPOINTS,
     *trace_calls.ENDPOINTS,
     *assessments.ENDPOINTS,
+    *evaluation_calls.ENDPOINTS,
     *experiment_calls.ENDPOINTS,
+    *webhook_calls.ENDPOINTS,
     *info.ENDPOINTS,
     *info.UNKNOWN,
 )

@@ -103,10 +103,7 @@ class Message:
         """
         found = self.text(name)
         if not found:
-            raise MlflowError(
-                f"Missing value for required parameter '{name}'. See the API docs for more information about request "
-                "parameters."
-            )
+            raise lacking(name)
         return found
 
     def integer(self, name: str, default: int = 0, *, low: int = -(1 << 63), high: int = (1 << 63) - 1) -> int:
@@ -188,6 +185,14 @@ class Message:
         if isinstance(value, dict):
             return {str(key): Message(self.context, value).text(key) for key in value}
         return {item.required("key"): item.text("value") for item in self.parts(name)}
+
+
+def lacking(name: str) -> MlflowError:
+    """That a field is not there which has to be."""
+    return MlflowError(
+        f"Missing value for required parameter '{name}'. See the API docs for more information about request "
+        "parameters."
+    )
 
 
 def invalid(name: str, value: Any, why: str) -> MlflowError:

@@ -38,7 +38,7 @@ class RunsChanged(msgspec.Struct):
 
 
 async def live(call: Call) -> StreamingResponse:
-    """A stream that ends when the caller goes."""
+    """A stream that ends when the caller goes, or the server."""
     given = call.request.headers.get("last-event-id") or call.text("since")
     since = None if given is None else _place(given)
     wanted = experiment_matcher(experiments_of(call))
@@ -70,6 +70,8 @@ async def _events(changes: Changes, given: int | None, wanted: Callable[[str], b
             if await _waited(news, PING_S):
                 news.clear()
                 changed = await run_in_threadpool(changes.since, since)
+                if changed.is_over:
+                    return
                 text = _event(changed, wanted)
                 if text is not None:
                     yield text
