@@ -29,6 +29,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 __all__ = [
-    "AUDIT", "GRANTS", "MEMBERS", "SESSIONS", "TEAMS", "TOKENS", "USERS", "Database", "delete", "func", "insert",
-    "select", "update",
+    "AUDIT", "DOUBTS", "FAILURES", "GRANTS", "MEMBERS", "SESSIONS", "SHOWN", "TEAMS", "TOKENS", "USERS", "Database",
+    "delete", "func", "insert", "select", "update",
 ]  # fmt: skip
 
 METADATA = MetaData()
@@ -103,6 +104,25 @@ AUDIT = Table(
     Column("detail", Text, nullable=False),
     Column("client", String(100), nullable=False),
 )  # fmt: skip
+SHOWN = Table(
+    "shown", METADATA,
+    Column("user", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("time_s", Float, nullable=False, index=True),
+)  # fmt: skip
+DOUBTS = Table(
+    "doubts", METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("holder", String(32), primary_key=True),
+    Column("user", Integer, nullable=False, index=True),
+)  # fmt: skip
+FAILURES = Table(
+    "failures", METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("client", String(100), nullable=False),
+    Column("time_s", Float, nullable=False, index=True),
+)  # fmt: skip
 
 
 class Database:
@@ -158,6 +178,11 @@ class Database:
         except DBAPIError as error:
             said = str(error.orig)
             raise NotReachable(f"the accounts in {self.location} cannot be used: {said[:300]}") from None
+
+    def add(self, connection: Connection, table: Table, values: dict[str, Any]) -> None:
+        """Add a row, unless there is one with its key: somebody else may add it at the same moment."""
+        kind = postgresql if self._path is None else sqlite
+        connection.execute(kind.insert(table).values(**values).on_conflict_do_nothing())
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -13,7 +13,6 @@ from starlette.concurrency import run_in_threadpool
 from runlore.server.accounts.seen_runs import SeenChanges, SeenRecorders
 from runlore.server.accounts.seen_store import SeenSession
 from runlore.server.accounts.sessions import csrf_of
-from runlore.server.accounts.throttle import Throttle
 from runlore.server.caller import SCOPES
 from runlore.server.endpoint import ADMIN, OPEN, SIGNED_IN
 from runlore.server.problems import Problem
@@ -48,7 +47,6 @@ class Accounts:
     def __init__(self, book: Book, base_path: str) -> None:
         self.book = book
         self.base_path = base_path
-        self.throttle = Throttle()
 
     async def admit(self, request: Request, needs: str, context: Context) -> Context:
         """Let the request pass; gives what its caller may work on.
@@ -68,10 +66,10 @@ class Accounts:
         if not may:
             raise Problem(403, _refusal(caller, needs))
         if all(map(caller.may_everywhere, SCOPES)):
-            return context.limited(caller, context.session, context.changes, context.recorders)
-        session = SeenSession(context.session, caller)
+            return context.limited(caller, context.session, context.changes, context.recorders, None)
+        session = SeenSession(context.session, caller, self.book.proofs)
         recorders = SeenRecorders(context.recorders, session.seen, caller)
-        return context.limited(caller, session, SeenChanges(context.changes, caller), recorders)
+        return context.limited(caller, session, SeenChanges(context.changes, caller), recorders, session.seen)
 
     def record(self, call: Call, target: str) -> None:
         """Record in the audit log that something was done."""
@@ -110,7 +108,7 @@ class Accounts:
             Problem: it was wrong too often (429).
         """
         client = client_of(request)
-        left_s = self.throttle.wait_s(name, client)
+        left_s = self.book.throttle.wait_s(name, client)
         if left_s > 0:
             raise Problem(
                 429, f"too many wrong passwords; try again in {left_s:.0f} seconds",
@@ -118,7 +116,7 @@ class Accounts:
             )  # fmt: skip
         found = self.book.keys.by_password(name, password)
         if found is None:
-            self.throttle.failed(name, client)
+            self.book.throttle.failed(name, client)
             self.book.audit.add(name, "sign-in refused", client=client)
         return found
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from runlore.server.accounts.audit import Audit
     from runlore.server.accounts.keys import Keys
     from runlore.server.accounts.people import People
+    from runlore.server.accounts.proofs import Proofs
+    from runlore.server.accounts.throttle import Throttle
 
 VARIABLE = "RUNLORE_ACCOUNTS"
 """Environment variable with the address of the accounts."""
@@ -39,6 +41,8 @@ class Book:
         people: users, teams, roles.
         keys: tokens, passwords, sessions.
         audit: who did what.
+        proofs: who has shown which contents.
+        throttle: how often somebody was wrong.
 
     Raises:
         InvalidArgument: the address is none.
@@ -50,6 +54,8 @@ class Book:
     people: People
     keys: Keys
     audit: Audit
+    proofs: Proofs
+    throttle: Throttle
 
     def __init__(self, address: str, *, create: bool = False) -> None:
         try:
@@ -58,6 +64,8 @@ class Book:
             from runlore.server.accounts.audit import Audit
             from runlore.server.accounts.keys import Keys
             from runlore.server.accounts.people import People
+            from runlore.server.accounts.proofs import Proofs
+            from runlore.server.accounts.throttle import Throttle
         except ImportError as error:
             raise MissingDependency(error.name or "SQLAlchemy", "accounts", "letting in who has an account") from error
         is_path = "://" not in address
@@ -74,6 +82,8 @@ class Book:
         self.people = People(self._database)
         self.keys = Keys(self._database, self.people)
         self.audit = Audit(self._database)
+        self.proofs = Proofs(self._database)
+        self.throttle = Throttle(self._database)
 
     def close(self) -> None:
         """Let go of the database."""

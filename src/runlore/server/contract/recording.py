@@ -8,7 +8,7 @@ from runlore.server.contract.calls import came_again, changing
 from runlore.server.contract.recorders import Recorders
 from runlore.server.contract.storing import run_of
 from runlore.server.endpoint import WRITE, Endpoint
-from runlore.wire import text
+from runlore.wire import recording, text
 from runlore.wire.text import Garbled, expect
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def append(call: Call, sent: dict[str, Any]) -> dict[str, Any]:
         raise Garbled(f"a batch has a number from 1 on, and at most {MOST_RECORDS:,} records")
     if not call.context.caller.may_everywhere(WRITE):
         check_writable(call, sent)
+    if call.context.sight is not None:
+        call.context.sight.vet(str(sent.get("uid")), recording.facts_of(records))
     return call.context.part(Recorders).append(
         lambda: run_of(call, sent), expect(sent.get("uid"), str, "uid"), _writer(sent), sequence, records,
         columns=expect(sent.get("columns", {}), dict, "columns"), again=came_again(call),

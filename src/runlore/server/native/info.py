@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from runlore._version import __version__
-from runlore.server.endpoint import WRITE, Endpoint
+from runlore.server.endpoint import ADMIN, WRITE, Endpoint
 
 if TYPE_CHECKING:
     from runlore.server.endpoint import Call
@@ -21,9 +21,9 @@ ZONE_FILE = "/etc/localtime"
 
 
 class StoreInfo(msgspec.Struct):
-    """The store that is served."""
+    """The store that is served. Where it lies is told to who may look after it, and where there are no accounts."""
 
-    location: str
+    location: str | None
     name: str
 
 
@@ -49,10 +49,11 @@ class Info(msgspec.Struct):
 
 def info(call: Call) -> Info:
     """What the server is, and what it can do."""
-    location, caller = call.context.store.location, call.context.caller
+    location, caller = call.context.served.store.location, call.context.caller
+    is_told = caller.may_everywhere(ADMIN)
     return Info(
         name="runlore", version=__version__, api=API_VERSION,
-        store=StoreInfo(location, location.rstrip("/").rpartition("/")[2]),
+        store=StoreInfo(location if is_told else None, location.rstrip("/").rpartition("/")[2]),
         accounts=call.context.access.has_accounts, user=None if caller.name is None else User(caller.name),
         read_only=not caller.may(WRITE), time_zone=zone_of_machine(), features=list(FEATURES),
     )  # fmt: skip
