@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
+    false,
     func,
     insert,
     select,
@@ -41,8 +43,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 __all__ = [
-    "AUDIT", "DOUBTS", "FAILURES", "GRANTS", "MEMBERS", "SESSIONS", "SHOWN", "TEAMS", "TOKENS", "USERS", "Database",
-    "delete", "func", "insert", "select", "update",
+    "AUDIT", "DOUBTS", "FAILURES", "GRANTS", "IDENTITIES", "LEASES", "MEMBERS", "RULES", "SESSIONS", "SHOWN",
+    "SIGN_INS", "TEAMS", "TOKENS", "USERS", "Database", "delete", "func", "insert", "select", "update",
 ]  # fmt: skip
 
 METADATA = MetaData()
@@ -61,11 +63,17 @@ TEAMS = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String(200), nullable=False, unique=True),
     Column("created_s", Float, nullable=False),
+    Column("most_bytes", BigInteger),
+    Column("most_runs", Integer),
+    Column("used_bytes", BigInteger),
+    Column("used_runs", Integer),
+    Column("measured_s", Float),
 )  # fmt: skip
 MEMBERS = Table(
     "members", METADATA,
     Column("team", ForeignKey("teams.id", ondelete="CASCADE"), primary_key=True),
     Column("user", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("by_claim", Boolean, nullable=False, server_default=false()),
 )  # fmt: skip
 GRANTS = Table(
     "grants", METADATA,
@@ -122,6 +130,36 @@ FAILURES = Table(
     Column("name", String(200), nullable=False),
     Column("client", String(100), nullable=False),
     Column("time_s", Float, nullable=False, index=True),
+)  # fmt: skip
+IDENTITIES = Table(
+    "identities", METADATA,
+    Column("issuer", String(500), primary_key=True),
+    Column("subject", String(300), primary_key=True),
+    Column("user", ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+)  # fmt: skip
+SIGN_INS = Table(
+    "sign_ins", METADATA,
+    Column("state", String(64), primary_key=True),
+    Column("nonce", String(100), nullable=False),
+    Column("verifier", String(100), nullable=False),
+    Column("redirect", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("expires_s", Float, nullable=False, index=True),
+)  # fmt: skip
+RULES = Table(
+    "rules", METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("pattern", String(1000), nullable=False),
+    Column("action", String(20), nullable=False),
+    Column("days", Float, nullable=False),
+    Column("created_s", Float, nullable=False),
+    UniqueConstraint("pattern", "action"),
+)  # fmt: skip
+LEASES = Table(
+    "leases", METADATA,
+    Column("name", String(100), primary_key=True),
+    Column("holder", String(100), nullable=False),
+    Column("until_s", Float, nullable=False),
 )  # fmt: skip
 
 

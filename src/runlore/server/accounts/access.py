@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 
+from runlore.server.accounts.rates import Rates
 from runlore.server.accounts.seen_runs import SeenChanges, SeenRecorders
 from runlore.server.accounts.seen_store import SeenSession
 from runlore.server.accounts.sessions import csrf_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from runlore.server.accounts.book import Book
+    from runlore.server.accounts.oidc import Provider
     from runlore.server.caller import Caller
     from runlore.server.context import Context
     from runlore.server.endpoint import Call
@@ -40,13 +42,19 @@ class Accounts:
     Args:
         book: the accounts.
         base_path: before every path of the server.
+        provider: with whom one may sign in too; None: by name and password alone.
+        requests_per_second: that one token, or user without one, may send; None: as many as it likes.
     """
 
     has_accounts = True
 
-    def __init__(self, book: Book, base_path: str) -> None:
+    def __init__(
+        self, book: Book, base_path: str, provider: Provider | None = None, requests_per_second: float | None = None
+    ) -> None:  # fmt: skip
         self.book = book
+        self.provider = provider
         self.base_path = base_path
+        self.rates = Rates(requests_per_second)
 
     async def admit(self, request: Request, needs: str, context: Context) -> Context:
         """Let the request pass; gives what its caller may work on.
@@ -60,6 +68,7 @@ class Accounts:
         caller = await run_in_threadpool(self.identify, request)
         if caller is None:
             raise self._unknown(request)
+        self.rates.take(caller)
         if caller.session is not None and request.method not in _SAFE:
             check_origin(request, csrf_of(caller.session))
         may = needs == SIGNED_IN or (caller.may_everywhere(ADMIN) if needs == ADMIN else caller.may(needs))
@@ -79,7 +88,9 @@ class Accounts:
         self.book.audit.add(name, f"{call.request.method} {path}", target, client_of(call.request), **token)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the database, and of connections to the provider."""
+        if self.provider is not None:
+            self.provider.close()
         self.book.close()
 
     # -- who ------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from runlore.errors import MissingDependency, NotFound
 
 if TYPE_CHECKING:
     from runlore.server.accounts.audit import Audit
+    from runlore.server.accounts.identities import Identities
     from runlore.server.accounts.keys import Keys
     from runlore.server.accounts.people import People
     from runlore.server.accounts.proofs import Proofs
@@ -43,6 +44,7 @@ class Book:
         audit: who did what.
         proofs: who has shown which contents.
         throttle: how often somebody was wrong.
+        identities: users whom a provider knows.
 
     Raises:
         InvalidArgument: the address is none.
@@ -56,12 +58,14 @@ class Book:
     audit: Audit
     proofs: Proofs
     throttle: Throttle
+    identities: Identities
 
     def __init__(self, address: str, *, create: bool = False) -> None:
         try:
             from runlore.server.accounts import _migrations
             from runlore.server.accounts._tables import Database
             from runlore.server.accounts.audit import Audit
+            from runlore.server.accounts.identities import Identities
             from runlore.server.accounts.keys import Keys
             from runlore.server.accounts.people import People
             from runlore.server.accounts.proofs import Proofs
@@ -84,6 +88,7 @@ class Book:
         self.audit = Audit(self._database)
         self.proofs = Proofs(self._database)
         self.throttle = Throttle(self._database)
+        self.identities = Identities(self._database, self.people)
 
     def close(self) -> None:
         """Let go of the database."""
