@@ -184,6 +184,12 @@ class ServerStore(IndexedStore, SelfKeeping):
             self.server.change("store/release", {"namespace": namespace, "name": name, "about": dict(about)}, bool)
         )
 
+    def reclaim(  # noqa: D102
+        self, namespace: str, name: str, about: Mapping[str, Any], instead: Mapping[str, Any]
+    ) -> bool:
+        arguments = {"namespace": namespace, "name": name, "about": dict(about), "instead": dict(instead)}
+        return bool(self.server.change("store/reclaim", arguments, bool))
+
     # -- contents -----------------------------------------------------------------------------------------------
 
     def put_bytes(self, content: bytes) -> tuple[str, int]:  # noqa: D102

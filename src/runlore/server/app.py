@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -31,7 +30,6 @@ from runlore.server.openapi import serves_document
 from runlore.server.page.endpoints import ENDPOINTS as PAGE
 from runlore.server.receiving.endpoints import ENDPOINTS as RECEIVING
 from runlore.server.receiving.endpoints import PREFIX as RECEIVING_PREFIX
-from runlore.server.settings import VARIABLE, Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from runlore.server.endpoint import Endpoint
+    from runlore.server.settings import Settings
 
 
 def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
@@ -104,8 +103,3 @@ DOCUMENT = serves_document(list_endpoints)
 def list_routes() -> list[BaseRoute]:
     """Their routes."""
     return [endpoint.route(prefix) for prefix, endpoint in list_endpoints()]
-
-
-def from_environment() -> ASGIApp:
-    """For a worker: the application of the settings in the environment."""
-    return make_app(Settings.load(os.environ[VARIABLE]))

@@ -129,7 +129,7 @@ class Context:
         self.series = SeriesCache(self.session, self.settings.series_cache_bytes)
         self.consoles = ConsoleReader(self.session, self.settings.console_cache_bytes)
         self.changes = Changes(self.session, self.freshness)
-        self.recorders = Recorders(self.session.store)
+        self.recorders = Recorders(self.session.store, self.session.index)
 
     def part(self, kind: Callable[[], _Part]) -> _Part:
         """What a room keeps between requests: one of each kind, made when it is first asked for.
@@ -185,6 +185,16 @@ class Context:
     def store(self) -> Store:
         """The store that is served, as the caller sees it."""
         return self.session.store
+
+    @property
+    def store_name(self) -> str:
+        """What the store is called; its whole location is nobody's business who only reads from it."""
+        return self.served.store.location.rstrip("/").rpartition("/")[2]
+
+    def without_place(self, text: str) -> str:
+        """A message for a caller: where the store is on this machine is left out, and its name said instead."""
+        location = self.served.store.location
+        return text.replace(location, self.store_name) if self.store_name else text
 
     @property
     def index(self) -> Index:

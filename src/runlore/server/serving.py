@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import os
 import signal
 import socket
 import ssl
@@ -16,11 +15,14 @@ import uvicorn
 
 from runlore.errors import InvalidArgument, NotReachable
 from runlore.server.app import make_app
+from runlore.server.context import Context
 from runlore.server.impatient import impatient
-from runlore.server.settings import VARIABLE
+from runlore.server.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from starlette.types import ASGIApp
 
     from runlore.server.settings import Settings
 
@@ -30,8 +32,7 @@ TRIED_PORTS = 100
 """How many are tried beyond the one that is taken."""
 
 GRACE_S = 3
-"""How long requests that are being answered may go on when the server is told to end. Event streams never end by
-themselves."""
+"""How long requests that are being answered may go on when the server is told to end."""
 
 
 def listen(host: str, port: int, *, next_free: bool = False) -> socket.socket:
@@ -104,7 +105,6 @@ def _open(host: str, port: int) -> socket.socket:
     except BaseException:
         made.close()
         raise
-    made.set_inheritable(True)  # workers inherit it
     return made
 
 
@@ -122,39 +122,39 @@ def serve(settings: Settings, listening: socket.socket, when_ready: Callable[[],
     Args:
         settings: which store, and how.
         listening: of `listen`.
-        when_ready: called when it answers; with several workers when it listens.
+        when_ready: called when it answers; with several workers when all of them do.
 
     Raises:
         StoreNotFound, UnsupportedFormat, ReadOnlyStore: the store cannot be served.
+        NotReachable: a worker could not be started.
     """
+
+    def work(when_ready: Callable[[], None] | None) -> None:
+        Serving(settings, Context.open(settings), when_ready).run(sockets=[listening])
+
     if settings.workers == 1:
-        config = _config(make_app(settings), settings)
-        _Server(config, when_ready, settings).run(sockets=[listening])
-        return
-    from uvicorn.supervisors import Multiprocess
-
-    os.environ[VARIABLE] = settings.dump()
-    config = _config("runlore.server.app:from_environment", settings)
-    if when_ready is not None:
-        when_ready()
-    Multiprocess(config, [listening]).run()
+        work(when_ready)
+    else:
+        Workers(settings.workers, work, GRACE_S + 1).run(when_ready)
 
 
-class _Server(uvicorn.Server):
-    """The one worker. On SIGHUP it takes the certificate anew, without ending a connection.
+class Serving(uvicorn.Server):
+    """One process that answers. On SIGHUP it takes the certificate anew; connections and requests go on.
 
-    Several workers are replaced by new ones then, one after the other, each before the old one goes.
+    Args:
+        settings: how.
+        context: what it works on; closed at the end.
+        when_ready: called when it answers.
     """
 
-    def __init__(
-        self, config: uvicorn.Config, when_ready: Callable[[], None] | None, settings: Settings | None = None
-    ) -> None:  # fmt: skip
-        super().__init__(config)
-        self._when_ready = when_ready
+    def __init__(self, settings: Settings, context: Context, when_ready: Callable[[], None] | None) -> None:
+        super().__init__(_config(make_app(settings, context), settings))
         self._settings = settings
+        self._context = context
+        self._when_ready = when_ready
 
     def _reload(self) -> None:
-        if self._settings is None or self._settings.tls_certificate is None or self.config.ssl is None:
+        if self._settings.tls_certificate is None or self.config.ssl is None:
             log.info("SIGHUP: there is no certificate to take anew")
             return
         try:
@@ -166,17 +166,22 @@ class _Server(uvicorn.Server):
         log.info("SIGHUP: connections from now on get the certificate as it is by now")
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
         if threading.current_thread() is threading.main_thread():
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
         await super().startup(sockets)
         if self._when_ready is not None:
             self._when_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what was asked, and end. Streams of events, which would go on, are ended first."""
+        self._context.changes.end()
+        await super().shutdown(sockets)
 
-def _config(app: object, settings: Settings) -> uvicorn.Config:
+
+def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
-        app, factory=isinstance(app, str), workers=settings.workers, log_config=None, access_log=False,  # type: ignore[arg-type]
-        http=impatient(settings.slow_client_s), server_header=False, proxy_headers=False, ws="none",
-        timeout_graceful_shutdown=GRACE_S, timeout_keep_alive=75, h11_max_incomplete_event_size=64 << 10,
-        ssl_certfile=settings.tls_certificate, ssl_keyfile=settings.tls_key,
+        app, log_config=None, access_log=False, http=impatient(settings.slow_client_s), server_header=False,
+        proxy_headers=False, ws="none", timeout_graceful_shutdown=GRACE_S, timeout_keep_alive=75,
+        h11_max_incomplete_event_size=64 << 10, ssl_certfile=settings.tls_certificate, ssl_keyfile=settings.tls_key,
     )  # fmt: skip

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from runlore.errors import InvalidArgument
-
-VARIABLE = "_RUNLORE_SERVER"
-"""Environment variable by which the settings reach the workers, from the process that starts them."""
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -81,14 +77,3 @@ class Settings:
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
         return self.host in LOOPBACK
-
-    def dump(self) -> str:
-        """As text, for `load`."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def load(cls, text: str) -> Settings:
-        """What `dump` gave."""
-        fields = json.loads(text)
-        fields["allowed_hosts"] = tuple(fields["allowed_hosts"])
-        return cls(**fields)

@@ -141,7 +141,7 @@ def test_an_open_stream_keeps_no_role_that_was_taken(tmp_path, monkeypatch):
 def test_where_the_store_lies_is_told_to_admins_alone(world, ada):
     with world.client("root") as root:
         assert root.get("/api/v1/info").json()["store"] == {"location": world.store, "name": "store"}
-    assert ada.get("/api/v1/info").json()["store"] == {"location": None, "name": "store"}
+    assert ada.get("/api/v1/info").json()["store"] == {"location": "store", "name": "store"}
     missing = contract(ada, "store/open_run", {"uid": "0" * 32})
     assert missing.status_code == 404
     assert world.store not in missing.text

@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import zlib
 
+import httpx
 import pytest
 from tests.server.security.conftest import PASSWORD, made_world
 from tests.server.security.test_attacks import contract
@@ -225,6 +226,30 @@ def test_a_card_that_only_names_contents_gives_them_to_nobody(own_world):
         refresh(own_world)
         assert uid in contract(ada, "index/cards", b'{"wanted":{}}').text
         assert not reads(ada, theirs)
+
+
+def test_nobody_casts_doubt_on_what_another_recorded(own_world):
+    """Ada names Bob's run where she may say what refers to contents: what he may read, he reads still."""
+    content = b"for all who may see Bob's run"
+    theirs, run = bobs(own_world, content), own_world.runs[THEIRS]
+    refresh(own_world)
+    people = own_world.book.people
+    people.add_user("friend", PASSWORD)
+    people.grant(people.user("friend"), "speech/**", "viewer")
+    token = own_world.book.keys.make_token(people.user("friend"), "tests")[1]
+    card = '"card":["model","vision","doubt"],"version":"1.0.0"'
+    about = (
+        f'{{"uid":"{run}","kind":"model","space":"vision","name":"doubt","version":"1.0.0","created_ns":1,'
+        f'"artifacts":[{{"name":"m","digest":"{theirs}"}}],"metadata":{{}},"tags":{{}},"inputs":[]}}'
+    )
+    record = f'["event","artifact","x.txt",{{"digest":"{theirs}"}},null,1900000000000000000,null]'
+    with own_world.client("ada") as ada:
+        contract(ada, "store/claim_version", f"{{{card}}}".encode())
+        contract(ada, "store/complete_card", f'{{{card},"about":{about}}}'.encode())
+        body = f'{{"uid":"{run}","writer":"{new_uid()}","sequence":1,"records":[{record}]}}'
+        assert contract(ada, "store/append", body.encode()).status_code in {403, 404}
+    with httpx.Client(base_url=own_world.address, headers={"authorization": f"Bearer {token}"}) as friend:
+        assert reads(friend, theirs)
 
 
 def test_who_shows_contents_has_them_and_may_name_them(own_world, tmp_path):

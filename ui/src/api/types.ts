@@ -8,7 +8,7 @@ export interface CellObject {
 export interface Info {
   name: string;
   version: string;
-  store: { location: string | null; name: string };
+  store: { location: string; name: string };
   read_only: boolean;
   user: { name: string } | null;
   time_zone: string;

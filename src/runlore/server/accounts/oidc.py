@@ -22,8 +22,6 @@ from runlore.server.problems import Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import httpx
-
 SECRET_VARIABLE = "RUNLORE_OIDC_CLIENT_SECRET"  # noqa: S105 - the name of it
 """Environment variable with the client's secret; not there: a public client, which PKCE suffices."""
 DISCOVERY = "/.well-known/openid-configuration"
@@ -31,8 +29,6 @@ FRESH_S = 600.0
 """How long the discovery document and the keys are kept."""
 ASKED_AGAIN_S = 10.0
 """Keys are asked for anew where a token has one that is not known, but not more often than that."""
-TIMEOUT_S = 10.0
-MOST_BYTES = 1 << 20
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -99,13 +95,11 @@ class Provider:
 
     def __init__(self, settings: ProviderSettings) -> None:
         try:
-            import httpx
-
-            from runlore.server.accounts import _joserfc
+            from runlore.server.accounts import _httpx, _joserfc
         except ImportError as error:
             raise MissingDependency(error.name or "joserfc", "oidc", "signing in with a provider") from error
         self._claims_of, self._not_valid = _joserfc.claims_of, _joserfc.NotValid
-        self._client = httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, headers={"accept": "application/json"})
+        self._asker = _httpx.Asker()
         self.settings = settings
         self._secret = os.environ.get(SECRET_VARIABLE, "")
         self._lock = threading.Lock()
@@ -151,7 +145,7 @@ class Provider:
 
     def close(self) -> None:
         """Let go of connections."""
-        self._client.close()
+        self._asker.close()
 
     def _claims(self, token: str, nonce: str) -> dict[str, Any]:
         issuer, client = self.settings.issuer, self.settings.client
@@ -193,30 +187,12 @@ class Provider:
         return found
 
     def _ask(self, method: str, address: str, form: dict[str, str] | None = None) -> dict[str, Any]:
-        import httpx
-
-        try:
-            with self._client.stream(method, address, data=form) as answer:
-                raw = _read(answer)
-                if answer.status_code == 400 and form is not None:
-                    raise Problem(403, "the provider did not take the code of the sign-in; begin again")
-                if answer.status_code != 200:
-                    raise NotReachable(f"the provider answered {answer.status_code} at {_place(address)}")
-                found = httpx.Response(200, content=raw).json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise NotReachable(f"the provider does not answer at {_place(address)}: {type(error).__name__}") from None
-        if not isinstance(found, dict):
-            raise NotReachable(f"the provider answers nonsense at {_place(address)}")
+        status, found = self._asker.ask(method, address, form)
+        if status == 400 and form is not None:
+            raise Problem(403, "the provider did not take the code of the sign-in; begin again")
+        if status != 200:
+            raise NotReachable(f"the provider answered {status} where {urlsplit(address).path} was asked for")
         return found
-
-
-def _read(answer: httpx.Response) -> bytes:
-    raw = b""
-    for piece in answer.iter_bytes():
-        raw += piece
-        if len(raw) > MOST_BYTES:
-            raise ValueError("too long")
-    return raw
 
 
 def _is_safe(address: str) -> bool:
@@ -228,8 +204,3 @@ def _is_safe(address: str) -> bool:
     return bool(parts.hostname) and (
         parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
     )
-
-
-def _place(address: str) -> str:
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}{parts.path}"

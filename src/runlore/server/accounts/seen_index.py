@@ -152,6 +152,10 @@ class SeenIndex(Index):
         homes = self.homes([card.run for card in cards if card.run is not None])
         return [card for card in cards if any(map(self._caller.sees, card_places(card, homes)))]
 
+    def all_holders(self, digests: Sequence[str]) -> list[HolderRecord]:
+        """What has contents, whoever asks."""
+        return self._index.holders(digests)
+
     def homes(self, uids: Sequence[str]) -> dict[str, str]:
         """The experiments of runs, whoever asks."""
         return {run.uid: run.experiment for run in self._index.runs(list(uids), facts=False)} if uids else {}

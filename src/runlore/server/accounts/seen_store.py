@@ -162,6 +162,12 @@ class SeenStore(IndexedStore):
         require(self._caller, WRITE, self._places(name, about))
         return self._store.release(namespace, name, about)
 
+    def reclaim(  # noqa: D102
+        self, namespace: str, name: str, about: Mapping[str, Any], instead: Mapping[str, Any]
+    ) -> bool:
+        require(self._caller, WRITE, [*self._places(name, about), *self._places(name, instead)])
+        return self._store.reclaim(namespace, name, about, instead)
+
     def _sees_claim(self, about: Mapping[str, Any]) -> bool:
         """One that says that it belongs to no experiment, such as a view of all, is seen by all."""
         if "experiment" in about and about["experiment"] is None:
@@ -251,9 +257,13 @@ class SeenStore(IndexedStore):
 
     def _refer(self, holder: str, digests: set[str]) -> None:
         digests = set(filter(is_digest, digests))
-        if digests:
-            known = self.reached(digests, fresh=False)
-            self._proofs.refer(self.owner, holder, known=known, unknown=digests - known)
+        if not digests:
+            return
+        known = self.reached(digests, fresh=False)
+        unknown = digests - known
+        if unknown:  # what somebody had it say before is not this caller's to doubt
+            unknown -= {one.digest for one in self._index.all_holders(list(unknown)) if one.uid == holder}
+        self._proofs.refer(self.owner, holder, known=known, unknown=unknown)
 
     # -- cards --------------------------------------------------------------------------------------------------
 

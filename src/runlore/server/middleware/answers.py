@@ -28,10 +28,10 @@ async def _of_ours(request: Request, error: Exception) -> Response:
     problem = problems.of(error)
     if problem is None:
         raise error
-    context = request.app.state.context
-    if context.access.has_accounts:  # where the store lies is nothing to tell to everybody who may sign in
-        location = context.served.store.location
-        problem.detail = problem.detail.replace(location, location.rstrip("/").rpartition("/")[2])
+    hide = request.app.state.context.without_place
+    problem.detail = hide(problem.detail)
+    if "message" in problem.about:
+        problem.about["message"] = hide(problem.about["message"])
     return answer(problem, request.scope.get("request_id", ""))
 
 

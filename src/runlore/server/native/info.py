@@ -21,9 +21,9 @@ ZONE_FILE = "/etc/localtime"
 
 
 class StoreInfo(msgspec.Struct):
-    """The store that is served. Where it lies is told to who may look after it, and where there are no accounts."""
+    """The store that is served: its name, and where it is, which only who may do everything is told."""
 
-    location: str | None
+    location: str
     name: str
 
 
@@ -49,14 +49,20 @@ class Info(msgspec.Struct):
 
 def info(call: Call) -> Info:
     """What the server is, and what it can do."""
-    location, caller = call.context.served.store.location, call.context.caller
-    is_told = caller.may_everywhere(ADMIN)
+    context, caller = call.context, call.context.caller
+    name = context.store_name
     return Info(
         name="runlore", version=__version__, api=API_VERSION,
-        store=StoreInfo(location if is_told else None, location.rstrip("/").rpartition("/")[2]),
-        accounts=call.context.access.has_accounts, user=None if caller.name is None else User(caller.name),
-        read_only=not caller.may(WRITE), time_zone=zone_of_machine(), features=list(FEATURES),
+        store=StoreInfo(context.store.location if caller.may_everywhere(ADMIN) else name, name),
+        accounts=context.access.has_accounts, user=None if caller.name is None else User(caller.name),
+        read_only=not (caller.may(WRITE) and is_writable(context.store.location)), time_zone=zone_of_machine(),
+        features=list(FEATURES),
     )  # fmt: skip
+
+
+def is_writable(location: str) -> bool:
+    """Whether runs can be recorded in a store; of one that is no directory it is not known before."""
+    return not os.path.isdir(location) or os.access(os.path.join(location, "runs"), os.W_OK)
 
 
 def zone_of_machine() -> str:

@@ -40,7 +40,7 @@ class RunsChanged(msgspec.Struct):
 
 
 async def live(call: Call) -> StreamingResponse:
-    """A stream that ends when the caller goes."""
+    """A stream that ends when the caller goes, or the server."""
     given = call.request.headers.get("last-event-id") or call.text("since")
     since = None if given is None else _place(given)
     wanted = experiment_matcher(experiments_of(call))
@@ -104,6 +104,8 @@ async def _events(watched: _Watched, given: int | None, wanted: Callable[[str], 
             if has_news:
                 news.clear()
                 changed = await run_in_threadpool(watched.changes.since, since)
+                if changed.is_over:
+                    return
                 text = _event(changed, wanted)
                 if text is not None:
                     yield text
