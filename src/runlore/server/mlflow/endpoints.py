@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from starlette.convertors import Convertor, register_url_convertor
 
 from runlore.server.mlflow import (
@@ -23,6 +25,7 @@ from runlore.server.mlflow import (
     version_calls,
     webhook_calls,
 )
+from runlore.server.mlflow.message import refuse
 
 
 class _Root(Convertor[str]):
@@ -39,7 +42,7 @@ class _Root(Convertor[str]):
 
 register_url_convertor("mlflow_root", _Root())
 
-ENDPOINTS = (
+_EVERY = (
     *logging.ENDPOINTS,
     *runs.ENDPOINTS,
     *search.ENDPOINTS,
@@ -59,3 +62,6 @@ ENDPOINTS = (
     *info.ENDPOINTS,
     *info.UNKNOWN,
 )
+
+ENDPOINTS = tuple(replace(endpoint, refusal=refuse) for endpoint in _EVERY)
+"""They all say in MLflow's form what did not work, also who is not let in."""
