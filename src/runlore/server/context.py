@@ -21,14 +21,14 @@ from runlore.server.problems import Problem
 from runlore.server.recorders import Recorders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable
 
     from starlette.requests import Request
 
     from runlore.index.base import Index
     from runlore.server.endpoint import Call
     from runlore.server.settings import Settings
-    from runlore.store.base import Store
+    from runlore.store.base import Fact, Store
 
 
 _Part = TypeVar("_Part")
@@ -51,6 +51,26 @@ class Access(Protocol):
 
     def close(self) -> None:
         """Let go of what it keeps."""
+
+
+class Sight(Protocol):
+    """What a caller may read of a store, and record in it, for the rooms that work on the store itself."""
+
+    owner: int
+    """The id of the caller's user."""
+
+    def reached(self, digests: Collection[str]) -> set[str]:
+        """Those of some contents that the caller may read, or has shown, whether the store has them or not."""
+
+    def showed(self, digest: str) -> None:
+        """The caller sent these contents, whole."""
+
+    def vet(self, uid: str, facts: Iterable[Fact]) -> None:
+        """See that the caller may have a run say something, before it is recorded.
+
+        Raises:
+            NotAllowed: the run would belong to an experiment in which the caller may not write.
+        """
 
 
 class Everybody:
@@ -85,6 +105,7 @@ class Context:
         measures: what was done.
         recorders: of the runs that others send piecemeal.
         served: the store and its index themselves, for who checks by itself what the caller may do.
+        sight: what of them the caller sees; None: all, and it may do all.
     """
 
     settings: Settings
@@ -100,6 +121,7 @@ class Context:
     measures: Measures = field(default_factory=Measures)
     recorders: Recorders = field(init=False)
     served: Session = field(init=False)
+    sight: Sight | None = None
 
     def __post_init__(self) -> None:
         self.served = self.session
@@ -129,10 +151,13 @@ class Context:
         """
         return cls(settings, Session(settings.store))
 
-    def limited(self, caller: Caller, session: Session, changes: Changes, recorders: Recorders) -> Context:
+    def limited(
+        self, caller: Caller, session: Session, changes: Changes, recorders: Recorders, sight: Sight | None
+    ) -> Context:  # fmt: skip
         """The same for one caller, who sees and changes of it what those let through."""
         found = copy.copy(self)
         found.caller, found.session, found.changes, found.recorders = caller, session, changes, recorders
+        found.sight = sight
         return found
 
     def check(self, needs: str, experiment: str) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import logging
+import signal
 import socket
+import ssl
+import threading
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from runlore.server.settings import Settings
+
+log = logging.getLogger("runlore.server")
 
 TRIED_PORTS = 100
 """How many are tried beyond the one that is taken."""
@@ -52,6 +59,30 @@ def listen(host: str, port: int, *, next_free: bool = False) -> socket.socket:
     )
 
 
+def check_certificate(settings: Settings) -> None:
+    """See that certificate and key can be used, before anything listens.
+
+    Raises:
+        InvalidArgument: they cannot be read, or do not fit each other.
+    """
+    if settings.tls_certificate is None:
+        return
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key, _no_password)
+    except (OSError, ValueError) as error:  # what is wrong with PEM is an OSError too
+        where = (
+            settings.tls_certificate if settings.tls_key is None else f"{settings.tls_certificate}, {settings.tls_key}"
+        )
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise InvalidArgument(f"--ssl-certfile: {where} cannot be used: {reason}") from None
+
+
+def _no_password() -> str:
+    """Instead of asking on the terminal."""
+    raise ValueError("the key has a password; give one without")
+
+
 def _bound(host: str, port: int) -> socket.socket | None:
     """A socket that listens; None where the port is taken."""
     try:
@@ -81,7 +112,8 @@ def address_of(listening: socket.socket, settings: Settings) -> str:
     """The URL at which it answers."""
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{port}{settings.base_path}/"
+    scheme = "http" if settings.tls_certificate is None else "https"
+    return f"{scheme}://{shown}:{port}{settings.base_path}/"
 
 
 def serve(settings: Settings, listening: socket.socket, when_ready: Callable[[], None] | None = None) -> None:
@@ -107,7 +139,7 @@ def serve(settings: Settings, listening: socket.socket, when_ready: Callable[[],
 
 
 class Serving(uvicorn.Server):
-    """One process that answers.
+    """One process that answers. On SIGHUP it takes the certificate anew; connections and requests go on.
 
     Args:
         settings: how.
@@ -117,11 +149,26 @@ class Serving(uvicorn.Server):
 
     def __init__(self, settings: Settings, context: Context, when_ready: Callable[[], None] | None) -> None:
         super().__init__(_config(make_app(settings, context), settings))
+        self._settings = settings
         self._context = context
         self._when_ready = when_ready
 
+    def _reload(self) -> None:
+        if self._settings.tls_certificate is None or self.config.ssl is None:
+            log.info("SIGHUP: there is no certificate to take anew")
+            return
+        try:
+            check_certificate(self._settings)
+            self.config.ssl.load_cert_chain(self._settings.tls_certificate, self._settings.tls_key, _no_password)
+        except (InvalidArgument, OSError, ValueError) as error:
+            log.warning("SIGHUP: the certificate stays as it was: %s", error)
+            return
+        log.info("SIGHUP: connections from now on get the certificate as it is by now")
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
+        if threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
         await super().startup(sockets)
         if self._when_ready is not None:
             self._when_ready()
@@ -136,5 +183,5 @@ def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app, log_config=None, access_log=False, http=impatient(settings.slow_client_s), server_header=False,
         proxy_headers=False, ws="none", timeout_graceful_shutdown=GRACE_S, timeout_keep_alive=75,
-        h11_max_incomplete_event_size=64 << 10,
+        h11_max_incomplete_event_size=64 << 10, ssl_certfile=settings.tls_certificate, ssl_keyfile=settings.tls_key,
     )  # fmt: skip

@@ -2,8 +2,9 @@
 
 The process that was started answers nothing. It forks the workers while it has no thread, no open store and no
 connection, so that they share what was imported, and are there as soon as one of them would be. Then it waits: a worker
-that dies is replaced, and SIGTERM or SIGINT end all of them. Workers hold the reading end of a pipe of which only the
-parent has the other: when the parent is gone, however it ended, they end too, and the port is free.
+that dies is replaced, SIGTERM or SIGINT end all of them, and SIGHUP is passed on to each. Workers hold the reading end
+of a pipe of which only the parent has the other: when the parent is gone, however it ended, they end too, and the port
+is free.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Workers:
         self._ready: dict[int, bool] = {}
         self._due = 0.0
         self._ends = False
+        self._is_hung_up = False
 
     def run(self, when_ready: Callable[[], None] | None = None) -> None:
         """Keep them running until SIGTERM or SIGINT.
@@ -81,8 +83,9 @@ class Workers:
 
         def noted(number: int, _: object) -> None:
             self._ends |= number in _ENDING
+            self._is_hung_up |= number == signal.SIGHUP
 
-        before = {number: signal.signal(number, noted) for number in (*_ENDING, signal.SIGCHLD)}
+        before = {number: signal.signal(number, noted) for number in (*_ENDING, signal.SIGHUP, signal.SIGCHLD)}
         waker = signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         try:
             yield
@@ -107,6 +110,10 @@ class Workers:
                 were_ready = True
                 if when_ready is not None:
                     when_ready()
+            if self._is_hung_up:
+                self._is_hung_up = False
+                for pid in self._ready:
+                    os.kill(pid, signal.SIGHUP)
             if monotonic() >= self._due:
                 self._start()
 
@@ -166,6 +173,7 @@ class Workers:
             for number in _ENDING:
                 signal.signal(number, lambda *_: None)  # uvicorn has its own, and calls these when it is done
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it serves, there is nothing to take anew
             for end in (self._held, self._told, self._woken, self._wake):
                 os.close(end)
             threading.Thread(target=self._end_with_parent, name="runlore-lifeline", daemon=True).start()

@@ -10,7 +10,7 @@ from runlore.server.contract.batches import batches_of
 from runlore.server.contract.calls import came_again, changing
 from runlore.server.contract.storing import run_of, uid_of
 from runlore.server.endpoint import WRITE, Endpoint
-from runlore.wire import text
+from runlore.wire import recording, text
 from runlore.wire.text import Garbled, expect
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def append(call: Call, sent: dict[str, Any]) -> dict[str, Any]:
         raise Garbled(f"a batch has a number from 1 on, and at most {MOST_RECORDS:,} records")
     columns = expect(sent.get("columns", {}), dict, "columns")
     with _held(call, sent) as held, held.lock:
+        if call.context.sight is not None:
+            call.context.sight.vet(uid_of(sent), recording.facts_of(records))
         return batches_of(held).append(held, sequence, records, columns=columns, again=came_again(call))
 
 
