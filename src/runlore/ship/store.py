@@ -44,7 +44,7 @@ def open_spooled(address: str) -> SpooledStore:
 
     Raises:
         InvalidArgument: there is no kind of store with such an address, or no place for a spool.
-        ReadOnlyStore, OSError: the spool cannot be made.
+        NotStored: the spool cannot be used.
     """
     is_offline()
     sync_timeout_s()
