@@ -61,6 +61,7 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         warming = threading.Thread(target=opened.warm_up, name="runlore-warm-up", daemon=True)
         warming.start()
+        opened.access.begin(opened)
         yield
         warming.join()
         opened.close()
