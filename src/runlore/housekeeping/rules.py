@@ -48,7 +48,8 @@ def trash_old(session: Session, experiment: str | Sequence[str], days: float) ->
 def drop_old(session: Session, experiment: str | Sequence[str], days: float, kind: str | None = None) -> list[Drop]:
     """Drop the contents of artifacts of runs that ended at least so many days ago; everything else of them stays.
 
-    What says how the run came about, its code and what was changed in it, stays too. Which runs are left alone, arguments and errors: as of `trash_old`.
+    What says how the run came about, its code and what was changed in it, stays too. Which runs are left alone,
+    arguments and errors: as of `trash_old`.
 
     Args:
         session: the store, up to date.
