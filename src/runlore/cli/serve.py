@@ -68,6 +68,11 @@ def ui(port: int, no_browser: bool, base_path: str, store: str | None, json: boo
     help="Let in only who has an account. ADDRESS: where they are kept, a path or postgresql://…; by default "
     "RUNLORE_ACCOUNTS, or beside the store.",
 )  # fmt: skip
+@option(
+    "--webhooks", metavar="URL", multiple=True,
+    help="The beginning of addresses to which webhooks may send, such as https://hooks.example.com/ml/. Repeat it for "
+    "several. Without it none is sent.",
+)  # fmt: skip
 @option("--oidc-issuer", metavar="URL", help="Sign in with this provider of OpenID Connect too.")
 @option("--oidc-client", metavar="ID", default="", help="The id under which the provider knows this server.")
 @option(
@@ -84,7 +89,7 @@ def ui(port: int, no_browser: bool, base_path: str, store: str | None, json: boo
 @json_option
 def server(
     host: str, port: int, workers: int, base_path: str, allowed_hosts: tuple[str, ...], log_format: str,
-    accounts: str | None, store: str | None, json: bool, **more: Any,
+    accounts: str | None, webhooks: tuple[str, ...], store: str | None, json: bool, **more: Any,
 ) -> None:  # fmt: skip
     """Serve a store to others: they send runs to it, and read from it.
 
@@ -100,7 +105,7 @@ def server(
     """
     settings = _settings(
         store, host=host, port=port, workers=workers, base_path=base_path, allowed_hosts=allowed_hosts,
-        log_format=log_format, **more,
+        log_format=log_format, webhooks=webhooks, **more,
     )  # fmt: skip
     if accounts is None and (settings.oidc_issuer is not None or settings.rate_limit is not None):
         raise InvalidArgument("--oidc-issuer and --rate-limit are for a server with accounts; add --accounts")

@@ -140,10 +140,15 @@ class Server:
 
     @contextmanager
     def stream(
-        self, path: str, arguments: dict[str, Any], *, limit_s: float = LIMIT_S
+        self,
+        path: str,
+        arguments: dict[str, Any],
+        *,
+        limit_s: float = LIMIT_S,
+        headers: Mapping[str, str] | None = None,
     ) -> Iterator[Callable[[int], bytes]]:
         """The answer as a stream: a function that gives exactly so many bytes. Raises as `ask`."""
-        with self.opened(self._request(path, arguments, {}, limit_s)) as response:
+        with self.opened(self._request(path, arguments, headers or {}, limit_s)) as response:
             yield response.read_exactly
             response.read_end()
 

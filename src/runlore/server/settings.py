@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runlore.errors import InvalidArgument
+from runlore.server.outgoing import check_beginning
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -28,6 +29,7 @@ class Settings:
         slow_client_s: seconds that a client may take between two pieces of a request.
         max_requests: that a worker answers at once.
         log_format: `text` or `json`.
+        webhooks: beginnings of the addresses to which the server may send messages by itself, as those of webhooks.
         accounts: where they are: a path, or `postgresql://…`; None: there are none, and everybody may do all.
         oidc_issuer: the provider with whom one may sign in; None: there is none.
         oidc_client: the id under which it knows this server.
@@ -52,6 +54,7 @@ class Settings:
     max_requests: int = 1_000
     log_format: str = "text"
     accounts: str | None = None
+    webhooks: tuple[str, ...] = ()
     oidc_issuer: str | None = None
     oidc_client: str = ""
     oidc_groups_claim: str = "groups"
@@ -66,6 +69,8 @@ class Settings:
             )
         if not 0 <= self.port <= 65_535:
             raise InvalidArgument(f"port={self.port} should be from 0 (any that is free) to 65535")
+        for beginning in self.webhooks:
+            check_beginning(beginning)
         if self.workers < 1:
             raise InvalidArgument(f"workers={self.workers} should be at least 1")
         if self.rate_limit is not None and not 0 < self.rate_limit < 1e6:

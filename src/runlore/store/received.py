@@ -179,6 +179,7 @@ class ReceivedJournal:
     def _write(self, descriptor: int, size: int, content: bytes, *, begins: bytes) -> None:
         if size == 0:
             check_beginning(begins, self._uid, self._writer)
+            self._store.touch_run(self._directory)  # again: whoever made the file may have been killed before it did so
         if self._inspect is not None:
             found = os.fstat(descriptor)
             self._inspect((found.st_dev, found.st_ino), LongerSource(descriptor, size, content))
@@ -192,8 +193,9 @@ class ReceivedJournal:
         """The sender was heard of, and its writer lives."""
         sender = sender_path(self._path)
         try:
-            if create and os.path.getsize(sender):
-                os.truncate(sender, 0)  # it was said to be dead, and is not
+            if create and os.path.getsize(sender):  # it was said to be dead, and is not
+                os.truncate(sender, 0)
+                self._store.touch_run(self._directory)  # readers may have taken the run for ended
             os.utime(sender)
         except FileNotFoundError:
             if create:

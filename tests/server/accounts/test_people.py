@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -81,7 +82,14 @@ def test_passwords(book):
     assert "short" not in str(said.value)
 
 
-def test_an_unknown_name_takes_as_long_as_a_wrong_password(book):
+def test_a_password_is_kept_as_the_standard_asks(book, path, real_passwords):
+    book.people.add_user("ada", PASSWORD)
+    with closing(sqlite3.connect(path)) as connection:
+        dump = "\n".join(connection.iterdump())
+    assert "$argon2id$v=19$m=65536,t=3,p=4$" in dump, "RFC 9106, its second choice"
+
+
+def test_an_unknown_name_takes_as_long_as_a_wrong_password(book, real_passwords):
     book.people.add_user("ada", PASSWORD)
 
     def least_s(name):

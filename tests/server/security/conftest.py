@@ -9,6 +9,7 @@ from typing import NamedTuple
 import httpx
 import pytest
 from tests.server.live import serving
+from tests.server.passwords import cheap_passwords  # noqa: F401 - a fixture for all tests here
 
 import runlore
 from runlore.server.accounts.book import Book, place_of

@@ -189,6 +189,20 @@ def test_ours_cannot_be_moved_to_others_nor_removed_for_good_by_an_editor(world,
     assert ada.get(f"/api/v1/runs/{world.runs[OURS]}").json()["experiment"] == OURS
 
 
+@pytest.mark.parametrize(("held", "wanted"), [(THEIRS, OURS), (OURS, THEIRS)])
+def test_a_claim_of_others_is_not_taken_over_and_ours_not_put_among_theirs(tmp_path, held, wanted):
+    with made_world(tmp_path) as world:
+        with world.client("root") as root:
+            claim = {"namespace": "views", "name": "x", "about": {"experiment": held}}
+            assert contract(root, "store/claim", claim).status_code == 200
+        with world.client("ada") as client:
+            taken = contract(client, "store/reclaim", {**claim, "instead": {"experiment": wanted}})
+            assert taken.status_code == 403, taken.text
+        with world.client("root") as root:
+            kept = wire.loads(contract(root, "store/claimed", {"namespace": "views", "name": "x"}).content)
+        assert f"'experiment': '{held}'" in str(kept)
+
+
 def test_one_s_own_runs_are_recorded_by_every_way(tmp_path):
     with made_world(tmp_path) as world:
         for who in ("ada", "ada writes"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from runlore.errors import ArtifactNotFound, NotAllowed, RunNotFound
 from runlore.index.store import IndexedStore
 from runlore.model import ARTIFACT, ATTRIBUTE, START
+from runlore.names import PRIVATE
 from runlore.reader.session import Session
 from runlore.server.accounts.seen_index import SeenIndex, card_places, places_of
 from runlore.server.endpoint import ADMIN, READ, WRITE
@@ -150,25 +151,39 @@ class SeenStore(IndexedStore):
         return self._store.claim_number(experiment, uid)
 
     def claim(self, namespace: str, name: str, about: Mapping[str, Any]) -> bool:  # noqa: D102
+        self._check_private(namespace)
         require(self._caller, WRITE, self._places(name, about))
         return self._store.claim(namespace, name, about)
 
     def claimed(self, namespace: str, name: str) -> dict[str, Any] | None:  # noqa: D102
-        found = self._store.claimed(namespace, name)
+        found = self._store.claimed(namespace, name) if self._sees_namespace(namespace) else None
         return found if found is not None and self._sees_claim(found) else None
 
     def claims(self, namespace: str) -> list[dict[str, Any]]:  # noqa: D102
+        if not self._sees_namespace(namespace):
+            return []
         return list(filter(self._sees_claim, self._store.claims(namespace)))
 
     def release(self, namespace: str, name: str, about: Mapping[str, Any]) -> bool:  # noqa: D102
+        self._check_private(namespace)
         require(self._caller, WRITE, self._places(name, about))
         return self._store.release(namespace, name, about)
 
     def reclaim(  # noqa: D102
         self, namespace: str, name: str, about: Mapping[str, Any], instead: Mapping[str, Any]
     ) -> bool:
-        require(self._caller, WRITE, [*self._places(name, about), *self._places(name, instead)])
+        self._check_private(namespace)
+        for what in (about, instead):
+            require(self._caller, WRITE, self._places(name, what))
         return self._store.reclaim(namespace, name, about, instead)
+
+    def _sees_namespace(self, namespace: str) -> bool:
+        """What is the server's own is seen by admins of everything."""
+        return not namespace.startswith(PRIVATE) or self._caller.may_everywhere(ADMIN)
+
+    def _check_private(self, namespace: str) -> None:
+        if not self._sees_namespace(namespace):
+            raise NotAllowed(f"claims of {namespace[:100]!r} are the server's own; ask an admin")
 
     def _sees_claim(self, about: Mapping[str, Any]) -> bool:
         """One that says that it belongs to no experiment, such as a view of all, is seen by all."""

@@ -92,16 +92,24 @@ def changing(function: Callable[[Call, dict[str, Any]], Any]) -> Callable[[Call]
     @wraps(function)
     def answered(call: Call) -> Response:
         sent = arguments(call)
-        key = call.request.headers.get(text.KEY_HEADER) or new_uid()
-        if not is_uid(key):
-            raise Garbled(f"{text.KEY_HEADER}: {key!r:.60} should be 32 hexadecimal digits")
         try:
-            done = call.context.part(Answers).once((call.context.caller.name, key), lambda: function(call, sent))
-            return compress(call.request, answer(done))
+            return compress(call.request, answer(changed_once(call, lambda: function(call, sent))))
         except OSError as error:
             raise told(error) from error
 
     return answered
+
+
+def changed_once(call: Call, change: Callable[[], Any]) -> Any:
+    """What a change returned, or raised, when it came under the key of this request; else it is made now.
+
+    Raises:
+        Garbled: the key is none.
+    """
+    key = call.request.headers.get(text.KEY_HEADER) or new_uid()
+    if not is_uid(key):
+        raise Garbled(f"{text.KEY_HEADER}: {key!r:.60} should be 32 hexadecimal digits")
+    return call.context.part(Answers).once((call.context.caller.name, key), change)
 
 
 def came_again(call: Call) -> bool:
