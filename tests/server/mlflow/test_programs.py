@@ -49,10 +49,18 @@ with mlflow.start_run(experiment_id=experiment, run_name=sys.argv[1]):
 def test_eight_processes_at_once(mlflow, client, uri):
     environment = {**os.environ, "MLFLOW_TRACKING_URI": uri}
     programs = [
-        subprocess.Popen([sys.executable, "-c", PROGRAM, f"p{number}"], env=environment, stdout=subprocess.DEVNULL)
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, f"p{number}"],
+            env=environment,
+            text=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
         for number in range(8)
     ]
-    assert [program.wait(240) for program in programs] == [0] * 8
+    said = [program.communicate(timeout=240)[1] for program in programs]
+    failed = [text for program, text in zip(programs, said, strict=True) if program.returncode]
+    assert not failed, failed
     experiment = client.get_experiment_by_name("eight at once")
     found = client.search_runs([experiment.experiment_id])
     assert sorted(one.data.params["who"] for one in found) == [f"p{number}" for number in range(8)]
@@ -107,9 +115,15 @@ def test_the_first_answer_comes_soon(mlflow, server):
     assert httpx.get(f"{address}/ajax-api/2.0/mlflow/experiments/search?max_results=5").status_code == 200
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
-def test_what_there_is_not_is_said_in_mlflows_form(mlflow, uri, method):
-    answer = httpx.request(method, f"{uri}/api/3.0/mlflow/gateway/endpoints/list")
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/api/3.0/mlflow/gateway/endpoints/list"), ("POST", "/api/3.0/mlflow/scorers/register"),
+     ("DELETE", "/api/3.0/mlflow/gateway/secrets/delete"), ("PATCH", "/api/3.0/mlflow/issues/1"),
+     ("POST", "/ajax-api/3.0/jobs/search"), ("PUT", "/api/2.0/mlflow-artifacts/nothing"), ("GET", "/graphql"),
+     ("POST", "/graphql")],
+)  # fmt: skip
+def test_what_there_is_not_is_said_in_mlflows_form(uri, method, path):
+    answer = httpx.request(method, uri + path)
     assert (answer.status_code, answer.json()["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
 
 
