@@ -6,7 +6,7 @@ stdout and stderr go to the same place, they share one channel, so that their or
 then recorded as `stdout`.
 
 Streams that do not write to descriptors 1 and 2 (notebooks, pytest, `redirect_stdout`) are recorded where Python writes
-them (`_streams`). `logging` records are recorded with their arguments filled in (`_logging`).
+them (`_streams`). `logging` records are recorded with their arguments filled in (`log_records`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from runlore.capture._channel import Channel
 from runlore.capture._descriptors import flush_c, flush_python, place_of
 from runlore.capture._failures import report_failure
 from runlore.capture._line import BUSY, DONE, OPEN, acquire, release
-from runlore.capture._logging import LoggingCapture
 from runlore.capture._streams import StreamTee, descriptor_of, is_foreign
+from runlore.capture.log_records import LoggingCapture
 from runlore.config import journal_mode
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ class ConsoleCapture:
     """Records output as events of the kind `log` with the keys `stdout`, `stderr` and `logging`.
 
     The value is one line, or several joined by newlines; `offsets_ms` then gives each line's time since the event's.
-    Where `goes_on` is true, the next event of the same key and writer continues the last line.
+    Where `goes_on` is true, the next event of the same key and writer continues the last line. `looks` tells of colours
+    and the like: for each look, as the parameters of an SGR sequence (`1;31`), the places that have it, as [line of the
+    event, first character, the one after the last]. The text itself holds no escape sequence.
 
     Killed at any moment, what the program had written reaches the terminal and the record. If the forwarder is killed,
     output goes to the terminal directly again and nothing is lost. A forked child's output is recorded too, and the

@@ -38,6 +38,10 @@ async def _of_ours(request: Request, error: Exception) -> Response:
     problem = problems.of(error)
     if problem is None:
         raise error
+    hide = request.app.state.context.without_place
+    problem.detail = hide(problem.detail)
+    if "message" in problem.about:
+        problem.about["message"] = hide(problem.about["message"])
     return _respond(request, problem)
 
 
