@@ -355,3 +355,28 @@ def test_spans_of_others_mean_something_to_mlflows_clients(uri, call, home):
     assert [one.get("mlflow.spanType", {}).get("string_value") for one in given] == ["AGENT", "CHAT_MODEL", None]
     assert given[1]["mlflow.llm.model"] == {"string_value": "gpt"}
     assert given[0]["mlflow.spanInputs"] == {"kvlist_value": {"values": [{"key": "q", "value": {"int_value": "1"}}]}}
+
+
+def test_texts_that_are_no_unicode_harm_no_trace(uri, call, home):
+    span = {"traceId": home[1], "spanId": "1" * 16, "name": "s", "attributes": [
+        {"key": "input.value", "value": {"stringValue": "\ud800"}}
+    ]}  # fmt: skip
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})
+    headers = {"x-mlflow-experiment-id": home[0], "content-type": "application/json"}
+    assert httpx.post(f"{uri}/v1/traces", content=body, headers=headers).status_code == 200
+    status, found = call("GET", "traces/get", trace_id=f"tr-{home[1]}")
+    assert (status, found["trace"]["trace_info"]["request_preview"]) == (200, '"\\ud800"')
+
+
+@pytest.mark.parametrize("tag", ["5", "{", "[1]", '{"a": 1}'])
+def test_a_tag_of_prompts_that_a_client_wrote_harms_no_search(call, home, traces, tag):
+    call("PATCH", f"traces/{traces[0]}/tags", {"key": "mlflow.linkedPrompts", "value": tag})
+    locations = [{"mlflow_experiment": {"experiment_id": home[0]}}]
+    status, found = call("POST", "traces/search", {"locations": locations, "filter": "prompt = 'a/1'"})
+    assert (status, found["traces"]) == (200, [])
+
+
+@pytest.mark.parametrize("name", ["source", "feedback", "metadata"])
+def test_an_assessment_of_other_types_is_refused(call, traces, name):
+    said = {"assessment_name": "a", "feedback": {"value": 1}, name: "text"}
+    refused(call("POST", f"traces/{traces[0]}/assessments", {"assessment": said}), f"'{name}'")
