@@ -358,6 +358,24 @@ def test_a_progress_bar_is_one_line(journals):
     assert recorded(journals) == ["1000/1000"]
 
 
+def test_what_is_coloured_on_a_terminal_is_recorded_as_text_and_its_looks(journals):
+    body = (
+        "for i in range(101):\n    print(f'\\r\\x1b[2K{i}% \\x1b[32m{\"#\" * (i // 20)}\\x1b[0m', end='', flush=True)\n"
+        "print('\\n\\x1b[1;31mError\\x1b[0m: no'); stop()"
+    )
+    shown, code = run_on_terminal(journals, body)
+    assert b"\x1b[1;31mError\x1b[0m" in shown
+    assert code == 0
+    logs = [event for path in journals.glob("*.rlj") for event in read(str(path)).events if event.kind == "log"]
+    lines = [line for event in logs for line in event.value.split("\n")]
+    assert lines == ["100% #####", "Error: no"]
+    places = {
+        (event.value.split("\n")[line][start:end], look)
+        for event in logs for look, found in event.extra["looks"].items() for line, start, end in found
+    }  # fmt: skip
+    assert places == {("#####", "32"), ("Error", "1;31")}
+
+
 def test_no_descriptor_or_process_is_left_after_a_while(journals):
     body = (
         "for _ in range(5):\n"

@@ -13,7 +13,7 @@ def batches():
 
 @pytest.fixture
 def recorder(batches):
-    return Recorder(lambda text, time_ns, offsets, goes_on: batches.append((text, time_ns, offsets, goes_on)))
+    return Recorder(lambda *batch: batches.append(batch))
 
 
 def test_lines_become_one_batch_with_a_time_each(recorder, batches):
@@ -69,3 +69,18 @@ def test_tokens_that_are_printed_are_masked(recorder, batches):
     recorder.feed(b"using ghp_" + b"a1B2" * 9 + b"\n")
     recorder.close()
     assert batches[0][0] == "using ***"
+
+
+def test_colours_of_a_batch_are_recorded_beside_it(recorder, batches):
+    recorder.feed(b"plain\n\x1b[31mred\x1b[0m \x1b[1mbold\x1b[0m\n\x1b[31mred again\x1b[0m\n")
+    recorder.close()
+    assert batches[0][0] == "plain\nred bold\nred again"
+    assert batches[0][4] == {"31": [[1, 0, 3], [2, 0, 9]], "1": [[1, 4, 8]]}
+
+
+def test_a_line_with_a_masked_secret_has_no_colours(recorder, batches):
+    token = b"ghp_" + b"a1B2" * 9
+    recorder.feed(b"\x1b[31mkey " + token + b"\x1b[0m\n\x1b[32mfine\x1b[0m\n")
+    recorder.close()
+    assert token.decode() not in batches[0][0]
+    assert batches[0][4] == {"32": [[1, 0, 4]]}

@@ -13,16 +13,16 @@ from tests.server.live import serving
 
 import runlore
 
-PROGRAM = """
+PROGRAM = r"""
 import runlore, sys
 run = runlore.start("printed", name="printer")
-print("red start")
+print("\x1b[1;31mred\x1b[0m start")
 for i in range(101):
-    sys.stdout.write(f"\\rbar {i} %")
+    sys.stdout.write(f"\rbar {i} %")
 print()
 for i in range(3000):
     print("line", i)
-print("RuntimeError: out of memory", file=sys.stderr)
+print("\x1b[38;5;208mRuntimeError\x1b[0m: out of memory", file=sys.stderr)
 run.finish()
 """
 
@@ -62,9 +62,14 @@ def test_the_overview_has_the_best_of_each_metric_and_all_params(desk, stored):
 def test_wish_40_the_console_is_a_terminals(console):
     desk = console
     log = desk.page.get_by_role("log")
-    expect(log).to_contain_text("out of memory")
+    expect(log).to_contain_text("RuntimeError: out of memory")
+    assert log.locator(".own").get_attribute("style") == "--own: #ff8700;"
     desk.page.get_by_role("searchbox", name="Search the console").fill("red start")
-    expect(log.locator(".line").filter(has_text="red start")).to_have_count(1)
+    line = log.locator(".line").filter(has_text="red start")
+    expect(line).to_have_count(1)
+    red = line.locator(".fg-red.bold")
+    expect(red).to_have_text("red")
+    assert red.evaluate("e => getComputedStyle(e).color") != line.evaluate("e => getComputedStyle(e).color")
     expect(log.locator(".line").filter(has_text="bar 100 %")).to_have_count(1)
     expect(log.locator(".line").filter(has_text="bar 57 %")).to_have_count(0)
 

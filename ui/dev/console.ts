@@ -10,6 +10,7 @@ export function consoleLine(n: number, started: number): ConsoleLine {
       stream: "stderr",
       time_ms,
       rewritten: 0,
+      looks: [],
       text: `${esc}[33mUserWarning: lr_scheduler.step() before optimizer.step()${esc}[0m`,
     };
   if (n % 400 === 123)
@@ -18,6 +19,7 @@ export function consoleLine(n: number, started: number): ConsoleLine {
       stream: "stderr",
       time_ms,
       rewritten: 0,
+      looks: [],
       text: `${esc}[1;31mRuntimeError:${esc}[0m CUDA out of memory`,
     };
   const bar = "━".repeat(20);
@@ -26,6 +28,7 @@ export function consoleLine(n: number, started: number): ConsoleLine {
     stream: "stdout",
     time_ms,
     rewritten: n % 5 === 0 ? 40 : 0,
+    looks: [],
     text:
       n % 5 === 0
         ? `epoch ${n}/60 ${esc}[32m${bar}${esc}[0m 100 %  0:01:52`

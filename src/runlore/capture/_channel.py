@@ -10,6 +10,7 @@ from runlore.capture import _poll
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runlore.capture._looks import Looks
     from runlore.capture._record import Recorder
 
 READ_BYTES = 256 * 1024
@@ -140,10 +141,12 @@ class Channel:
     def _begin_to_record(self) -> Recorder:
         from runlore.capture._record import Recorder  # with the first output: a silent run needs none of it
 
-        def record(text: str, time_ns: int, offsets_ms: list[int], goes_on: bool) -> None:
+        def record(text: str, time_ns: int, offsets_ms: list[int], goes_on: bool, looks: Looks) -> None:
             columns: dict[str, Any] = {"offsets_ms": offsets_ms} if any(offsets_ms) else {}
             if goes_on:
                 columns["goes_on"] = True
+            if looks:
+                columns["looks"] = looks
             self._record(self.key, text, time_ns, columns)
 
         return Recorder(record)

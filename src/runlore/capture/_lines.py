@@ -1,7 +1,8 @@
 """From the bytes that a program writes to the lines that are recorded: what a terminal would show in the end.
 
 Carriage returns, backspaces, cursor movements and erasures are carried out, so a progress bar is the final state of its
-line; colours and other escape sequences are dropped, which also keeps a record from controlling the reader's terminal.
+line. Colours are kept beside the text (`_looks`); other escape sequences are dropped. So a record cannot control the
+reader's terminal, and its text can be searched.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ import codecs
 import re
 from typing import TYPE_CHECKING
 
+from runlore.capture import _looks
+
 MAX_PIECE_CHARACTERS = 16_384
 """A longer line comes in pieces, so that memory is bounded; all but the last of them say that they go on."""
 BREAK_CHARACTERS = 4096
 """How far back a space is looked for at which a piece may end, so that no word falls into two."""
 WINDOW_ROWS = 40
-"""Rows that stay open once a program moves the cursor up: as many progress bars may be drawn over again."""
+"""Rows that stay open once a program moves the cursor up, or hides it: as many progress bars may be drawn anew."""
+_MAX_ARGUMENTS = 128
+"""Of a sequence that sets colours; a longer one is none."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _TOKEN = re.compile(
@@ -30,10 +35,14 @@ _UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]{0,4096}\x1b
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import TypeAlias
 
-    Piece: TypeAlias = tuple[int, str, bool]
-    """A line, or a piece of one: when it last changed (ns), its text without line end, whether the next one goes on."""
+    from runlore.capture._looks import Span
+
+    Piece: TypeAlias = tuple[int, str, bool, tuple[Span, ...]]
+    """A line, or a piece of one: when it last changed (ns), its text without line end, whether the next one goes on,
+    and where it does not look plain."""
 
 
 class LineAssembler:
@@ -43,8 +52,10 @@ class LineAssembler:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._rest = ""
         self._rows = [""]
+        self._spans: list[list[Span]] = [[]]
         self._times = [0]
         self._go_on = [False]
+        self._look = _looks.PLAIN
         self._row = 0
         self._column = 0
         self._window = 0
@@ -75,13 +86,17 @@ class LineAssembler:
         if pieces and not pieces[-1][1]:
             pieces.pop()
         if pieces and pieces[-1][2]:
-            pieces[-1] = (*pieces[-1][:2], False)
-        self._rows, self._times, self._go_on = [""], [0], [False]
-        self._row, self._column, self._rest, self._window = 0, 0, "", 0
+            pieces[-1] = (*pieces[-1][:2], False, pieces[-1][3])
+        self._rows, self._spans, self._times, self._go_on = [""], [[]], [0], [False]
+        self._row, self._column, self._rest, self._window, self._look = 0, 0, "", 0, _looks.PLAIN
         return pieces
 
     def _is_plain(self) -> bool:
-        return self._window == 0 and len(self._rows) == 1 and self._column == len(self._rows[0])
+        return (
+            not (self._window or self._look or self._spans[0])
+            and len(self._rows) == 1
+            and self._column == len(self._rows[0])
+        )
 
     def _feed_plain(self, text: str, time_ns: int) -> list[Piece]:
         first_ns = self._times[0] if self._times[0] and text.startswith("\n") else time_ns
@@ -90,11 +105,11 @@ class LineAssembler:
         for index, line in enumerate(lines):
             changed_ns = time_ns if index else first_ns
             if len(line) <= MAX_PIECE_CHARACTERS:
-                pieces.append((changed_ns, line.rstrip(), False))
+                pieces.append((changed_ns, line.rstrip(), False, ()))
             else:
                 pieces += split(changed_ns, line)
         if len(rest) > MAX_PIECE_CHARACTERS:
-            *finished, (_, rest, _) = split(time_ns, rest, is_whole=False)
+            *finished, (_, rest, _, _) = split(time_ns, rest, is_whole=False)
             pieces += finished
         self._rows, self._times, self._go_on, self._column = [rest], [time_ns if rest else 0], [False], len(rest)
         return pieces
@@ -116,7 +131,9 @@ class LineAssembler:
 
     def _command(self, command: str, arguments: str) -> None:
         number = int(arguments) if arguments.isdecimal() and len(arguments) < 5 else 0
-        if command in "AF":
+        if command in "mhl":
+            self._mode(command, arguments)
+        elif command in "AF":
             self._row = max(0, self._row - (number or 1))
             self._window = 200
             self._column = 0 if command == "F" else self._column
@@ -131,9 +148,19 @@ class LineAssembler:
             row = self._rows[self._row]
             before = row[: self._column] if number == 0 else " " * self._column if number == 1 else ""
             self._rows[self._row] = before + (row[self._column :] if number == 1 else "")
+            erased = (0, self._column) if number == 1 else (len(before), len(row))
+            _looks.paint(self._spans[self._row], *erased, _looks.PLAIN)
         elif command == "J" and number == 0:
             self._rows[self._row] = self._rows[self._row][: self._column]
-            del self._rows[self._row + 1 :], self._times[self._row + 1 :], self._go_on[self._row + 1 :]
+            _looks.cut(self._spans[self._row], self._column)
+            for rows in (self._rows, self._spans, self._times, self._go_on):
+                del rows[self._row + 1 :]
+
+    def _mode(self, command: str, arguments: str) -> None:
+        if command == "m" and len(arguments) <= _MAX_ARGUMENTS:
+            self._look = _looks.changed(self._look, arguments)
+        elif arguments == "?25":  # a cursor is hidden while bars are drawn: rows may be returned to
+            self._window = 200 if command == "l" else 0
 
     def _write(self, text: str, time_ns: int) -> None:
         if self._column >= MAX_PIECE_CHARACTERS:
@@ -145,11 +172,14 @@ class LineAssembler:
             row = row.ljust(self._column)
         self._rows[self._row] = row[: self._column] + text + row[self._column + len(text) :]
         self._times[self._row] = time_ns
+        if self._look or self._spans[self._row]:
+            _looks.paint(self._spans[self._row], self._column, self._column + len(text), self._look)
         self._column += len(text)
 
     def _move_to(self, row: int) -> None:
         while row >= len(self._rows):
             self._rows.append("")
+            self._spans.append([])
             self._times.append(0)
             self._go_on.append(False)
         self._row = row
@@ -164,12 +194,13 @@ class LineAssembler:
     def _take(self, count: int) -> list[Piece]:
         """Take the first rows out; those that were never written to are none."""
         pieces: list[Piece] = []
-        for time_ns, row, goes_on in zip(self._times[:count], self._rows, self._go_on, strict=False):
+        taken = zip(self._times[:count], self._rows, self._spans, self._go_on, strict=False)
+        for time_ns, row, spans, goes_on in taken:
             if time_ns or (pieces and pieces[-1][2]):
-                pieces += split(time_ns, row, is_whole=not goes_on)
+                pieces += split(time_ns, row, spans, is_whole=not goes_on)
                 if goes_on:
-                    pieces[-1] = (*pieces[-1][:2], True)
-        del self._rows[:count], self._times[:count], self._go_on[:count]
+                    pieces[-1] = (*pieces[-1][:2], True, pieces[-1][3])
+        del self._rows[:count], self._spans[:count], self._times[:count], self._go_on[:count]
         return pieces
 
 
@@ -182,12 +213,12 @@ def as_shown(text: str) -> str:
     """
     assembler = LineAssembler()
     parts: list[str] = []
-    for _, piece, goes_on in [*assembler.feed(text.encode("utf-8", "replace"), 1), *assembler.flush()]:
+    for _, piece, goes_on, _ in [*assembler.feed(text.encode("utf-8", "replace"), 1), *assembler.flush()]:
         parts += (piece, "" if goes_on else "\n")
     return "".join(parts).removesuffix("\n")
 
 
-def split(time_ns: int, line: str, *, is_whole: bool = True) -> list[Piece]:
+def split(time_ns: int, line: str, spans: Sequence[Span] = (), *, is_whole: bool = True) -> list[Piece]:
     """A line in pieces, of which all but the last go on. Spaces at the end of a whole line are left out."""
     line = line.rstrip() if is_whole else line
     pieces: list[Piece] = []
@@ -195,6 +226,6 @@ def split(time_ns: int, line: str, *, is_whole: bool = True) -> list[Piece]:
     while len(line) - begin > MAX_PIECE_CHARACTERS:
         limit = begin + MAX_PIECE_CHARACTERS
         end = line.rfind(" ", limit - BREAK_CHARACTERS, limit) + 1 or limit
-        pieces.append((time_ns, line[begin:end], True))
+        pieces.append((time_ns, line[begin:end], True, _looks.part(spans, begin, end) if spans else ()))
         begin = end
-    return [*pieces, (time_ns, line[begin:], False)]
+    return [*pieces, (time_ns, line[begin:], False, _looks.part(spans, begin, len(line)) if spans else ())]

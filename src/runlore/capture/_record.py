@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING
 
+from runlore.capture import _looks
 from runlore.capture._lines import LineAssembler
 from runlore.capture._secret_forms import mask_forms, mask_private_keys
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runlore.capture._lines import Piece
+    from runlore.capture._looks import Looks, Span
 
 BATCH_SECONDS = 0.2
 BATCH_CHARACTERS = 65_536
@@ -28,10 +30,10 @@ class Recorder:
 
     Args:
         emit: called with (text of lines joined by newlines, time of the first in ns, milliseconds of each since then,
-            whether the next batch continues the last line).
+            whether the next batch continues the last line, where which line does not look plain).
     """
 
-    def __init__(self, emit: Callable[[str, int, list[int], bool], None]) -> None:
+    def __init__(self, emit: Callable[[str, int, list[int], bool, Looks], None]) -> None:
         self._emit = emit
         self._assembler = LineAssembler()
         self._lines: list[Piece] = []
@@ -84,21 +86,26 @@ class Recorder:
 
     def _emit_batch(self, batch: list[Piece]) -> None:
         first = batch[0][0]
-        lines: list[str] = []
+        lines = [""]
         offsets: list[int] = []
-        parts: list[str] = []
-        for changed_ns, piece, goes_on in batch:
-            if not parts:
+        spans: list[list[Span]] = [[]]
+        begins = True
+        for changed_ns, piece, goes_on, looks in batch:
+            if begins:
                 offsets.append((changed_ns - first) // 1_000_000)
-            if goes_on:
-                parts.append(piece)
-            else:
-                lines.append("".join((*parts, piece)) if parts else piece)
-                parts = []
-        if parts:
-            lines.append("".join(parts))
+            shift = len(lines[-1])
+            lines[-1] += piece
+            spans[-1] += [(start + shift, end + shift, look) for start, end, look in looks]
+            begins = not goes_on
+            if begins:
+                lines.append("")
+                spans.append([])
+        if begins:
+            lines.pop()
+            spans.pop()
         text, self._inside_key = mask_private_keys("\n".join(lines), inside=self._inside_key)
-        self._emit(mask_forms(text), first, offsets, bool(parts))
+        text = mask_forms(text)
+        self._emit(text, first, offsets, not begins, _looks_of(text, lines, spans))
 
     def close(self) -> None:
         """Record everything that is there, unfinished lines included."""
@@ -111,7 +118,7 @@ class Recorder:
 
     def _add(self, pieces: list[Piece]) -> None:
         self._lines += pieces
-        self._characters += sum(len(text) for _, text, _ in pieces)
+        self._characters += sum(len(text) for _, text, _, _ in pieces)
 
     def _skip(self, data: bytes) -> None:
         self._tail.append(data)
@@ -143,7 +150,19 @@ class Recorder:
                         time_ns(),
                         f"[runlore: {left_out:,} bytes of output were not recorded here: too much at once]",
                         False,
+                        (),
                     )
                 ]
             )
         self._take(tail[cut:])
+
+
+def _looks_of(text: str, lines: list[str], spans: list[list[Span]]) -> Looks:
+    """The looks of those lines that are recorded as they were: where secrets were masked, places are not known."""
+    if not any(spans):
+        return {}
+    recorded = text.split("\n")
+    if len(recorded) != len(lines):
+        return {}
+    same = (found if now == before else [] for now, before, found in zip(recorded, lines, spans, strict=True))
+    return _looks.gathered(same)

@@ -44,7 +44,9 @@ class ConsoleCapture:
     """Records output as events of the kind `log` with the keys `stdout`, `stderr` and `logging`.
 
     The value is one line, or several joined by newlines; `offsets_ms` then gives each line's time since the event's.
-    Where `goes_on` is true, the next event of the same key and writer continues the last line.
+    Where `goes_on` is true, the next event of the same key and writer continues the last line. `looks` tells of colours
+    and the like: for each look, as the parameters of an SGR sequence (`1;31`), the places that have it, as [line of the
+    event, first character, the one after the last]. The text itself holds no escape sequence.
 
     Killed at any moment, what the program had written reaches the terminal and the record. If the forwarder is killed,
     output goes to the terminal directly again and nothing is lost. A forked child's output is recorded too, and the

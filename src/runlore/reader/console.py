@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from runlore.reader.console_looks import looks_of_lines, shifted
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from runlore.reader.console_looks import Span
     from runlore.store.content import StoredEvent
 
 MAX_LINE_CHARACTERS = 64 * 1024 * 1024
@@ -21,6 +24,8 @@ class ConsoleLine(NamedTuple):
     text: str
     level: str | None
     """Of a `logging` record."""
+    looks: tuple[Span, ...] = ()
+    """Where the text did not look plain on the terminal, in its order."""
 
 
 class ConsoleLines:
@@ -70,9 +75,10 @@ class ConsoleLines:
         offsets = event.extra.get("offsets_ms") or ()
         level = event.extra.get("level")
         texts = str(event.value).split("\n")
+        looks = looks_of_lines(event.extra.get("looks"), texts)
         for index, text in enumerate(texts):
             time_ns = event.time_ns + (offsets[index] * 1_000_000 if index < len(offsets) else 0)
-            line = ConsoleLine(time_ns, event.key, text, level)
+            line = ConsoleLine(time_ns, event.key, text, level, looks.get(index, ()))
             goes_on = index == len(texts) - 1 and event.extra.get("goes_on") is True
             whole = self._join((event.writer, event.key), line, goes_on=goes_on)
             if whole is not None:
@@ -84,6 +90,8 @@ class ConsoleLines:
         if known is None and not goes_on:
             return line
         first, pieces, characters = known or (line, [], 0)
+        if known is not None and line.looks:
+            first = first._replace(looks=(*first.looks, *shifted(line.looks, characters)))
         pieces.append(line.text)
         characters += len(line.text)
         if goes_on and characters < MAX_LINE_CHARACTERS:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 STREAMS = ("stdout", "stderr", "logging")
 _LINE_BYTES = 200
 """What a line takes besides its text, roughly."""
+_LOOK_BYTES = 120
 
 _ERROR = re.compile(
     r"\b(?:Traceback \(most recent call last\)|(?:[A-Za-z_.]*(?:Error|Exception)|FATAL|CRITICAL)\b)"
@@ -92,8 +93,12 @@ class ConsoleReader:
         if found is None:
             events = self._session.open_run(run).events([model.LOG])
             found = list(ConsoleLines(streams).of(events))
-            self._kept.put(name, found, sum(len(line.text) + _LINE_BYTES for line in found) + ENTRY_BYTES)
+            self._kept.put(name, found, sum(map(_bytes_of, found)) + ENTRY_BYTES)
         return found
+
+
+def _bytes_of(line: ConsoleLine) -> int:
+    return len(line.text) + len(line.looks) * _LOOK_BYTES + _LINE_BYTES
 
 
 def final(text: str) -> FinalLine:

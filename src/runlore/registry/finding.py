@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import CardNotFound, InvalidArgument, InvalidName, WrongType
@@ -162,8 +163,9 @@ def load(
 
 def list_cards(
     *, kind: str | None = None, space: str | None = None, name: str | None = None, version: str | None = None,
-    tags: Sequence[str] = (), stage: str | None = None, run: str | None = None, max_created_ns: int | None = None,
-    order_by: str = "version", limit: int | None = None, deleted: bool = False, store: StoreLike | None = None,
+    tags: Mapping[str, str] | Sequence[str] = (), stage: str | None = None, run: str | None = None,
+    max_created_ns: int | None = None, order_by: str = "version", limit: int | None = None, deleted: bool = False,
+    store: StoreLike | None = None,
 ) -> list[Card]:  # fmt: skip
     """Cards that match all of this.
 
@@ -172,7 +174,7 @@ def list_cards(
         space: exact.
         name: exact.
         version: a version, range, alias or `best(KEY)`, of each name; see `get`.
-        tags: the card has all of these keys; `key=value` asks for the value too.
+        tags: the card has all of these keys; `key=value`, or a mapping, asks for the value too.
         stage: exact.
         run: the run that registered it: its uid, the beginning of it, or `experiment#number`.
         max_created_ns: registered at or before this time, in ns since 1970 UTC.
@@ -195,11 +197,20 @@ def list_cards(
         raise InvalidArgument(f"order_by={order_by!r} must be 'version' or 'created'")
     wanted = CardFilter(
         kind=kind, space=space, name=name, stage=stage, run=None if run is None else run_uid(run, store),
-        tags=(tags,) if isinstance(tags, str) else tuple(tags), max_created_ns=max_created_ns, deleted=deleted,
+        tags=_tag_filter(tags), max_created_ns=max_created_ns, deleted=deleted,
         order_by=order_by, limit=limit if version is None else None,
     )  # fmt: skip
     cards = fetch(wanted, store)
     return (cards if version is None else _of_version(cards, version, store))[:limit]
+
+
+def _tag_filter(tags: Mapping[str, str] | Sequence[str]) -> tuple[str, ...]:
+    if isinstance(tags, Mapping):
+        odd = next((key for key in tags if "=" in key), None)
+        if odd is not None:
+            raise InvalidArgument(f"tags: the key {odd!r} has a '=', which ends a key here; filter what is listed")
+        return tuple(f"{key}={value}" for key, value in tags.items())
+    return (tags,) if isinstance(tags, str) else tuple(tags)
 
 
 def _of_version(cards: list[Card], version: str, store: StoreLike | None) -> list[Card]:

@@ -139,6 +139,27 @@ def test_lines_of_the_console(api, with_console):
         assert api.get(f"runs/{with_console}/console?{wrong}").status_code == 400
 
 
+def test_colours_of_the_console_stand_beside_its_text(api, store):
+    uid = make_run(store, end_s=50)
+    recorder = store.open_run(uid).record()
+    looks = {
+        "1;31": [[1, 0, 5]],
+        "32": [[1, 6, 7], [1, 3, 6], [9, 0, 1], [0, 0, 99], "x", [0, 2]],
+        "\x1b[2J": [[0, 0, 1]],
+    }
+    recorder.event(
+        "log", "stdout", "plain\nError: ", extra={"looks": looks, "goes_on": True}, time_ns=(START_S + 1) * S
+    )
+    recorder.event("log", "stdout", "red\n", extra={"looks": {"31": [[0, 0, 3]]}}, time_ns=(START_S + 2) * S)
+    recorder.event("log", "stdout", "forged", extra={"looks": ["x"]}, time_ns=(START_S + 3) * S)
+    recorder.close()
+    lines = api.get(f"runs/{uid}/console").json()["lines"]
+    assert [(line["text"], line["looks"]) for line in lines] == [
+        ("plain", []), ("Error: red", [[0, 5, "1;31"], [6, 7, "32"], [7, 10, "31"]]), ("", []), ("forged", []),
+    ]  # fmt: skip
+    assert "\x1b" not in api.get(f"runs/{uid}/console/raw").text
+
+
 def test_searching_the_console(api, with_console):
     def search(query):
         return api.get(f"runs/{with_console}/console/search?{query}").json()

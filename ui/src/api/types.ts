@@ -186,6 +186,8 @@ export interface ConsoleLine {
   time_ms: number | null;
   text: string;
   rewritten: number;
+  /** First character, the one after the last (code points), and the look of those in between: SGR parameters. */
+  looks: [number, number, string][];
 }
 
 export interface ConsolePage {

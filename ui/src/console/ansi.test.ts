@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseAnsi, plainText } from "./ansi";
+import { parseAnsi, piecesOf, plainText } from "./ansi";
 
 const ESC = "\u001b";
 
@@ -13,6 +13,20 @@ test("wish 40: colours by name, of 256 and of 24 bits", () => {
     ["t", "", "#010203"],
     [".", "", null],
   ]);
+});
+
+test("wish 40: looks that came beside the text, counted in characters", () => {
+  const pieces = piecesOf("🎉 red end", [
+    [0, 1, "1"],
+    [2, 5, "38;5;208;4"],
+  ]);
+  expect(pieces.map((piece) => [piece.text, piece.classes, piece.colour])).toEqual([
+    ["🎉", "bold", null],
+    [" ", "", null],
+    ["red", "underlined", "#ff8700"],
+    [" end", "", null],
+  ]);
+  expect(piecesOf(`${ESC}[31mx`, [])).toEqual(parseAnsi(`${ESC}[31mx`));
 });
 
 test("what is no colour leaves no trace", () => {

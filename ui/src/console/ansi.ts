@@ -94,10 +94,29 @@ export function parseAnsi(line: string): Piece[] {
   for (const match of line.matchAll(SEQUENCE)) {
     if (match.index > at) pieces.push(piece(line.slice(at, match.index), look));
     at = match.index + match[0].length;
-    if (match[2] === "m") look = change(look, (match[1] ?? "").split(/[;:]/).map(Number));
+    if (match[2] === "m") look = change(look, numbers(match[1] ?? ""));
   }
   if (at < line.length) pieces.push(piece(line.slice(at), look));
   return pieces;
+}
+
+const numbers = (parameters: string): number[] => parameters.split(/[;:]/).map(Number);
+
+/** A line whose looks came beside it; without any, what its own escape sequences say. */
+export function piecesOf(text: string, looks: readonly (readonly [number, number, string])[]): Piece[] {
+  if (looks.length === 0) return parseAnsi(text);
+  // Looks count code points, strings code units: they are the same as long as there is no surrogate.
+  const characters = /[\ud800-\udfff]/.test(text) ? Array.from(text) : null;
+  const cut = (from: number, to?: number): string => characters?.slice(from, to).join("") ?? text.slice(from, to);
+  const pieces: Piece[] = [];
+  let at = 0;
+  for (const [start, end, parameters] of looks) {
+    if (start > at) pieces.push(piece(plainText(cut(at, start)), PLAIN));
+    pieces.push(piece(plainText(cut(start, end)), change(PLAIN, numbers(parameters))));
+    at = end;
+  }
+  const rest = plainText(cut(at));
+  return rest ? [...pieces, piece(rest, PLAIN)] : pieces;
 }
 
 /** A line without its looks. */

@@ -27,7 +27,11 @@ _AT_ONCE = 5_000
 
 
 class Line(msgspec.Struct):
-    """A line. `rewritten`: how often carriage returns had it written anew; `text` is what stood there in the end."""
+    """A line. `rewritten`: how often carriage returns had it written anew; `text` is what stood there in the end.
+
+    `looks`: where it was coloured, as [first character, the one after the last, look], counted in code points; a look
+    is the parameters of an SGR sequence, such as `1;31`.
+    """
 
     n: int
     stream: str
@@ -36,6 +40,7 @@ class Line(msgspec.Struct):
     rewritten: int
     level: str | None
     cut: bool
+    looks: list[tuple[int, int, str]]
 
 
 class ConsolePage(msgspec.Struct):
@@ -98,8 +103,9 @@ def _lines(call: Call) -> tuple[RunRecord, list[ConsoleLine]]:
 
 def _line(number: int, line: ConsoleLine, *, history: bool) -> Line:
     text, rewritten = (line.text, 0) if history else final(line.text)
-    cut = len(text) > MAX_CHARACTERS
-    return Line(number, line.stream, line.time_ns / 1e6, text[:MAX_CHARACTERS], rewritten, line.level, cut)
+    text, is_cut = text[:MAX_CHARACTERS], len(text) > MAX_CHARACTERS
+    looks = [(span.start, span.end, span.look) for span in line.looks if span.end <= len(text)] if not rewritten else []
+    return Line(number, line.stream, line.time_ns / 1e6, text, rewritten, line.level, is_cut, looks)
 
 
 def _text(lines: list[ConsoleLine]) -> Iterator[bytes]:
