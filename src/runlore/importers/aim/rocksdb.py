@@ -7,7 +7,6 @@ better. So a database whose writer was killed, or is at it, is read as far as it
 from __future__ import annotations
 
 import heapq
-import os
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -136,8 +135,3 @@ def _latest(entries: Iterator[Entry], ranges: Sequence[Entry]) -> Iterator[tuple
         open_ranges = [deleted for deleted in open_ranges if entry.key < deleted.value]
         if entry.kind == PUT and all(deleted.age > entry.age for deleted in open_ranges):
             yield entry.key, entry.value
-
-
-def has_database(folder: str) -> bool:
-    """Whether a folder has anything of a RocksDB in it."""
-    return os.path.isdir(folder) and any(name.endswith((TABLE, LOG)) for name in os.listdir(folder))
