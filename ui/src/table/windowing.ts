@@ -1,5 +1,8 @@
 /** Which rows and columns are on screen. Pixels everywhere. */
 
+/** Of a row of the table. */
+export const ROW_HEIGHT = 30;
+
 export interface Span {
   /** First and one past the last. */
   start: number;
