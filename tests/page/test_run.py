@@ -14,7 +14,8 @@ from tests.server.live import serving
 import runlore
 
 PROGRAM = r"""
-import runlore, sys
+import runlore, sys, time
+begun = time.time()
 run = runlore.start("printed", name="printer")
 print("\x1b[1;31mred\x1b[0m start")
 for i in range(101):
@@ -23,7 +24,7 @@ print()
 for i in range(3000):
     print("line", i)
 for i in range(20):
-    run.log_metrics({f"system/gpu/{k}/utilization_percent": 96 - 60 * (k == 2) for k in range(4)})
+    run.log_metrics({f"system/gpu/{k}/utilization_percent": 96 - 60 * (k == 2) for k in range(4)}, time=begun + i)
 print("\x1b[38;5;208mRuntimeError\x1b[0m: out of memory", file=sys.stderr)
 run.finish()
 """
