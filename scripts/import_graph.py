@@ -75,6 +75,7 @@ ANYWHERE = {"numpy", "pandas", "pyarrow"}
 """Required libraries that any module may use (inside functions, where the import budget says so)."""
 
 HOMES = {
+    "accelerate": ("integrations.accelerate",),
     "argon2": ("server.accounts._argon2",),
     "sqlalchemy": ("server.accounts._tables", "server.accounts.migrations"),
     "alembic": ("server.accounts._migrations", "server.accounts.migrations"),

@@ -23,11 +23,14 @@ def run_program(body, **environment):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 2 MB."""
+    """A file system of 320 kB."""
     directory = tmp_path / "small"
     directory.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(directory)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=320k", "tmpfs", str(directory)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         pytest.skip(f"mounting a small disk needs privileges: {done.stderr.strip()}")
@@ -40,9 +43,9 @@ def test_a_full_disk_does_not_reach_the_program_and_is_counted(small_disk, mode)
     done = run_program(
         """
         run = runlore.start("e")
-        for step in range(200_000):
+        for step in range(12_000):
             run.log_metric("loss", float(step), step=step)
-        run.log_artifact(b"x" * 3_000_000, "big")
+        run.log_artifact(b"x" * 1_000_000, "big")
         print(run.lost)
         """,
         RUNLORE_STORE=str(small_disk / "store"),
@@ -50,11 +53,11 @@ def test_a_full_disk_does_not_reach_the_program_and_is_counted(small_disk, mode)
     )
     assert done.returncode == 0, done.stderr
     lost = int(done.stdout)
-    assert 100_000 < lost < 200_000
+    assert 2_000 < lost < 12_000
     assert done.stderr.count("No space left") <= 3
     assert "cannot grow" in done.stderr
     view = runlore.get_run("e#1", store=small_disk / "store")
-    assert view.points + lost == 200_000 + 1, "the artifact"
+    assert view.points + lost == 12_000 + 1, "the artifact"
     assert view.lost == lost + 1, "the stop event, which came after"
     assert view.metric("loss")["value"].tolist() == [float(step) for step in range(view.points)]
 
@@ -65,7 +68,7 @@ def test_how_a_run_ended_is_known_though_its_disk_was_full(small_disk, mode, las
     done = run_program(
         f"""
         run = runlore.start("e")
-        for step in range(200_000):
+        for step in range(12_000):
             run.log_metric("loss", float(step), step=step)
         {last_line}
         """,
@@ -75,7 +78,7 @@ def test_how_a_run_ended_is_known_though_its_disk_was_full(small_disk, mode, las
     assert (status == "succeeded") == (done.returncode == 0)
     store = small_disk / "store"
     view = runlore.get_run("e#1", store=store)
-    assert (view.status, view.lost) == (status, 200_001 - view.points), "the stop event is among what was lost"
+    assert (view.status, view.lost) == (status, 12_001 - view.points), "the stop event is among what was lost"
     assert view.ended_ns is not None
     assert [event.value for event in view.events("stop")] == [{"status": status}]
     assert runlore.runs(f"status = '{status}'", store=store)["run"].tolist() == [1]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+import runlore
+from runlore import registry
 from site_nav import DOCS, missing, navigation
 
 
@@ -23,3 +27,10 @@ def test_the_list_of_documents_names_every_page_once_and_no_other():
 
 def test_a_page_that_is_not_named_is_found():
     assert missing("- [A](a.md)", {"a.md", "b.md", "README.md"}) == {"b.md"}
+
+
+def test_every_public_name_has_its_docstring_on_the_site():
+    text = (DOCS / "reference/docstrings.md").read_text("utf-8")
+    named = set(re.findall(r"^::: runlore\.([\w.]+)$", text, re.MULTILINE))
+    public = {name for name in runlore.__all__ if not name.startswith("__")} - {"registry"}
+    assert public | {f"registry.{name}" for name in registry.__all__} <= named

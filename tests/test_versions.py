@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from runlore.errors import InvalidArgument, WrongType
 from runlore.versions import Version, next_version, select_versions
@@ -38,7 +39,7 @@ def precedence(text):
     return [int(number) for number in release.split(".")], not pre, parts
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(st.lists(st.tuples(numbers, numbers, numbers, st.lists(identifiers, max_size=3)), min_size=2, max_size=6))
 def test_the_sort_key_sorts_as_semver_words_it(parts):
     texts = [f"{a}.{b}.{c}" + (f"-{'.'.join(pre)}" if pre else "") for a, b, c, pre in parts]

@@ -18,6 +18,10 @@ MAX_NAME_LENGTH = 4096
 LINK_TAGS = "mlflow.linked."
 """Tags of runs that begin so serve searching, by what MLflow's clients linked to a run; people are not shown them."""
 
+PRIVATE = "server."
+"""Claims of namespaces that begin so are the server's own: of those who have an account, only an admin of everything
+sees them."""
+
 _BOOK_SPACE, _BOOK_KINDS = "mlflow", frozenset({"experiment", "logged-model", "registered-model"})
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.")
 _SAFE_COMPONENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*").fullmatch

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from runlore.capture._lines import MAX_PIECE_CHARACTERS, LineAssembler
 
@@ -109,7 +110,7 @@ def test_a_title_leaves_nothing_behind_that_eats_text():
     assert lines_of(b"\x1b\x1b]0;title\x07text") == ["text"]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(st.lists(st.sampled_from(PARTS)), st.integers(1, 5))
 def test_chunks_make_no_difference_and_nothing_controls_the_reader(parts, size):
     data = "".join(parts).encode()

@@ -10,15 +10,15 @@ import pytest
 from recording import RecordingSink
 
 import runlore
-from runlore.capture import _logging
-from runlore.capture._logging import LoggingCapture
+from runlore.capture import log_records
+from runlore.capture.log_records import LoggingCapture
 from runlore.reader.console import ConsoleLines
 
-SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(_logging.__file__)))
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(log_records.__file__)))
 PROGRAM = f"""
 import sys
 sys.path.insert(0, {SOURCE!r})
-from runlore.capture._logging import LoggingCapture
+from runlore.capture.log_records import LoggingCapture
 class Sink:
     events = []
     def event(self, kind, key, value, **extra): self.events.append((key, value, extra["level"], extra["logger"]))
@@ -83,7 +83,7 @@ def test_arguments_that_do_not_fit_are_kept_as_they_are(sink, capture, monkeypat
 
 def test_a_flood_is_counted(sink, capture, monkeypatch):
     monkeypatch.setattr(capture, "_allowance", 3.0)
-    monkeypatch.setattr(_logging, "RECORDS_PER_SECOND", 0)
+    monkeypatch.setattr(log_records, "RECORDS_PER_SECOND", 0)
     for _ in range(10):
         logging.getLogger("flood").warning("x")
     capture.stop()
@@ -256,3 +256,33 @@ def test_what_a_listener_prints_for_a_queue_is_on_the_console_once(tmp_path, kin
         assert lines == ["record 0", "record 1", "record 2"]
     assert [text for text in view.logs("logging") if text.startswith("record")] == ["record 0", "record 1", "record 2"]
     assert [text for text in view.logs("stderr") if text.startswith("record")] == ["record 0", "record 1", "record 2"]
+
+
+def test_logging_is_left_as_it_was_found_but_for_what_others_wrapped_since(sink, monkeypatch):
+    before = logging.Logger.callHandlers, logging.Handler.handle
+    first, second = LoggingCapture(sink), LoggingCapture(sink)
+    first.start()
+    second.start()
+    assert logging.Logger.callHandlers is not before[0]
+    first.stop()
+    assert logging.Logger.callHandlers is not before[0]
+    second.stop()
+    assert (logging.Logger.callHandlers, logging.Handler.handle) == before
+    first.start()
+    ours = logging.Logger.callHandlers
+
+    def wrapped(*given):
+        ours(*given)
+
+    monkeypatch.setattr(logging.Logger, "callHandlers", wrapped)
+    first.stop()
+    sink.events.clear()
+    second.start()
+    logging.getLogger("x").warning("once")
+    second.stop()
+    logging.getLogger("x").warning("never")
+    assert [value for _, _, value, _ in sink.events] == ["once"]
+    monkeypatch.setattr(logging.Logger, "callHandlers", ours)
+    second.start()
+    second.stop()
+    assert (logging.Logger.callHandlers, logging.Handler.handle) == before

@@ -6,6 +6,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from runlore.capture.secrets import (
     MASK,
@@ -152,7 +153,7 @@ def test_names_and_values():
     assert redact_value("PASSWORD", "") == ""
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.text(alphabet="abcXYZ019_-+/!?.:@#$%&|~^", min_size=4))
 def test_no_quoted_password_survives(secret):
     line = f'password = "{secret}"'

@@ -1,4 +1,4 @@
-"""Readers that look while a run is just being made, before anything is recorded of it, see it all the same afterwards."""
+"""Readers that look while a run is just being made, before anything is recorded of it, see it all the same later."""
 
 from __future__ import annotations
 

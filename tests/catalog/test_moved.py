@@ -89,7 +89,7 @@ def test_a_reader_that_saw_the_old_place_does_not_bring_it_back(root, monkeypatc
         monkeypatch.setattr(writing, "write_runs", write)
         os.rename(place(root, "good"), place(root, "moved"))
         Session(root).refresh()
-        write(database, gains)
+        return write(database, gains)
 
     monkeypatch.setattr(writing, "write_runs", late)
     slow.refresh()

@@ -9,6 +9,7 @@ done as well.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -104,5 +105,6 @@ if __name__ == "__main__":
     with open(os.devnull, "w") as null:
         streams, sys.stdout, sys.stderr = (sys.stdout, sys.stderr), null, null
         load()
+        gc.freeze()  # no child looks through what all of them share
         sys.stdout, sys.stderr = streams
     json.dump([run(case) for case in given], sys.stdout)

@@ -41,7 +41,7 @@ def spawn(*arguments: object, **options):
     finally:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        process.communicate(timeout=PATIENCE_S)  # what it started may live on, and hold the pipes
 
 
 class Terminal:

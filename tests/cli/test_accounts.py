@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from tests.server.passwords import cheap_passwords  # noqa: F401 - a fixture for all tests here
 
 from runlore.server.accounts.book import Book, place_of
 

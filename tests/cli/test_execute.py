@@ -63,7 +63,16 @@ def test_what_cannot_be_started(store, tmp_path):
     assert processes.run("exec", "-e", "../x", "--", "true").returncode == 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.fixture(params=[signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def number(request):
+    """A signal that is heeded, also where the tests run under `nohup` or in the background of a script."""
+    before = signal.getsignal(request.param)
+    if before is signal.SIG_IGN:
+        signal.signal(request.param, signal.SIG_DFL)
+    yield request.param
+    signal.signal(request.param, before)
+
+
 def test_signals_reach_the_program_once(store, number):
     program = (
         "import signal, sys, time\n"

@@ -16,8 +16,6 @@ import runlore
 from runlore.cli.application import app
 from runlore.cli.card import card as card_commands
 
-pytestmark = pytest.mark.xdist_group("streams")  # they share one process that took a while to load
-
 CONDITIONS = (
     "none", "closed stdin", "closed stdout", "closed stderr", "full stdout", "full stderr", "broken pipe", "LC_ALL=C",
     "TERM=dumb", "COLUMNS=20",

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stores import contents, everything, record, session
+from tests.examples import examples
 
 import runlore
 from runlore import registry
@@ -105,7 +106,7 @@ def facts(store: str, uid: str) -> tuple[set, set]:
 
 
 @given(steps=st.lists(st.sampled_from(sorted(STEPS)), max_size=9))
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=examples(20))
 def test_whatever_happened_before_nothing_is_lost(tmp_path_factory, steps):
     """Edits, further points and sealing on both sides, in any order: the merged run has what both copies had."""
     folder = tmp_path_factory.mktemp("merge")

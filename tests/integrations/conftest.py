@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import runlore
+from runlore import notices
 
 
 @pytest.fixture
@@ -37,5 +38,6 @@ def broken(monkeypatch):
     def fail(*_, **__):
         raise ZeroDivisionError("a fault of ours")
 
+    monkeypatch.setattr(notices, "_said", set())  # each test sees what is said once
     for name in ("log_params", "log_param", "log_metrics", "log_table", "define_metric", "child"):
         monkeypatch.setattr(runlore.Run, name, fail)

@@ -29,9 +29,9 @@ def test_a_library_that_is_imported_later_is_recorded_and_it_is_said(store):
         import sys, runlore
         log = runlore.autolog(experiment="later")
         assert "sklearn" not in sys.modules and "optuna" not in sys.modules, "autolog imports nothing"
-        assert log.installed == []
+        assert set(log.installed) <= {"logging"}
         from sklearn.linear_model import Ridge
-        assert log.installed == ["sklearn"]
+        assert "sklearn" in log.installed
         import sklearn.base
         assert "exec_module" not in vars(sklearn.base.__loader__)
         Ridge(alpha=2.0).fit([[0.0], [1.0]], [0.0, 1.0])

@@ -7,7 +7,7 @@ import pytest
 import runlore
 
 lightgbm = pytest.importorskip("lightgbm", reason="LightGBM is not installed")
-PLAIN = lightgbm.train
+PLAIN, PLAIN_CV = lightgbm.train, lightgbm.cv
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +57,22 @@ def test_the_model_is_the_same_and_the_library_as_before(run, data):
 def test_faults_of_ours_do_not_reach_the_training(run, data, broken, capsys):
     assert len(train(data)[1]["auc"]) == 4
     assert "a round of lightgbm is not recorded: ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_cross_validation_is_recorded_by_mean_and_deviation_and_gives_what_it_gave(run, data):
+    def validate():
+        params = {"objective": "binary", "metric": "auc", "learning_rate": 1.0, "verbose": -1, "seed": 0,
+                  "early_stopping_round": 2, "min_data_in_leaf": 2}  # fmt: skip
+        return lightgbm.cv(params, lightgbm.Dataset(*data), 30, nfold=3, seed=0)
+
+    results = validate()
+    kept = len(results["valid auc-mean"])
+    view = runlore.get_run(run.uid)
+    assert view.metric("valid/auc")["value"].tolist()[:kept] == results["valid auc-mean"]
+    assert view.metric("valid/auc-std")["value"].tolist()[:kept] == results["valid auc-stdv"]
+    assert view.definitions == {"valid/auc": {"best": "max"}}
+    assert (run.params["lightgbm/nfold"], run.params["lightgbm/num_boost_round"]) == (3, 30)
+    assert view.metrics["best_iteration"] == kept < 30
+    runlore.autolog("lightgbm", silent=True).off()
+    assert lightgbm.cv is lightgbm.engine.cv is PLAIN_CV
+    assert validate() == results

@@ -7,7 +7,7 @@ import pytest
 import runlore
 
 xgboost = pytest.importorskip("xgboost", reason="XGBoost is not installed")
-PLAIN = xgboost.train
+PLAIN, PLAIN_CV = xgboost.train, xgboost.cv
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +60,26 @@ def test_a_training_that_fails_fails_as_before(store, data):
     with pytest.raises(xgboost.core.XGBoostError):
         xgboost.train({"objective": "no such thing"}, xgboost.DMatrix(*data))
     assert runlore.get_run("auto#1").status == "failed"
+
+
+@pytest.mark.parametrize("as_pandas", [False, True])
+def test_a_cross_validation_is_recorded_by_mean_and_deviation_and_gives_what_it_gave(run, data, as_pandas):
+    def validate():
+        params = {"objective": "binary:logistic", "max_depth": 2, "seed": 0, "eta": 1.0}
+        return dict(
+            xgboost.cv(params, xgboost.DMatrix(*data), 30, nfold=3, early_stopping_rounds=2, seed=0,
+                       as_pandas=as_pandas)
+        )  # fmt: skip
+
+    results = validate()
+    kept = len(results["test-logloss-mean"])
+    view = runlore.get_run(run.uid)
+    assert view.metric("test/logloss")["value"].tolist()[:kept] == list(results["test-logloss-mean"])
+    assert view.metric("test/logloss-std")["value"].tolist()[:kept] == list(results["test-logloss-std"])
+    assert (run.params["xgboost/nfold"], run.params["xgboost/num_boost_round"]) == (3, 30)
+    assert view.metrics["best_iteration"] == kept - 1
+    recorded = xgboost.cv
+    runlore.autolog("xgboost", silent=True).off()
+    assert recorded is not xgboost.cv
+    assert xgboost.cv is xgboost.training.cv is PLAIN_CV
+    assert {name: list(values) for name, values in validate().items()} == {n: list(v) for n, v in results.items()}

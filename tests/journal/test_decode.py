@@ -8,13 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from journal_oracle import MODES, RUN, Logged, facts_of, read_in_pieces, write_sample
+from tests.examples import examples
 
 from runlore.journal import open_journal
 from runlore.journal.decode import CLOSED, OPEN, Context, read
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     plan=st.lists(
         st.one_of(

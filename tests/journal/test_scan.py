@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from journal_oracle import MODES, Logged, frame_headers, points_of, read_facts
+from tests.examples import examples
 
 from runlore.journal import format as fmt
 from runlore.journal import records
@@ -80,7 +81,7 @@ def carry_out(plan: list[tuple[str, int]], logged: Logged) -> None:
             logged.event("log", f"line {number}", "å奥" * (amount // 4))
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     plan=PLANS,
     mode=st.sampled_from(MODES),

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from journal_oracle import MODES, Logged, facts_of, write_sample
+from tests.examples import examples
 
 from runlore.journal import format as fmt
 from runlore.journal.chain import frame_header
@@ -133,7 +134,7 @@ def read_along(story: Story, chance: random.Random, check) -> list[Chunk]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), records=st.integers(1, 12_000))
 def test_torn_readings_give_what_was_logged_and_report_nothing_else(tmp_path, mode, seed, records):
     chance = random.Random(seed)
@@ -386,7 +387,7 @@ def samples(tmp_path_factory) -> Samples:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(seed=st.integers(0, 2**32), shape=st.integers(0, 3))
 def test_a_journal_that_is_written_byte_by_byte_is_never_taken_for_damaged(samples, mode, seed, shape):
     data, facts = samples[shape]

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from journal_oracle import MODES, RUN, Logged, bits, facts_of, points_of, read_facts, write_sample
+from tests.examples import examples
 
 from runlore.errors import InvalidArgument, InvalidName, RunEnded, RunloreError, WrongType
 from runlore.journal import format as fmt
@@ -37,7 +38,7 @@ CALLS = st.one_of(
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(120), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(calls=st.lists(CALLS, max_size=25), close=st.booleans())
 def test_whatever_is_logged_is_read_back(tmp_path, mode, calls, close):
     logged = Logged(tmp_path, mode)

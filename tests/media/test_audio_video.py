@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from tests.examples import examples
 
 from runlore.errors import InvalidArgument, WrongType
 from runlore.media import decode, encode_audio, encode_video
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(
     st.sampled_from([np.float32, np.int16, np.int32, np.uint8]).flatmap(
         lambda dtype: hnp.arrays(

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
+from tests.examples import examples
 
 from runlore.errors import InvalidArgument, WrongType
 from runlore.media import decode, encode_confusion_matrix
@@ -14,7 +15,7 @@ def back(encoded):
     return decode("confusion_matrix", encoded.media_type, encoded.metadata, encoded.data)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1))
 def test_equals_scikit_learn(pairs):
     true, predicted = [true for true, _ in pairs], [predicted for _, predicted in pairs]
@@ -28,7 +29,7 @@ def test_equals_scikit_learn(pairs):
     np.testing.assert_array_equal(result.matrix, metrics.confusion_matrix(true, predicted, labels=order))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 @given(st.lists(st.text(), min_size=1, max_size=6, unique=True))
 def test_any_label_text_comes_back(labels):
     matrix = np.arange(len(labels) ** 2).reshape(len(labels), -1)

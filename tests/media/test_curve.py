@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
+from tests.examples import examples
 
 from runlore.errors import InvalidArgument, WrongType
 from runlore.media import decode, encode_curve, encode_pr, encode_roc
@@ -21,7 +22,7 @@ SCORES = st.lists(
 ).filter(lambda pairs: len({truth for truth, _ in pairs}) == 2)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(SCORES)
 def test_roc_equals_scikit_learn(pairs):
     truth, score = [truth for truth, _ in pairs], [score for _, score in pairs]
@@ -33,7 +34,7 @@ def test_roc_equals_scikit_learn(pairs):
     assert line.auc == pytest.approx(metrics.roc_auc_score(truth, score), abs=1e-12)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(SCORES)
 def test_pr_equals_scikit_learn_with_recall_on_x(pairs):
     truth, score = [truth for truth, _ in pairs], [score for _, score in pairs]
@@ -122,7 +123,7 @@ def test_labels_and_positive_must_exist():
         encode_roc([0, 1], [0.1, 0.2], positive=7)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 @given(st.lists(st.tuples(st.floats(), st.floats()), min_size=1), st.text(), st.text(), st.none() | st.text())
 def test_any_points_and_labels_come_back(points, x_label, y_label, annotation):
     x, y = (list(values) for values in zip(*points, strict=True))

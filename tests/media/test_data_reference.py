@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from tests.examples import examples
 
 from runlore.errors import ArtifactNotFound, InvalidArgument, InvalidName, WrongType
 from runlore.media import data_reference
@@ -25,7 +26,7 @@ def digest(data):
     return data_reference(data)["hash"]
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=examples(80))
 @given(
     hnp.arrays(
         st.sampled_from([np.int64, np.float32, np.bool_, np.dtype("M8[ns]"), np.dtype("U3"), np.dtype(">i4")]),
@@ -74,7 +75,7 @@ def same(left, right):
     return left == right and repr(left) == repr(right)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(st.lists(VALUES, max_size=2), st.lists(VALUES, max_size=2))
 def test_hashes_are_equal_exactly_when_values_are(left, right):
     assert (digest(left) == digest(right)) == same(left, right)

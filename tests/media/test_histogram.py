@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from tests.examples import examples
 
 from runlore.errors import InvalidArgument, WrongType
 from runlore.media import Histogram, decode, encode_histogram
@@ -16,7 +17,7 @@ def back(encoded) -> Histogram:
     return decode("histogram", encoded.media_type, encoded.metadata, encoded.data)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(hnp.arrays(np.float64, st.integers(0, 40)), st.integers(1, 512))
 @example(np.array([-1.7e308, 1.7e308]), 64)
 @example(np.array([1.7976931348623157e308]), 2)

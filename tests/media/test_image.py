@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
+from tests.examples import examples
 
 from runlore.errors import InvalidArgument, WrongType
 from runlore.media import decode, decode_masks, encode_image
@@ -19,7 +20,7 @@ def pixels(encoded):
     return decode("image", encoded.media_type, encoded.metadata, encoded.content, as_array=True)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(hnp.arrays(np.uint8, st.tuples(st.integers(5, 12), st.integers(5, 12), st.sampled_from([1, 3, 4]))))
 def test_uint8_arrays_are_kept_exactly_in_both_layouts(array):
     expected = array[:, :, 0] if array.shape[2] == 1 else array

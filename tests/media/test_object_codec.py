@@ -26,6 +26,7 @@ from hypothesis.extra import numpy as hnp
 from hypothesis.extra import pandas as hpd
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from tests.examples import examples
 
 from runlore.errors import InvalidArgument, UnsafeLoad, UnsupportedFormat, WrongType
 from runlore.media import decode, decode_object, encode_object
@@ -89,13 +90,13 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(VALUES)
 def test_standard_values_come_back_equal(value):
     assert same(back(value), value)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(
     hnp.arrays(
         hnp.scalar_dtypes()
@@ -166,7 +167,7 @@ FRAMES = hpd.data_frames(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(FRAMES)
 def test_data_frames_come_back_equal(frame):
     result = back(frame)
@@ -489,7 +490,7 @@ def test_bombs_inside_models():
         decode_object(crafted({"t": "skops", "member": "m"}, m=inner.getvalue()))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.data())
 def test_flipped_bytes_never_crash(data):
     content = bytearray(SAMPLE)

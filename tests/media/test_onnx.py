@@ -89,6 +89,22 @@ def test_what_has_no_onnx_form_is_refused():
         encode_model(Own(), format="onnx")
 
 
+def test_a_graph_that_cannot_be_run_with_the_example_is_refused():
+    from sklearn.neighbors import RadiusNeighborsRegressor
+
+    rows = np.array([[0.0], [0.5], [9.0]])
+    model = RadiusNeighborsRegressor().fit(rows, [0.0, 1.0, 2.0])
+    with pytest.raises(InvalidArgument, match="cannot be run"):
+        encode_onnx(model, rows)
+
+
+def test_what_only_transforms_is_compared_by_that():
+    from sklearn.preprocessing import StandardScaler
+
+    rows = np.array([[0.0], [2.0]])
+    assert encode_onnx(StandardScaler().fit(rows), rows).metadata["checked_rows"] == 2
+
+
 def test_damaged_graphs_are_refused():
     with pytest.raises(InvalidArgument, match="no readable ONNX graph"):
         decode("model", "application/onnx", {}, b"nonsense")

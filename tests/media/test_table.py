@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import pandas as hpd
+from tests.examples import examples
 
 from runlore.errors import InvalidArgument, WrongType
 from runlore.media import decode, encode_table
@@ -21,7 +22,7 @@ def back(encoded, **options):
     return decode("table", encoded.media_type, encoded.metadata, encoded.content, **options)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 @given(
     hpd.data_frames(
         [

@@ -7,6 +7,7 @@ import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from runlore.errors import InvalidArgument
 from runlore.query.globs import glob_to_regex
@@ -15,7 +16,7 @@ from runlore.query.regex import compile_pattern
 ALPHABET = st.text("ab/*?[]!-.é\\", min_size=1, max_size=8)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(glob=st.text("ab*?.é\\", min_size=1, max_size=6), name=st.text("ab.é\\*", min_size=1, max_size=6))
 def test_one_component_is_as_in_fnmatch(glob, name):
     if glob == "**":
@@ -24,7 +25,7 @@ def test_one_component_is_as_in_fnmatch(glob, name):
     assert (compile_pattern(glob_to_regex(glob)).search(name) is not None) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(ALPHABET)
 def test_a_name_in_brackets_finds_itself_alone(name):
     glob = "".join(f"[{c}]" if c in "*?[" else c for c in name)
@@ -34,7 +35,7 @@ def test_a_name_in_brackets_finds_itself_alone(name):
     assert not pattern.search("a" + name)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(ALPHABET)
 def test_any_glob_is_a_pattern_or_refused(glob):
     try:

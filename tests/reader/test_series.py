@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from tests.examples import examples
 
 from runlore.errors import InvalidArgument
 from runlore.reader.reducing import downsample, zoom
@@ -39,7 +40,7 @@ def naive_buckets(x, buckets):
     return found, rows
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(places, st.integers(1, 8), st.data())
 def test_no_extreme_of_a_bucket_is_lost(place, buckets, data):
     x, y = series_of(place, data)
@@ -59,7 +60,7 @@ def test_no_extreme_of_a_bucket_is_lost(place, buckets, data):
     assert found.tolist() == [i for i in rows if i in wanted]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(places, st.integers(1, 8), st.data())
 def test_a_zoomed_chart_is_the_chart_of_the_range_with_its_neighbours(place, buckets, data):
     x, y = series_of(place, data)
@@ -102,7 +103,7 @@ def latest(points):
     return dict(points)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.dictionaries(st.sampled_from("abc"), few, max_size=3), st.sampled_from(["union", "nearest", "interpolate"]))
 def test_aligned_series_agree_with_a_naive_alignment(series, method):
     table = align({name: ([x for x, _ in s], [y for _, y in s]) for name, s in series.items()}, method=method)
@@ -154,7 +155,7 @@ def naive_iqm(numbers):
     return float(np.mean(repeated[len(numbers) : 3 * len(numbers)]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.dictionaries(st.text(max_size=3), few, max_size=7),
     st.sampled_from([0.5, 0.9, 0.95, 0.999]),

@@ -12,7 +12,12 @@ from tests.server.live import serving
 import runlore
 from runlore import registry
 from runlore.cli import application
+from runlore.errors import InvalidArgument
+from runlore.housekeeping.doctor import examine
+from runlore.housekeeping.garbage import collect
+from runlore.housekeeping.sealing import seal
 from runlore.model import new_uid
+from runlore.reader.session import Session
 
 LOOKING = [
     "ls", "ls --json", "ls vision/*", "ls nothing", "runs", "runs --json", "runs metrics.loss<0.4 -o -metrics.acc",
@@ -176,3 +181,24 @@ def test_a_run_of_another_machine_is_recorded_and_read(stores):
     with runlore.start("elsewhere", store=stores[1], capture=False, uid=uid) as run:
         run.log_metric("loss", 0.5)
     assert runlore.get_run(uid, store=stores[1]).metrics == {"loss": 0.5}
+
+
+def test_housekeeping_says_how_far_it_is(stores):
+    session = Session(stores[1]).refresh()
+    told = []
+    findings = examine(session, progress=lambda done, to_do: told.append((done, to_do)))
+    assert findings == []
+    assert told
+    assert told == sorted(told)
+    assert len({to_do for _, to_do in told}) == 1
+    told.clear()
+    seal(session, progress=lambda done, to_do: told.append((done, to_do)))
+    assert told
+
+
+def test_housekeeping_that_goes_wrong_says_so(stores):
+    session = Session(stores[1])
+    with pytest.raises(InvalidArgument, match="older_than_s"):
+        collect(session, older_than_s=-1)
+    with pytest.raises(InvalidArgument, match="task='sweep'"):
+        session.store.keep("sweep")

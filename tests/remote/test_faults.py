@@ -23,7 +23,7 @@ from runlore.remote.address import Address
 from runlore.remote.connection import Server
 from runlore.remote.store import ServerStore
 from runlore.server.contract.once import Answers
-from runlore.server.contract.recorders import Recorders
+from runlore.server.recorders import Recorders
 from runlore.store import open_store
 from runlore.wire.text import dumps
 
@@ -140,10 +140,9 @@ def lossy(request, tmp_path):
 
     def forget():
         context = contexts[0]
-        for kind in (Answers, Recorders):
-            part = context._parts.pop(kind, None)
-            if kind is Recorders and part is not None:
-                part.close()
+        context._parts.pop(Answers, None)
+        context.recorders.close()
+        context.recorders = Recorders(context.store, context.index)
 
     with serving(path, contexts=contexts) as address:
         losing = Losing(address)
@@ -313,14 +312,15 @@ def test_a_child_after_fork_has_a_writer_of_its_own(tmp_path):
 def test_idle_recorders_are_closed_and_opened_anew(tmp_path):
     contexts = []
     with serving(open_store(tmp_path / "store", create=True).location, contexts=contexts) as address:
-        pool = contexts[0]._parts[Recorders] = Recorders(idle_s=0.05)
+        context = contexts[0]
+        pool = context.recorders = Recorders(context.store, context.index, named_idle_s=0.05)
         store = store_at(address)
         uid = new_uid()
         store.create_run("e", uid)
         recorder = store.open_run(uid).record()
         recorder.scalar("m", 1.0)
         begun = monotonic()
-        while pool.recorder(recorder._writer) is not None:
+        while pool.is_open(uid, recorder._writer):
             assert monotonic() - begun < 10
             sleep(0.01)
         assert not store.open_run(uid).is_alive()[0]

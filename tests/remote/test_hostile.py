@@ -10,6 +10,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.server.live import serving
 
 import runlore
@@ -52,8 +53,14 @@ BODIES = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def bomb():
+    """Little that becomes more than a server takes when it is unpacked."""
+    return gzip.compress(b" " * (65 << 20), 1)
+
+
 @pytest.mark.parametrize("endpoint", POSTS, ids=lambda endpoint: endpoint.path)
-def test_bodies_that_are_none(served, endpoint):
+def test_bodies_that_are_none(served, endpoint, bomb):
     client, path, _ = served
     before = files_of(path)
     for content in BODIES.values():
@@ -62,7 +69,6 @@ def test_bodies_that_are_none(served, endpoint):
     assert send(client, endpoint, gzip.compress(b"{}")[:-3], **{"Content-Encoding": "gzip"}).status_code == 400
     assert send(client, endpoint, b"{}", **{"Content-Type": "text/plain"}).status_code == 415
     assert send(client, endpoint, b"{}", **{"Runlore-Wire": "99"}).status_code == 400
-    bomb = gzip.compress(b" " * (65 << 20), 9)
     assert send(client, endpoint, bomb, **{"Content-Encoding": "gzip"}).status_code == 413
     assert files_of(path) == before
 
@@ -82,7 +88,7 @@ VALUES = st.recursive(
 
 
 @pytest.mark.parametrize("endpoint", POSTS, ids=lambda endpoint: endpoint.path)
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_odd_arguments(served, endpoint, data):
     client, _, uid = served
@@ -132,15 +138,16 @@ def test_ranges(served):
     assert client.get(where).headers["etag"] == f'"{digest}"'
 
 
-def test_two_writers_cannot_take_each_others_place(served):
+def test_writers_of_one_name_do_not_take_each_others_place(served):
     client, path, _ = served
-    uid, other = "e" * 32, "f" * 32
-    for one in (uid, other):
-        open_store(path).create_run("other", one)
-    body = {"uid": uid, "writer": "a" * 32, "sequence": 1, "records": []}
+    runs = ["e" * 32, "f" * 32]
     endpoint = next(one for one in POSTS if one.path == "/store/append")
-    assert send(client, endpoint, dumps(body)).status_code == 200
-    assert send(client, endpoint, dumps({**body, "uid": other})).status_code == 400
+    for number, uid in enumerate(runs):
+        open_store(path).create_run("other", uid)
+        records = [["scalar", "m", float(number), None, 5]]
+        body = {"uid": uid, "writer": "a" * 32, "sequence": 1, "records": records}
+        assert send(client, endpoint, dumps(body)).status_code == 200
+    assert [open_store(path).open_run(uid).points().value.tolist() for uid in runs] == [[0.0], [1.0]]
 
 
 def test_events_that_no_program_records_harm_their_own_run_alone(served):
@@ -157,6 +164,16 @@ def test_events_that_no_program_records_harm_their_own_run_alone(served):
         send(client, annotate, dumps({"uid": uid, "facts": [[kind, "deleted", 5], [kind, "k", [1]]]}))
     assert send(client, page, b'{"facts": true}', **{"Runlore-Fresh": "1"}).status_code == 200
     assert "odd#1" not in runlore.runs(store=path).to_string()
+
+
+def test_nothing_is_recorded_of_a_card_that_is_not_there(served):
+    client, path, _ = served
+    endpoint = next(one for one in POSTS if one.path == "/store/annotate_card")
+    before = files_of(path)
+    body = {"card": ["model", "team", "nobody's"], "version": "1.0.0", "uid": "0" * 32, "facts": [["tag", "k", "v"]]}
+    assert send(client, endpoint, dumps(body)).status_code == 404
+    assert send(client, endpoint, dumps({**body, "uid": "../x"})).status_code == 400
+    assert files_of(path) == before
 
 
 def test_an_archive_that_is_none_is_refused(served):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import math
 import pickle
 import threading
 import zoneinfo
 
+import httpx
 import pandas as pd
 import pytest
 from tests.server.live import serving
@@ -36,7 +38,11 @@ from runlore.query import (
     Tags,
 )
 from runlore.query.values import Clock
+from runlore.remote.address import Address
+from runlore.remote.connection import Server
+from runlore.remote.store import ServerStore
 from runlore.testing.comparing import assert_same
+from runlore.wire.text import MEDIA_TYPE, dumps
 
 STRANGE = {"\ud800x": "a\0b", "big": 2**63, "more": 10**30, "nan": math.nan, "zero": -0.0, "two": "\ud83d\ude00"}
 
@@ -93,6 +99,42 @@ def test_the_same_is_read(stores, name):
         pd.testing.assert_frame_equal(found, expected)
     else:
         assert_same(found, expected)
+
+
+class Far(Address):
+    """As an address of another machine, where it pays to compress."""
+
+    is_here = False
+
+
+def test_between_machines_answers_are_compressed(stores):
+    address = Address.parse(stores[1].location)
+    far = ServerStore(Server(Far(**dataclasses.asdict(address))))
+    for name, read in READING.items():
+        expected, found = read(stores[0]), read(far)
+        if isinstance(expected, pd.DataFrame):
+            pd.testing.assert_frame_equal(found, expected, obj=name)
+        else:
+            assert_same(found, expected)
+    big = {"namespace": "n", "name": "x" * 50_000}  # a request that is compressed, too
+    assert far.server.ask("store/claimed", big) is None
+    uids = {"uids": [run.uid for run in open_index(stores[1]).page(None, None, 100).runs]}
+    with httpx.Client(base_url=f"{address}/api/v1/", headers={"content-type": MEDIA_TYPE}) as client:
+        for path, body in (("store/events", uids), ("store/points", uids), ("index/page", {"facts": True})):
+            sizes = []
+            for encoding in ("identity", "gzip"):
+                with client.stream("POST", path, content=dumps(body), headers={"accept-encoding": encoding}) as answer:
+                    assert answer.headers.get("content-encoding", "identity") == encoding
+                    sizes.append(sum(map(len, answer.iter_raw())))
+            assert sizes[1] < sizes[0] * 0.7, (path, sizes)
+
+
+def test_a_stream_that_was_read_leaves_its_connection_for_the_next(stores):
+    store = stores[1]
+    uids = [run.uid for run in open_index(store).page(None, None, 2).runs]
+    for _ in range(3):
+        assert len(list(store.points(uids))) == 2
+        assert len(store.server._idle) == 1
 
 
 EXPERIMENT_REQUESTS = {"iterate": 1, "data": 3, "data of some": 3, "metric": 3, "summary": 1}

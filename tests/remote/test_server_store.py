@@ -13,7 +13,6 @@ from tests.server.live import serving
 
 from runlore.journal import liveness
 from runlore.remote.store import open_server
-from runlore.server.contract.recorders import Recorders
 from runlore.store import open_store
 from runlore.testing.index_suite import IndexSuite
 from runlore.testing.machine import StoreMachine
@@ -53,12 +52,13 @@ class ServerMachine(StoreMachine):
         contexts = []
         store = open_server(self.closing.enter_context(serving(path, contexts=contexts)))
         self.closing.callback(store.server.close)
-        self.recorders_of_server = contexts[0].part(Recorders)
+        self.recorders_of_server = contexts[0].recorders
         return store, store.index()
 
     def let_die(self, uid, recorder):
         """What a killed server leaves: a journal that ends without an end, and a lock that nobody holds."""
-        journal = self.recorders_of_server.recorder(recorder._writer)
+        with self.recorders_of_server.hold(uid, recorder._writer) as held:
+            journal = held.recorder
         status = os.fstat(journal._lock_fd)
         liveness.held.discard((status.st_dev, status.st_ino))
         journal._abandon()

@@ -58,16 +58,16 @@ def run_program(store, tmp_path):
 # -- contents ---------------------------------------------------------------------------------------------------------
 
 LARGE = {
-    "log_artifact": "run.log_artifact(bytes(30_000_000), 'big')",
+    "log_artifact": "run.log_artifact(bytes(3_000_000), 'big')",
     "log_artifact of a file": "run.log_artifact('big')",
     "log_artifacts": "print(run.log_artifacts('folder'))",
-    "log_text": "run.log_text('x' * 30_000_000, 'big')",
-    "log_table": "import numpy as np; run.log_table({'x': np.random.default_rng(0).random(4_000_000)}, 'big')",
-    "log_html": "run.log_html('x' * 30_000_000, 'big')",
-    "log_audio": "import numpy as np; run.log_audio(np.random.default_rng(0).random(9_000_000), 'big', sample_rate=8)",
+    "log_text": "run.log_text('x' * 3_000_000, 'big')",
+    "log_table": "import numpy as np; run.log_table({'x': np.random.default_rng(0).random(400_000)}, 'big')",
+    "log_html": "run.log_html('x' * 3_000_000, 'big')",
+    "log_audio": "import numpy as np; run.log_audio(np.random.default_rng(0).random(900_000), 'big', sample_rate=8)",
     "log_model": (
         "import numpy as np; from sklearn.neighbors import KNeighborsRegressor;"
-        "x = np.random.default_rng(0).random((500_000, 8)); run.log_model(KNeighborsRegressor().fit(x, x), 'big')"
+        "x = np.random.default_rng(0).random((50_000, 8)); run.log_model(KNeighborsRegressor().fit(x, x), 'big')"
     ),
 }
 
@@ -76,10 +76,10 @@ LARGE = {
 def test_contents_that_find_no_room_are_counted_said_once_and_found(call, run_program, store, tmp_path):
     (tmp_path / "folder").mkdir()
     for place in (tmp_path / "big", tmp_path / "folder" / "big"):
-        place.write_bytes(bytes(30_000_000))
+        place.write_bytes(bytes(3_000_000))
     done = run_program(f"""
         run = runlore.start("e")
-        resource.setrlimit(resource.RLIMIT_FSIZE, (8_000_000, 8_000_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (800_000, 800_000))
         {LARGE[call]}
         run.log_text("small", "small")
         assert run.lost == 1, run.lost

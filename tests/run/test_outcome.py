@@ -158,7 +158,7 @@ def test_an_exception_without_a_traceback():
 
 
 @pytest.mark.parametrize("block", [True, False])
-@pytest.mark.parametrize("raised", ["Mute()", "ValueError('x' * 10**8)", "sys.exit(Mute())", "sys.exit(10**5000)"])
+@pytest.mark.parametrize("raised", ["Mute()", "ValueError('x' * 10**7)", "sys.exit(Mute())", "sys.exit(10**5000)"])
 def test_programs_end_as_they_would_without_a_run(tmp_path, block, raised):
     # `threading`, which a run uses: Python 3.13 says something else of its own where that is loaded.
     body = """

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 
-from runlore.server.app import make_app
 from runlore.server.context import Context
-from runlore.server.serving import _config, _Server, address_of, listen
+from runlore.server.serving import Serving, address_of, listen
 from runlore.server.settings import Settings
 
 
@@ -27,7 +26,7 @@ def serving(store, *, contexts=None, port=0, **settings):
     if contexts is not None:
         contexts.append(context)
     with listen(told.host, port) as listening:
-        server = _Server(_config(make_app(told, context), told), answers.set)
+        server = Serving(told, context, answers.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         assert answers.wait(30), "the server does not answer"

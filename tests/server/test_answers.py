@@ -22,6 +22,14 @@ def test_an_address_that_there_is_not_is_a_problem_document(client):
     assert problem["request_id"] == answer.headers["x-request-id"]
 
 
+def test_where_the_store_is_stays_on_the_machine(client, store_path):
+    for address in (f"/api/v1/runs/{'0' * 32}", f"/api/v1/send/runs/{'0' * 32}"):
+        answer = client.get(address)
+        assert answer.status_code == 404
+        assert store_path not in answer.text
+        assert "in the store 'store'" in answer.json()["detail"]
+
+
 def test_a_method_that_is_not_taken_is_a_problem_document(client):
     answer = client.delete("/api/v1/info")
     assert answer.status_code == 405

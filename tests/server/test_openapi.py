@@ -11,6 +11,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis import checks
+from tests.examples import examples
 from tests.reader.made_runs import make_run
 from tests.server.live import serving
 
@@ -41,7 +42,9 @@ def filled(tmp_path_factory):
 
 
 @schema.parametrize()
-@settings(max_examples=12, deadline=timedelta(seconds=20), suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(
+    max_examples=examples(30), deadline=timedelta(seconds=20), suppress_health_check=list(HealthCheck), derandomize=True
+)
 def test_no_request_gets_an_answer_that_is_not_documented(case, filled):
     case.call_and_validate(
         base_url=filled,

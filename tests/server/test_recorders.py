@@ -7,7 +7,9 @@ import threading
 import pytest
 
 from runlore.errors import RunNotFound
+from runlore.reader.session import Session
 from runlore.run.recording import begin_run
+from runlore.server.problems import Problem
 from runlore.server.recorders import Recorders
 from runlore.store import open_store
 
@@ -53,10 +55,42 @@ def test_none_is_closed_while_it_is_used(store):
 
 
 def test_idle_ones_are_closed(store):
-    recorders = Recorders(store, idle_s=0)
-    first = begin(store, recorders)
-    begin(store, recorders)
-    assert not recorders.is_open(first)
+    recorders = Recorders(store, named_idle_s=0)
+    uid = begin(store, recorders)
+    with recorders.hold(uid, "a" * 32) as held:
+        held.recorder.scalar("m", 1)
+        recorders.close_idle()
+        assert recorders.is_open(uid, "a" * 32)  # it is used
+    recorders.close_idle()
+    assert (recorders.is_open(uid), recorders.is_open(uid, "a" * 32)) == (True, False)
+    recorders.close()
+
+
+def test_a_run_that_ended_elsewhere_does_not_live_on(store, monkeypatch):
+    monkeypatch.setattr("runlore.server.recorders.LOOK_S", 0)
+    ours, theirs = Recorders(store, Session(store).index), Recorders(store)  # as of two workers
+    uid, other = begin(store, ours), begin(store, ours)
+    with theirs.hold(uid) as held:
+        held.recorder.stop("succeeded", {"status": "succeeded"})
+        held.close()
+    assert store.open_run(uid).is_alive()[0]
+    ours.close_ended()
+    assert [store.open_run(run).is_alive()[0] for run in (uid, other)] == [False, True]
+    with ours.hold(uid) as held:
+        held.recorder.scalar("m", 1)
+    ours.close()
+    theirs.close()
+    assert values(store, uid) == [1]
+
+
+def test_while_the_server_ends_nothing_is_opened(store):
+    recorders = Recorders(store)
+    uid = begin(store, recorders)
+    recorders.close()
+    with pytest.raises(Problem) as raised, recorders.hold(uid):
+        pass
+    assert raised.value.status == 503
+    assert not store.open_run(uid).is_alive()[0]
 
 
 def test_a_closed_run_is_opened_again_by_its_next_record(store):
@@ -75,8 +109,6 @@ def test_a_closed_run_is_opened_again_by_its_next_record(store):
 
 
 def test_the_servers_own_runs_end_with_it(store):
-    from runlore.reader.session import Session
-
     recorders = Recorders(store)
     own, other = begin(store, recorders, ends=True), begin(store, recorders)
     recorders.close()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 from tests.server.live import serving
 
 from runlore.store import open_store
-
-SOURCE = str(Path(__file__).parents[2] / "src")
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +16,6 @@ def spool_root(tmp_path, monkeypatch):
     for name in [name for name in os.environ if name.startswith("RUNLORE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("RUNLORE_SPOOL", str(tmp_path / "spool"))
-    monkeypatch.setenv("PYTHONPATH", SOURCE)
     return tmp_path / "spool"
 
 

@@ -80,13 +80,17 @@ def kill_both(store_path, spool_root, seed):
     assert ours.status == theirs.status
 
 
-@pytest.mark.parametrize("seed", range(8))
+SHORT = (1, 4, 6, 7, 11)
+"""Both ways to write; the client killed alone and with the server; no, one and two kills of the server before."""
+
+
+@pytest.mark.parametrize("seed", SHORT)
 def test_client_and_server_are_killed(store_path, spool_root, seed):
     kill_both(store_path, spool_root, seed)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(8, 400))
+@pytest.mark.parametrize("seed", sorted(set(range(400)) - set(SHORT)))
 def test_client_and_server_are_killed_hundreds_of_times(store_path, spool_root, seed):
     kill_both(store_path, spool_root, seed)
 

@@ -45,3 +45,22 @@ def test_of_processes_at_once_exactly_one_gets_each_name(tmp_path):
     with multiprocessing.get_context("fork").Pool(4) as pool:
         results = pool.starmap(_claim, [(str(tmp_path), number) for number in range(4)])
     assert [sum(column) for column in zip(*results, strict=True)] == [1] * 50
+
+
+def _count(root):
+    for turn in range(300):
+        assert claims.reclaim(root, "n", "a", {"turn": turn}, {"turn": turn + 1})
+
+
+def test_what_is_replaced_is_there_all_the_time(tmp_path):
+    root = str(tmp_path)
+    claims.claim(root, "n", "a", {"turn": 0})
+    counting = multiprocessing.get_context("fork").Process(target=_count, args=(root,))
+    counting.start()
+    turns = []
+    while not turns or turns[-1] < 300:
+        turns.append(claims.claimed(root, "n", "a")["turn"])
+    counting.join()
+    assert counting.exitcode == 0
+    assert turns == sorted(turns)
+    assert len(claims.claims(root, "n")) == 1

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from store_truth import new_journal, new_run, points_of, record, truth
+from tests.examples import examples
 
 from runlore.errors import DamagedFile
 from runlore.journal import liveness
@@ -53,7 +54,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 1), steps), max_size=25), st.booleans())
 def test_segments_say_what_the_journals_say(store, operations, disorder):
     directory = new_run(store)

@@ -136,6 +136,7 @@ function table(request: TableRequest): unknown {
     next_cursor: start + page.length < found.length ? String(start + page.length) : null,
     columns: Object.fromEntries(fields.map((field) => [field, page.map((run) => cell(run, field))])),
     hints: [],
+    definitions: {},
   };
 }
 
@@ -171,6 +172,7 @@ function runAnswer(run: MadeRun): unknown {
     params: run.params,
     tags: run.tags,
     metrics: Object.fromEntries(METRICS.map((key) => [key, facts(run, key).last])),
+    definitions: {},
     detail: {
       command: ["python", "train.py", "--lr", String(run.params["lr"])],
       git: { commit: "61090d2a1b2c3d4e5f60718293a4b5c6d7e8f901", branch: "main", changed: ["train.py", "model.py"] },

@@ -28,17 +28,23 @@ if TYPE_CHECKING:
 
     Setting: TypeAlias = bool | float | str | Mapping[str, Any]
 
-    class Sink(Protocol):
-        """What captures record into: a run. Its methods may be called from another thread, and do not raise."""
+    class Facts(Protocol):
+        """What facts are recorded into. Its methods may be called from another thread, and do not raise."""
 
-        uid: str
-        journal_directory: str
+        @property
+        def uid(self) -> str:
+            """Of the run."""
 
         def event(
             self, kind: str, key: str, value: object, *, step: float | None = None, time_ns: int | None = None,
             **extra: object,
         ) -> None:  # fmt: skip
             """Record one fact."""
+
+    class Sink(Facts, Protocol):
+        """What captures record into: a run."""
+
+        journal_directory: str
 
         def metrics(self, values: Mapping[str, float], *, time_ns: int | None = None) -> None:
             """Record one point each of several series, without a step."""

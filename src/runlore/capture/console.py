@@ -6,7 +6,7 @@ stdout and stderr go to the same place, they share one channel, so that their or
 then recorded as `stdout`.
 
 Streams that do not write to descriptors 1 and 2 (notebooks, pytest, `redirect_stdout`) are recorded where Python writes
-them (`_streams`). `logging` records are recorded with their arguments filled in (`_logging`).
+them (`_streams`). `logging` records are recorded with their arguments filled in (`log_records`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from runlore.capture._channel import Channel
 from runlore.capture._descriptors import flush_c, flush_python, place_of
 from runlore.capture._failures import report_failure
 from runlore.capture._line import BUSY, DONE, OPEN, acquire, release
-from runlore.capture._logging import LoggingCapture
 from runlore.capture._streams import StreamTee, descriptor_of, is_foreign
+from runlore.capture.log_records import LoggingCapture
 from runlore.config import journal_mode
 
 if TYPE_CHECKING:

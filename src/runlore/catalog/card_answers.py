@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from runlore.catalog.database.sql import Sql, all_of, any_of, join, sql
-from runlore.index.records import CardRecord, LinkRecord
+from runlore.index.records import CardRecord, HolderRecord, LinkRecord
 from runlore.stored_text import from_stored, to_stored
 
 if TYPE_CHECKING:
@@ -162,3 +162,16 @@ def links(connection: Connection, uids: Sequence[str]) -> list[LinkRecord]:
     wanted = list(uids)
     rows = connection.rows(_LINKS, wanted, wanted)
     return list(dict.fromkeys(LinkRecord(card, target, uid, role) for _, card, uid, target, role in rows))
+
+
+_HOLDERS = (
+    "SELECT DISTINCT digest, 'card', cards.uid FROM card_artifacts JOIN cards ON cards.id = card_id WHERE digest IN ?? "
+    "UNION SELECT DISTINCT digest, 'run', runs.uid FROM artifacts JOIN runs ON runs.id = run_id WHERE digest IN ?? "
+    "ORDER BY 1, 2, 3"
+)
+
+
+def holders(connection: Connection, digests: Sequence[str]) -> list[HolderRecord]:
+    """The cards and runs that have contents with one of these digests, by digest, kind and uid."""
+    wanted = list(digests)
+    return [HolderRecord(*row) for row in connection.rows(_HOLDERS, wanted, wanted)]

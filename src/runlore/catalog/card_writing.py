@@ -15,6 +15,7 @@ from runlore.versions import Version
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from runlore.catalog.cards import Version as Found
     from runlore.catalog.database.base import Connection, Transactions
 
 
@@ -27,12 +28,12 @@ class CardRow(NamedTuple):
 
 def read_card(root: str, path: str, mtime_ns: int) -> CardRow | str:
     """The rows of one version; what is wrong with it where it cannot be read, "" where nothing is registered (yet)."""
-    time = trusted(mtime_ns)
+    time = trusted(mtime_ns, root)
     state = files.read_card(os.path.join(root, path))
     if state is None or not state.about:
         return f"is left out: {state.damage[0]}" if state is not None else ""
     row = _row_of(state)
-    row.card.update(path=path, mtime_ns=time if state.settled else 0)
+    row.card.update(path=path, mtime_ns=time if state.settled and not state.damage else 0)
     return row
 
 
@@ -90,13 +91,22 @@ def _artifact(item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def replace_cards(database: Transactions, rows: Sequence[CardRow]) -> None:
-    """Write cards in the place of what the catalog had of them."""
-    if not rows:
-        return
+def replace_cards(database: Transactions, found: Sequence[tuple[Found, CardRow]]) -> set[str]:
+    """Write cards in the place of what the catalog had of them, of those that nobody else has replaced meanwhile.
+
+    Returns:
+        The paths of those others.
+    """
+    if not found:
+        return set()
+    paths = [version.path for version, _ in found]
     with database.writing() as connection:
-        paths = [row.card["path"] for row in rows]
-        ids: dict[str, int] = dict(connection.rows("SELECT path, id FROM cards WHERE path IN ??", paths))
+        have = {
+            path: (card_id, time)
+            for path, card_id, time in connection.rows("SELECT path, id, mtime_ns FROM cards WHERE path IN ??", paths)
+        }
+        rows = [row for version, row in found if have.get(version.path, (0, None))[1] == version.known]
+        ids = {row.card["path"]: have[row.card["path"]][0] for row in rows if row.card["path"] in have}
         next_id = (connection.rows("SELECT max(id) FROM cards")[0][0] or 0) + 1
         forget_cards(connection, list(ids.values()))
         numbered = [(ids.get(row.card["path"], next_id + number), row) for number, row in enumerate(rows)]
@@ -110,6 +120,7 @@ def replace_cards(database: Transactions, rows: Sequence[CardRow]) -> None:
                     for other in row.others[table.name]
                 ],
             )
+    return {*paths} - {row.card["path"] for row in rows}
 
 
 def _values(names: Sequence[str], row: dict[str, Any]) -> tuple[Any, ...]:

@@ -1,7 +1,8 @@
 """Cards in the catalog: which directories changed, what their files say, and the rows that follow from it.
 
 Directories of kinds, spaces, names and versions are compared by their modification times, as those of runs are. A
-version that changed is read as a whole and its rows are replaced: two readers doing the same write the same.
+version that changed is read as a whole and its rows are replaced, unless another reader replaced them meanwhile: what
+that one read may be older than what this one saw of the directory, so it is looked at again.
 """
 
 from __future__ import annotations
@@ -23,9 +24,19 @@ _NAME_DEPTH = 3
 """kind, space, name: below that are versions."""
 
 
+class Version(NamedTuple):
+    """A version's directory to look at."""
+
+    path: str
+    """Relative to cards/."""
+    mtime_ns: int
+    known: int | None
+    """The time that the catalog has of it; None: it has no such card."""
+
+
 class _Scan(NamedTuple):
-    changed: list[tuple[str, int]]
-    """(path relative to cards/, modification time) of versions to read."""
+    changed: list[Version]
+    """Those to read."""
     directories: dict[str, Directory]
     gone: list[str]
     """Directories that vanished, with all below them."""
@@ -52,13 +63,15 @@ def _take_in(database: Transactions, root: str, scan: _Scan) -> None:
 
     for start in range(0, len(scan.changed), _BATCH_CARDS):
         batch = scan.changed[start : start + _BATCH_CARDS]
-        rows = [(path, read_card(root, path, mtime)) for path, mtime in batch]
-        replace_cards(database, [row for _, row in rows if not isinstance(row, str)])
-        for path, row in rows:
-            if isinstance(row, str):  # look again, also where a claim is not a card yet and its process dies
-                name, _, version = path.rpartition("/")
+        rows = [(found, read_card(root, found.path, found.mtime_ns)) for found in batch]
+        outdated = replace_cards(database, [(found, row) for found, row in rows if not isinstance(row, str)])
+        for found, row in rows:
+            # Look again, also where a claim is not a card yet and its process dies.
+            if isinstance(row, str) or found.path in outdated:
+                name, _, version = found.path.rpartition("/")
                 known = scan.directories.get(name, Directory(0, {})).strangers
-                scan.directories[name] = Directory(0, {**known, version: row} if row else known)
+                problem = {version: row} if isinstance(row, str) and row else {}
+                scan.directories[name] = Directory(0, {**known, **problem})
 
 
 # -- what changed ---------------------------------------------------------------------------------------------------
@@ -76,7 +89,7 @@ def _scan(connection: Connection, root: str) -> _Scan:
         entries = _listed(root, path, scan)
         if entries is None:
             continue
-        scan.directories[path] = Directory(trusted(mtime), entries.strangers)
+        scan.directories[path] = Directory(trusted(mtime, root), entries.strangers)
         found = {f"{path}/{name}" if path else name: time for name, time in entries.directories.items()}
         if path.count("/") + bool(path) < _NAME_DEPTH:
             pending.extend((inner, time) for inner, time in found.items() if inner not in known)
@@ -86,11 +99,11 @@ def _scan(connection: Connection, root: str) -> _Scan:
         for inner, time in found.items():
             before = remembered.pop(inner, None)
             if before is None or before[1] != time:
-                scan.changed.append((inner, time))
+                scan.changed.append(Version(inner, time, None if before is None else before[1]))
         scan.gone_cards.extend(card_id for card_id, _ in remembered.values())
-    seen = {path for path, _ in scan.changed}
+    seen = {found.path for found in scan.changed}
     unsettled = [path for (path,) in connection.rows("SELECT path FROM cards WHERE mtime_ns = 0") if path not in seen]
-    scan.changed.extend((path, _time_of_version(root, path)) for path in unsettled)
+    scan.changed.extend(Version(path, _time_of_version(root, path), 0) for path in unsettled)
     return scan
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         CardFilter,
         CardRecord,
         ExperimentRecord,
+        HolderRecord,
         LinkRecord,
         RunRecord,
         SeriesRecord,
@@ -205,6 +206,10 @@ class Catalog(Index):
     def links(self, uids: Sequence[str]) -> list[LinkRecord]:  # noqa: D102
         with self.database.reading() as connection:
             return card_answers.links(connection, uids)
+
+    def holders(self, digests: Sequence[str]) -> list[HolderRecord]:  # noqa: D102
+        with self.database.reading() as connection:
+            return card_answers.holders(connection, digests)
 
     def _value_at(self, uid: str, key: str, step: float) -> float | None:
         """The last value of a metric at exactly this step, or None. Serves `at(metrics.key, step)` in queries."""

@@ -1,7 +1,8 @@
 """What has to be looked at: run directories that are new, touched, gone, or not yet ended.
 
 Experiment directories are compared by their modification time, for inequality, so that copied stores and clocks that
-went back do no harm. A time that is younger than the clock's grain is not trusted the next time.
+went back do no harm. A time that is younger than the grain of the clock that gave it is not trusted the next time: what
+changes the directory again within that grain would not change its time.
 """
 
 from __future__ import annotations
@@ -13,13 +14,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.catalog.database.tables import OPEN
 from runlore.files import check_directory
+from runlore.journal.liveness import trusts_locks
 from runlore.names import is_uid
 from runlore.store.listing import change_time, list_entries, unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from runlore.catalog.database.base import Connection, Row
 
 _GRAIN_NS = 50_000_000
+"""Of a local file system that keeps fractions of seconds: the kernel's clock ticks every 10 ms or faster."""
+_WHOLE_SECOND_NS = 1_000_000_000
+_COARSE_NS = 2_100_000_000
+"""Of one that keeps whole seconds, or every second one, as FAT and HFS+ do."""
+_FOREIGN_NS = 60_000_000_000
+"""Of one whose times another machine's clock gives."""
 _BELOW = "SELECT path, id, mtime_ns, state FROM runs WHERE path > ? AND path < ?"
 _MOST_STRANGERS = 100
 """So many are remembered of a directory."""
@@ -133,7 +143,7 @@ def _scan(
         except OSError as error:
             changes.directories[path] = Directory(0, {"": unreadable(error)})
             continue
-        changes.directories[path] = Directory(trusted(mtime), entries.strangers)
+        changes.directories[path] = Directory(trusted(mtime, root), entries.strangers)
         runs = _known_runs(connection, path) if path in known else {}
         for name, found in entries.directories.items():
             inner = f"{path}/{name}" if path else name
@@ -146,9 +156,26 @@ def _scan(
         changes.gone.extend(run_id for run_id, _, _ in runs.values())
 
 
-def trusted(mtime_ns: int) -> int:
-    """The time to remember: 0, which never matches, where the directory may change again within the clock's grain."""
-    return 0 if time_ns() - mtime_ns < _GRAIN_NS else mtime_ns
+def trusted(mtime_ns: int, root: str) -> int:
+    """The time to remember: 0, which never matches, where the directory may change again within the clock's grain.
+
+    Args:
+        mtime_ns: of a directory that was listed after it was found.
+        root: a directory of the same file system.
+    """
+    age_ns = time_ns() - mtime_ns
+    if age_ns < _GRAIN_NS:
+        return 0
+    if age_ns >= _FOREIGN_NS:
+        return mtime_ns
+    grain_ns = _COARSE_NS if mtime_ns % _WHOLE_SECOND_NS == 0 else _GRAIN_NS
+    return mtime_ns if age_ns >= grain_ns and trusts_locks(root) else 0
+
+
+def untrusted(changes: Changes, runs: Iterable[str]) -> None:
+    """Have the experiments of some runs looked at again, as far as they were scanned: what is known may be outdated."""
+    for parent in {path.rpartition("/")[0] for path in runs} & changes.directories.keys():
+        changes.directories[parent] = changes.directories[parent]._replace(mtime_ns=0)
 
 
 def above(path: str) -> str | None:

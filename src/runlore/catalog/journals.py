@@ -16,6 +16,8 @@ from runlore.store.listing import is_text
 if TYPE_CHECKING:
     from runlore.store.summary import RunSummary
 
+SEALED = "sealed"
+"""State of a mark: the journal is in the sealed files."""
 _SMALL_BYTES = 1 << 20
 
 
@@ -39,8 +41,9 @@ class JournalsReader:
         liveness: what told so.
         settled: nothing more can come without the directory changing.
         unreadable: what of it cannot be read at all at the moment, and why.
-        is_doubtful: a journal in which there was damage is not the file any more that was read, and will not grow by
-            itself: what the catalog has of the run is to be replaced by what reading all of it anew gives.
+        is_doubtful: a journal that was read is gone, or one in which there was damage is not that file any more, and
+            will not grow by itself: what the catalog has of the run is to be replaced by what reading all of it anew
+            gives.
     """
 
     def __init__(self, directory: str, summary: RunSummary, marks: dict[str, Mark]) -> None:
@@ -60,6 +63,8 @@ class JournalsReader:
             self._cannot_read(f"{JOURNAL}/ {problem}")
             return True
         paths = journal_paths(self.directory)
+        there = {writer for writer, _ in paths}
+        self.is_doubtful = any(mark.state != SEALED and writer not in there for writer, mark in self.marks.items())
         if not paths:
             return os.path.isdir(self.directory)
         for writer, path in paths:
@@ -89,6 +94,9 @@ class JournalsReader:
         closed = chunk.state == CLOSED
         if not closed:
             self._note_life(alive=alive, how=how)
+            # A copy of a run that may go on elsewhere, or did since it was copied, may be copied again.
+            if not alive and (how == "age" or liveness.may_come_again(path, chunk.context.header)):
+                self.settled = False
         if chunk.state == UNREADABLE:
             self._cannot_read(f"{writer}: {chunk.damage[0].reason}")
             return
@@ -120,8 +128,6 @@ class JournalsReader:
             self.alive, self.liveness, self.settled = True, how, False
         else:
             self.alive, self.liveness = bool(self.alive), self.liveness or how
-            if how == "age":
-                self.settled = False  # a copy of a run that may go on elsewhere, and be copied again
 
     def _cannot_read(self, problem: str) -> None:
         self.unreadable.append(problem)

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from runlore.catalog.journals import JournalsReader, Mark
+from runlore.catalog.journals import SEALED, JournalsReader, Mark
 from runlore.catalog.packing import Packed, unpack
 from runlore.errors import DamagedFile, RunloreError
 from runlore.files import refuse_others
@@ -128,7 +128,7 @@ def _read_footer(directory: str) -> tuple[RunSummary, dict[str, Mark]]:
     try:
         for writer, about in footer["writers"].items():
             offset = Context.load(about["context"]).offset
-            marks[writer] = Mark(offset, "sealed", about["context"], about["lost"], json.dumps(about["damage"]))
+            marks[writer] = Mark(offset, SEALED, about["context"], about["lost"], json.dumps(about["damage"]))
         return RunSummary.load(footer["summary"]), marks
     except MALFORMED as error:
         raise DamagedFile(f"the footer of {_SEALED} of the run {directory!r} makes no sense: {error!r}") from error

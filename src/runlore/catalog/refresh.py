@@ -1,14 +1,15 @@
 """Bringing the catalog up to date: reading what journals gained, and applying it once, whoever else does the same.
 
 Journals are read outside of any transaction. Inside it, what they were read from is compared with what the catalog has
-by then; where another reader was faster, that run is left as it is.
+by then; where another reader was faster, that run is left as it is. Whatever that one read may be older than what this
+one saw of the run's directory, so it is looked at again.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runlore.catalog.changes import Changes, above, find_changes, one_place_each
+from runlore.catalog.changes import Changes, above, find_changes, one_place_each, untrusted
 from runlore.catalog.database.tables import ARTIFACTS, DIRECTORIES, FACTS, SEARCHED
 
 if TYPE_CHECKING:
@@ -52,8 +53,9 @@ def _take_in(
         batch = changes.candidates[start : start + _BATCH_RUNS]
         with database.reading() as connection:
             known = load_known(connection, [candidate.path for candidate in batch])
-        gains = (read_run(root, candidate, known.get(candidate.path)) for candidate in batch)
-        write_runs(database, [gain for gain in gains if gain is not None])
+        found = [(candidate.path, read_run(root, candidate, known.get(candidate.path))) for candidate in batch]
+        outdated = write_runs(database, [gain for _, gain in found if gain is not None])
+        untrusted(changes, [*outdated, *(path for path, gain in found if gain is None)])
         if progress is not None:
             progress(min(start + _BATCH_RUNS, total), total)
 
@@ -69,6 +71,8 @@ def _remember(database: Transactions, changes: Changes) -> None:
 
 def _forget(database: Transactions, gone: list[int]) -> None:
     with database.writing() as connection:
+        parents = {above(path) for (path,) in connection.rows("SELECT path FROM runs WHERE id IN ??", gone)}
+        connection.run("UPDATE directories SET mtime_ns = 0 WHERE path IN ??", [*parents])  # until all is taken in
         for table in (*SEARCHED, ARTIFACTS, FACTS):
             connection.run(f"DELETE FROM {table.name} WHERE run_id IN ??", gone)
         connection.run("DELETE FROM runs WHERE id IN ??", gone)

@@ -76,13 +76,18 @@ def _change(gain: Gain) -> Change:
         return Change(unreadable(gain, f"what its files say makes no sense: {error!r}"))
 
 
-def write_runs(database: Transactions, gains: Iterable[Gain]) -> None:
-    """Write what was read of runs, of those that nobody else has brought up to date meanwhile."""
+def write_runs(database: Transactions, gains: Iterable[Gain]) -> list[str]:
+    """Write what was read of runs, of those that nobody else has brought up to date meanwhile.
+
+    Returns:
+        The paths of those others: what the catalog has of them may be older than what was read here, or newer.
+    """
     changes = [change for change in map(_change, gains) if not change.is_empty]
     if not changes:
-        return
+        return []
+    paths = [change.gain.path for change in changes]
     with database.writing() as connection:
-        found = connection.rows(_CURRENT, [change.gain.path for change in changes])
+        found = connection.rows(_CURRENT, paths)
         current = {path: tuple(rest) for path, *rest in found}
         changes = [change for change in changes if current.get(change.gain.path) == _guard(change.gain.known)]
         uids = [change.gain.uid for change in changes if change.gain.known is None]
@@ -99,6 +104,8 @@ def write_runs(database: Transactions, gains: Iterable[Gain]) -> None:
         connection.insert(RUNS, ((run_id, *change.run) for run_id, change in new))
         connection.insert(FACTS, ((run_id, *change.facts) for run_id, change in new))
         _insert_what_hangs_on_them(connection, numbered)
+    written = {change.gain.path for change in changes}
+    return [path for path in paths if path not in written]
 
 
 def _guard(known: Known | None) -> tuple[Any, ...] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -68,16 +68,34 @@ def ui(port: int, no_browser: bool, base_path: str, store: str | None, json: boo
     help="Let in only who has an account. ADDRESS: where they are kept, a path or postgresql://…; by default "
     "RUNLORE_ACCOUNTS, or beside the store.",
 )  # fmt: skip
+@option(
+    "--webhooks", metavar="URL", multiple=True,
+    help="The beginning of addresses to which webhooks may send, such as https://hooks.example.com/ml/. Repeat it for "
+    "several. Without it none is sent.",
+)  # fmt: skip
+@option("--oidc-issuer", metavar="URL", help="Sign in with this provider of OpenID Connect too.")
+@option("--oidc-client", metavar="ID", default="", help="The id under which the provider knows this server.")
+@option(
+    "--oidc-groups-claim", metavar="NAME", default="groups",
+    help="The claim of the provider's tokens that has names of teams.",
+)  # fmt: skip
+@option(
+    "--rate-limit", metavar="N", type=float,
+    help="Requests a second that one token may send, in each worker; more are answered with 429.",
+)  # fmt: skip
+@option("--ssl-certfile", "tls_certificate", metavar="FILE", help="Certificate, PEM: answer by HTTPS.")
+@option("--ssl-keyfile", "tls_key", metavar="FILE", help="Its key, where that is in a file of its own.")
 @store_option
 @json_option
 def server(
     host: str, port: int, workers: int, base_path: str, allowed_hosts: tuple[str, ...], log_format: str,
-    accounts: str | None, store: str | None, json: bool,
+    accounts: str | None, webhooks: tuple[str, ...], store: str | None, json: bool, **more: Any,
 ) -> None:  # fmt: skip
     """Serve a store to others: they send runs to it, and read from it.
 
     Without accounts it listens on this machine alone. With them it is for others: the first start prints the password
-    of the user admin, once; `runlore user`, `team` and `token` do the rest. Put a proxy with TLS before it.
+    of the user admin, once; `runlore user`, `team` and `token` do the rest. Put a proxy with TLS before it, or give it
+    a certificate.
 
     \b
     Examples:
@@ -87,8 +105,10 @@ def server(
     """
     settings = _settings(
         store, host=host, port=port, workers=workers, base_path=base_path, allowed_hosts=allowed_hosts,
-        log_format=log_format,
+        log_format=log_format, webhooks=webhooks, **more,
     )  # fmt: skip
+    if accounts is None and (settings.oidc_issuer is not None or settings.rate_limit is not None):
+        raise InvalidArgument("--oidc-issuer and --rate-limit are for a server with accounts; add --accounts")
     if not settings.is_loopback and accounts is None:
         raise InvalidArgument(
             f"--host {host} would let everybody who reaches this machine read and change all runs, because the server "
@@ -114,7 +134,10 @@ def _with_accounts(settings: Settings, address: str) -> tuple[Settings, tuple[st
     from dataclasses import replace
 
     from runlore.cli._accounts import address_of, open_book
+    from runlore.server.accounts.oidc import Provider, ProviderSettings
 
+    if settings.oidc_issuer is not None:
+        Provider(ProviderSettings(settings.oidc_issuer, settings.oidc_client)).close()  # says what is wrong with it
     found = address_of(settings.store, address or None)
     book = open_book(found, create=True)
     first = book.people.first_admin()
@@ -125,11 +148,12 @@ def _with_accounts(settings: Settings, address: str) -> tuple[Settings, tuple[st
 def _serve(
     settings: Settings, *, next_free: bool, browser: bool, json: bool, first: tuple[str, str] | None = None
 ) -> None:  # fmt: skip
-    from runlore.server.serving import address_of, listen, serve
+    from runlore.server.serving import address_of, check_certificate, listen, serve
 
+    check_certificate(settings)
     listening = listen(settings.host, settings.port, next_free=next_free)
     address = address_of(listening, settings)
-    if settings.port and not address.startswith(f"http://{settings.host}:{settings.port}/"):
+    if settings.port and f"://{settings.host}:{settings.port}/" not in address:
         note(f"port {settings.port} is taken")
 
     if first is not None and not json:

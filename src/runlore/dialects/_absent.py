@@ -18,6 +18,32 @@ class AbsentName(RunloreError, ImportError):
     """The original's module has this name, and the dialect's has not."""
 
 
+class UnsupportedArgument(RunloreError, TypeError):
+    """The original's call has this argument, and the dialect's has not."""
+
+
+def refuse(call: str, given: Mapping[str, Any], instead: Mapping[str, str]) -> None:
+    """Raise `UnsupportedArgument` for the first argument that is given: it says what to use, where that is known.
+
+    Args:
+        call: what was called.
+        given: arguments that the call has no use for, by name. None is the original's default, and says nothing.
+        instead: what to use instead of those that the original has.
+
+    Example:
+        >>> refuse("load", {"path": "x"}, {"path": "use download()"})
+        Traceback (most recent call last):
+            ...
+        runlore.dialects._absent.UnsupportedArgument: load(path=…) is not part of Runlore's dialect: use download()
+    """
+    for name, value in given.items():
+        if name in instead and value is None:
+            continue
+        if name in instead:
+            raise UnsupportedArgument(f"{call}({name}=…) is not part of Runlore's dialect: {instead[name]}")
+        raise UnsupportedArgument(f"{call}() has no argument {name!r}")
+
+
 class Absent:
     """Stands in a class for a method or attribute that the original has: it is not there, and says what to use.
 

@@ -33,6 +33,7 @@ __all__ = [
     "record_now",
     "step_of",
     "to_json",
+    "versions_taken",
 ]
 
 
@@ -66,6 +67,13 @@ def has_run(place: Store, uid: str) -> bool:
     except RunNotFound:
         return False
     return True
+
+
+def versions_taken(place: Store, kind: str, space: str, name: str) -> bool:
+    """Whether a card of this name was ever registered, or begun to be."""
+    from runlore.store.cards import CardName
+
+    return bool(place.versions_taken(CardName(kind, space, name)))
 
 
 def holds_claim(place: Store, about: Mapping[str, Any]) -> bool:

@@ -69,7 +69,7 @@ def examine(
         What was found; empty when all is well.
     """
     if isinstance(session.store, SelfKeeping):
-        found = session.store.keep(EXAMINE, repair=repair, quick=quick)["findings"]
+        found = session.store.keep(EXAMINE, progress, repair=repair, quick=quick)["findings"]
         return [Finding(**item) for item in found]
     store = in_files(session.store, "looking for damage")
     directories = survey_runs(store.runs_root).directories

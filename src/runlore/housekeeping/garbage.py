@@ -78,7 +78,7 @@ def collect(
     """
     if isinstance(session.store, SelfKeeping):
         about = {"older_than_s": older_than_s, "grace_s": grace_s, "dry_run": dry_run, "removed": [*map(list, removed)]}
-        done = Garbage(**session.store.keep(COLLECT, **about))
+        done = Garbage(**session.store.keep(COLLECT, progress, **about))
         session.refresh()
         return done
     store = in_files(session.store, "removing what nobody needs")

@@ -27,7 +27,7 @@ def seal(
     from runlore.store.sealed.sealing import StoreSealing, seal_store
 
     if isinstance(session.store, SelfKeeping):
-        found = session.store.keep(SEAL, force=force)
+        found = session.store.keep(SEAL, progress, force=force)
         done = StoreSealing(**{**found, "failures": [(path, why) for path, why in found["failures"]]})
     else:
         done = seal_store(in_files(session.store, "sealing"), progress=progress, force=force)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         CardFilter,
         CardRecord,
         ExperimentRecord,
+        HolderRecord,
         Lineage,
         LinkRecord,
         Page,
@@ -177,6 +178,24 @@ class Index(ABC):
             facts: whether the records have their facts.
         """
         return list(self.page(None, "-updated", limit, include_deleted=True, facts=facts, last=True).runs)
+
+    def holders(self, digests: Sequence[str]) -> list[HolderRecord]:
+        """Every run and card that has contents with one of these SHA-256 as an artifact, by digest, kind and uid.
+
+        Those in the trash are among them. Here all artifacts are looked through; an index that has them by digest looks
+        there.
+        """
+        from runlore.index.records import CardFilter, HolderRecord
+
+        wanted = set(digests)
+        found = set()
+        for page in self.pages(include_deleted=True):
+            for uid, known in self.artifacts([run.uid for run in page.runs]).items():
+                found.update(HolderRecord(one.digest, "run", uid) for one in known if one.digest in wanted)
+        for card in self.cards(CardFilter(deleted=True)):
+            held = {one.get("digest") for one in card.artifacts} & wanted
+            found.update(HolderRecord(digest, "card", card.uid) for digest in held)
+        return sorted(found, key=lambda one: (one.digest, one.target, one.uid))
 
     def lineage(self, uid: str) -> Lineage:
         """What a card or run came of, and what came of it, over any number of links."""

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
-    "ArtifactRecord", "CardFilter", "CardRecord", "ExperimentRecord", "Lineage", "LinkRecord", "Page", "RunFacts",
-    "RunRecord", "SeriesRecord",
+    "ArtifactRecord", "CardFilter", "CardRecord", "ExperimentRecord", "HolderRecord", "Lineage", "LinkRecord", "Page",
+    "RunFacts", "RunRecord", "SeriesRecord",
 ]  # fmt: skip
 
 
@@ -184,6 +184,21 @@ class CardFilter:
     deleted: bool = False
     order_by: str = "version"
     limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HolderRecord:
+    """A run or card that has contents as an artifact.
+
+    Attributes:
+        digest: SHA-256 of the contents.
+        target: `card` or `run`.
+        uid: of that.
+    """
+
+    digest: str
+    target: str
+    uid: str
 
 
 @dataclass(frozen=True, slots=True)

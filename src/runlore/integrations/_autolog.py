@@ -46,11 +46,21 @@ INTEGRATIONS: dict[str, Integration] = {
     ),
     "keras": Integration(("keras",), "params of fit and optimizer, losses and metrics of each epoch"),
     "transformers": Integration(("transformers.trainer",), "training arguments, and what the trainer logs"),
+    "accelerate": Integration(
+        ("accelerate.accelerator",), "what Accelerator.log is given, and the config of init_trackers"
+    ),
+    "fastai": Integration(
+        ("fastai.learner", "fastai.callback.schedule"), "losses of batches, the line of each epoch, learning rates"
+    ),
+    "ultralytics": Integration(
+        ("ultralytics.engine.trainer",), "training arguments, losses and metrics of each epoch, what the best reach"
+    ),
     "catboost": Integration(("catboost",), "params, metrics of each iteration, the best iteration"),
     "tensorboard": Integration(
         ("torch.utils.tensorboard.writer", "tensorboardX.writer"),
         "scalars that a SummaryWriter writes, where a run is active",
     ),
+    "logging": Integration(("logging",), "log records, where a run is active that does not capture its console"),
 }
 """Every library that is known, by the name of its module in this package."""
 

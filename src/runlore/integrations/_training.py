@@ -77,28 +77,36 @@ class Training:
 
     Args:
         library: its name, for what is said.
+        experiment: of a run that is started for it, unless `autolog` was given one; None: named like the program.
+        always: whether it is recorded without `autolog` too: the user asked for it in another way.
 
     Attributes:
         run: where it is recorded; None: it is not.
+        is_own: whether the run was started for it, and ends with it.
     """
 
-    def __init__(self, library: str) -> None:
+    def __init__(self, library: str, experiment: str | None = None, *, always: bool = False) -> None:
         self.library = library
         self.run: Run | None = None
-        self._own = False
+        self.is_own = False
+        self._experiment = experiment if always else settings.experiment or experiment
+        self._always = always
 
     def __enter__(self) -> Training:  # noqa: PYI034 - typing.Self is newer than Python 3.10
         with Unharmed(f"a training of {self.library}"):
-            self.run = current_run()
-            if self.run is None and not is_suspended():
-                self.run = start(settings.experiment or program_name(), tags={"autolog": self.library})
-                self._own = True
+            if is_suspended() and not self._always:
+                return self
+            try:
+                self.run = active_run()
+            except NoActiveRun:
+                self.run = start(self._experiment or program_name(), tags={"autolog": self.library})
+                self.is_own = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._own and self.run is not None:
+        if self.is_own and self.run is not None:
             with Unharmed(f"the end of a training of {self.library}"):
                 self.run.end(*status_of(error))
 

@@ -1,4 +1,4 @@
-"""LightGBM: `lightgbm.train`, and all estimators that train by it."""
+"""LightGBM: `lightgbm.train`, all estimators that train by it, and `lightgbm.cv`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 
 def install(library: ModuleType, patches: Patches) -> None:
-    """Record every training of the library."""
+    """Record every training of the library, and every cross-validation."""
     for owner in (library, library.engine, library.sklearn):
         patches.wrap(owner, "train", _train)
+    for owner in (library, library.engine):
+        patches.wrap(owner, "cv", _cross_validate)
 
 
 class _Rounds:
@@ -33,30 +35,59 @@ class _Rounds:
 
     def __call__(self, state: Any) -> None:
         with Unharmed("a round of lightgbm"):
-            results = [(f"{data}/{name}", float(value), upwards) for data, name, value, upwards, *_ in
-                       state.evaluation_result_list or ()]  # fmt: skip
-            if not self._defined:
-                self._defined = True
-                for key, _, upwards in results:
+            found: dict[str, float] = {}
+            for data, name, value, upwards, *deviation in state.evaluation_result_list or ():
+                key = f"{data}/{name}"
+                found[key] = float(value)
+                if deviation:  # of a cross-validation, over its folds
+                    found[f"{key}-std"] = float(deviation[0])
+                if not self._defined:
                     self._run.define_metric(key, best="max" if upwards else "min")
-            if results:
-                self._run.log_metrics({key: value for key, value, _ in results}, step=state.iteration)
+            self._defined = True
+            if found:
+                self._run.log_metrics(found, step=state.iteration)
 
 
 def _train(train: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return _recorded(train, args, kwargs, ("num_boost_round",), _record_booster)
+
+
+def _cross_validate(cv: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return _recorded(cv, args, kwargs, ("num_boost_round", "nfold"), _record_folds)
+
+
+def _recorded(
+    original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], arguments: tuple[str, ...],
+    record: Callable[[Run, Any, Any], None],
+) -> Any:  # fmt: skip
+    """What the library's function gives, with its params, rounds and outcome recorded."""
     with Training("lightgbm") as training:
         run = training.run
         if run is None:
-            return train(*args, **kwargs)
+            return original(*args, **kwargs)
+        rounds = None
         with Unharmed("params of lightgbm"):
-            run.log_params(simple(argument(train, args, kwargs, "params") or {}, "lightgbm/"))
-            run.log_param("lightgbm/num_boost_round", argument(train, args, kwargs, "num_boost_round"))
+            params = argument(original, args, kwargs, "params") or {}
+            about = {name: argument(original, args, kwargs, name) for name in arguments}
+            rounds = about["num_boost_round"]
+            run.log_params(simple({**params, **about}, "lightgbm/"))
         with Unharmed("each round of lightgbm"):
-            args, kwargs = with_callback(train, args, kwargs, _Rounds(run))
-        booster = train(*args, **kwargs)
+            args, kwargs = with_callback(original, args, kwargs, _Rounds(run))
+        found = original(*args, **kwargs)
         with Unharmed("what came of a training of lightgbm"):
-            if booster.best_iteration > 0:
-                run.log_metric("best_iteration", booster.best_iteration)
-            if settings.models:
-                run.log_model(booster, "model")
-        return booster
+            record(run, found, rounds)
+        return found
+
+
+def _record_booster(run: Run, booster: Any, _: Any) -> None:
+    if booster.best_iteration > 0:
+        run.log_metric("best_iteration", booster.best_iteration)
+    if settings.models:
+        run.log_model(booster, "model")
+
+
+def _record_folds(run: Run, results: dict[str, Any], rounds: Any) -> None:
+    """Where it was stopped early, the results end with the best round; the library counts rounds from 1."""
+    kept = min((len(values) for values in results.values() if isinstance(values, list)), default=0)
+    if rounds is not None and 0 < kept < rounds:
+        run.log_metric("best_iteration", kept)

@@ -1,4 +1,4 @@
-"""XGBoost: `xgboost.train`, and all estimators that train by it."""
+"""XGBoost: `xgboost.train`, all estimators that train by it, and `xgboost.cv`."""
 
 from __future__ import annotations
 
@@ -16,36 +16,57 @@ if TYPE_CHECKING:
 
 
 def install(library: ModuleType, patches: Patches) -> None:
-    """Record every training of the library."""
+    """Record every training of the library, and every cross-validation."""
     kind = _callback_kind(library.callback.TrainingCallback)
 
-    def around(train: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return _train(kind, train, args, kwargs)
+    def train(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return _recorded(kind, original, args, kwargs, ("num_boost_round",), _record_booster)
+
+    def cross_validate(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return _recorded(kind, original, args, kwargs, ("num_boost_round", "nfold"), _record_folds)
 
     for owner in (library, library.training, library.sklearn):
-        patches.wrap(owner, "train", around)
+        patches.wrap(owner, "train", train)
+    for owner in (library, library.training):
+        patches.wrap(owner, "cv", cross_validate)
 
 
-def _train(
-    kind: Callable[[Run], Any], train: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+def _recorded(
+    kind: Callable[[Run], Any], original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
+    arguments: tuple[str, ...], record: Callable[[Run, Any, Any], None],
 ) -> Any:  # fmt: skip
+    """What the library's function gives, with its params, rounds and outcome recorded."""
     with Training("xgboost") as training:
         run = training.run
         if run is None:
-            return train(*args, **kwargs)
+            return original(*args, **kwargs)
+        rounds = None
         with Unharmed("params of xgboost"):
-            run.log_params(simple(argument(train, args, kwargs, "params") or {}, "xgboost/"))
-            run.log_param("xgboost/num_boost_round", argument(train, args, kwargs, "num_boost_round"))
+            params = argument(original, args, kwargs, "params")
+            about = {name: argument(original, args, kwargs, name) for name in arguments}
+            rounds = about["num_boost_round"]
+            run.log_params(simple({**dict(params or {}), **about}, "xgboost/"))
         with Unharmed("each round of xgboost"):
-            args, kwargs = with_callback(train, args, kwargs, kind(run))
-        booster = train(*args, **kwargs)
+            args, kwargs = with_callback(original, args, kwargs, kind(run))
+        found = original(*args, **kwargs)
         with Unharmed("what came of a training of xgboost"):
-            best = booster.attributes()
-            if "best_iteration" in best:
-                run.log_metrics({name: float(best[name]) for name in ("best_iteration", "best_score")})
-            if settings.models:
-                run.log_model(booster, "model")
-        return booster
+            record(run, found, rounds)
+        return found
+
+
+def _record_booster(run: Run, booster: Any, _: Any) -> None:
+    best = booster.attributes()
+    if "best_iteration" in best:
+        run.log_metrics({name: float(best[name]) for name in ("best_iteration", "best_score")})
+    if settings.models:
+        run.log_model(booster, "model")
+
+
+def _record_folds(run: Run, results: Any, rounds: Any) -> None:
+    """Where it was stopped early, the results end with the best round."""
+    kept = min((len(values) for values in dict(results).values()), default=0)
+    if rounds is not None and 0 < kept < rounds:
+        run.log_metric("best_iteration", kept - 1)
 
 
 def _callback_kind(base: Any) -> Callable[[Run], Any]:
@@ -59,19 +80,18 @@ def _callback_kind(base: Any) -> Callable[[Run], Any]:
         def after_iteration(self, model: Any, epoch: int, evals_log: dict[str, dict[str, list[Any]]]) -> bool:  # noqa: ARG002 - as the library calls it
             """Never ends the training."""
             with Unharmed("a round of xgboost"):
-                self._run.log_metrics(
-                    {
-                        f"{data}/{name}": _last(found)
-                        for data, named in evals_log.items()
-                        for name, found in named.items()
-                    },
-                    step=epoch,
-                )
+                found: dict[str, float] = {}
+                for data, named in evals_log.items():
+                    for name, values in named.items():
+                        found |= _latest(f"{data}/{name}", values[-1])
+                self._run.log_metrics(found, step=epoch)
             return False
 
     return Rounds
 
 
-def _last(values: list[Any]) -> float:
-    """The latest value; of a cross-validation its mean."""
-    return float(values[-1][0] if isinstance(values[-1], tuple) else values[-1])
+def _latest(key: str, value: Any) -> dict[str, float]:
+    """The latest value; of a cross-validation its mean over the folds, and their standard deviation."""
+    if isinstance(value, tuple):
+        return {key: float(value[0]), f"{key}-std": float(value[1])}
+    return {key: float(value)}

@@ -41,6 +41,9 @@ MAPPABLE_FILE_SYSTEMS = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "ramf
 SILENCE_NS = 15 * 60 * 1_000_000_000
 """Where only age can decide: a writer that wrote nothing for so long is taken for dead."""
 
+SURELY_DEAD_NS = 7 * 24 * 3600 * 1_000_000_000
+"""What was silent for so long, somewhere else, is not heard of again."""
+
 SENDER_SILENCE_NS = 5 * 60 * 1_000_000_000
 """A sender that was not heard of for so long is taken for dead, and its writer with it. It speaks every 30 s."""
 
@@ -243,6 +246,20 @@ def _is_original(status: os.stat_result, header: dict[str, Any]) -> bool | None:
     """Whether the journal is the file that the writer made, not a copy of it; None: the header does not say."""
     made = header.get("file")
     return None if not made else made == list(identity(status))
+
+
+def may_come_again(journal_path: str, header: dict[str, Any]) -> bool:
+    """Whether the journal of a writer that is gone may yet be replaced by a longer copy of what that one wrote.
+
+    Args:
+        journal_path: the journal, which was not closed.
+        header: its header.
+    """
+    try:
+        status = os.lstat(journal_path)
+    except FileNotFoundError:
+        return True
+    return _is_original(status, header) is False and time_ns() - status.st_mtime_ns < SURELY_DEAD_NS
 
 
 _HELD, _FREE, _UNKNOWN = "held", "free", "unknown"

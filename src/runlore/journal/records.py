@@ -31,6 +31,7 @@ SHORT_BYTES = 2048
 """Frames in which there is less than this are walked: it takes less time than to start a scan."""
 _SCALAR = np.dtype([("time", "<i8"), ("step", "<f8"), ("value", "<f8"), ("key", "<u4"), ("tail", "<u4")])
 _UNITS = fmt.FRAME_BYTES // fmt.RECORD_BYTES
+_SCAN = json.JSONDecoder().scan_once
 _FULL = (fmt.RECORD_BYTES, fmt.FRAME_BYTES - fmt.RECORD_BYTES, fmt.FRAME_BYTES)
 
 
@@ -189,7 +190,7 @@ class Records:
                 context.extra = json.loads(text)
                 self.extras.append((at, context.extra))
             else:
-                fact = json.loads(text)
+                fact = _parsed(text)
                 when = None if math.isnan(step) else step
                 self.events.append(Event(at, time, when, fact["e"], fact["k"], fact["v"], fact.get("x", {})))
         except (ValueError, LookupError, TypeError, RecursionError, struct.error) as error:
@@ -212,6 +213,19 @@ class Records:
                 self.damage.append(Damage(0, 0, f"{missing:,} points whose key was lost"))
                 key, step, time, value, sequence = (a[defined] for a in (key, step, time, value, sequence))
         return Points(key, step, time, value, sequence)
+
+
+def _parsed(text: str) -> Any:
+    """As `json.loads`, in half the time for the short texts that most events are.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        value, end = _SCAN(text, 0)
+    except StopIteration:  # nothing begins there
+        return json.loads(text)
+    return value if end == len(text) else json.loads(text)
 
 
 def check_of(window: Window, start: int, end: int) -> int:

@@ -103,3 +103,37 @@ class MemorySource(ByteSource):
     def pread(self, offset: int, length: int) -> bytes:
         """Some of the bytes."""
         return bytes(self._content[offset : offset + length])
+
+
+class LongerSource(ByteSource):
+    """The bytes of an open file, and some that are to be appended to it.
+
+    Args:
+        descriptor: of the file, which stays open, and which nobody appends to meanwhile.
+        size: how many bytes it has.
+        more: those that come behind them.
+
+    Attributes:
+        written: how many bytes the file has.
+
+    Example:
+        >>> with open("journal.rlj", "w+b", buffering=0) as file:
+        ...     _ = file.write(b"written")
+        ...     LongerSource(file.fileno(), 7, b" and sent").pread(4, 8)
+        b'ten and '
+    """
+
+    def __init__(self, descriptor: int, size: int, more: bytes) -> None:
+        self._descriptor = descriptor
+        self.written = size
+        self._more = more
+
+    def size(self) -> int:
+        """How many bytes there will be."""
+        return self.written + len(self._more)
+
+    def pread(self, offset: int, length: int) -> bytes:
+        """Some of the bytes."""
+        found = os.pread(self._descriptor, max(min(length, self.written - offset), 0), offset)
+        begin = max(offset - self.written, 0)
+        return found + self._more[begin : max(offset + length - self.written, 0)]

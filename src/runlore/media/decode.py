@@ -20,7 +20,7 @@ from runlore.media.text import decode_text
 from runlore.media.video import decode_video
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from runlore.media._content import Content
 
@@ -48,11 +48,11 @@ _DECODERS: dict[str, tuple[frozenset[str], Decoder]] = {
     kinds.FIGURE: (frozenset(), lambda content, media_type, _, __: decode_figure(content, media_type)),
     kinds.DOCUMENT: (frozenset(), lambda content, _, __, ___: decode_document(content)),
     kinds.MODEL: (
-        frozenset({"allow_pickle", "trusted", "module", "max_bytes"}),
+        frozenset({"module", "max_bytes"}),
         lambda content, media_type, metadata, options: decode_model(content, media_type, metadata, **options),
     ),
     kinds.OBJECT: (
-        frozenset({"allow_pickle", "trusted", "max_bytes"}),
+        frozenset({"max_bytes"}),
         lambda content, _, __, options: decode_object(content, **options),
     ),
 }
@@ -65,6 +65,7 @@ def decode(
     path: Content,
     *,
     allow_pickle: bool = False,
+    trusted: Iterable[str] | bool = (),
     **options: Any,
 ) -> Any:
     """Stored content as an object.
@@ -79,8 +80,8 @@ def decode(
     | histogram, curve, confusion_matrix | `Histogram`, `Curve`, `ConfusionMatrix`, each with `to_frame()` | |
     | figure | Plotly figure, or a `Picture`: bytes that a notebook shows | |
     | document | plain values | |
-    | model | the model | `trusted`, `module`, `max_bytes` |
-    | object | an equal object | `trusted`, `max_bytes` |
+    | model | the model | `module`, `max_bytes` |
+    | object | an equal object | `max_bytes` |
 
     Args:
         kind: as it was stored.
@@ -88,6 +89,8 @@ def decode(
         metadata: as it was stored.
         path: a path of the content, or the bytes.
         allow_pickle: unpickle a model or object that was stored as a pickle, if you trust whoever logged it.
+        trusted: names of types in a model or object that may be loaded, beyond those that are known to be harmless;
+            True for all that it names. What is not made of types needs neither this nor `allow_pickle`.
         **options: see the table.
 
     Raises:
@@ -106,6 +109,6 @@ def decode(
     unknown = set(options) - known
     if unknown:
         raise InvalidArgument(f"{min(unknown)!r} is no option for the kind {kind!r}; known are {sorted(known)}")
-    if "allow_pickle" in known:
-        options["allow_pickle"] = allow_pickle
+    if kind in (kinds.MODEL, kinds.OBJECT):
+        options |= {"allow_pickle": allow_pickle, "trusted": trusted}
     return decoder(path, media_type, metadata, options)

@@ -33,7 +33,7 @@ def encode_onnx(
 
     Raises:
         WrongType: a model without an ONNX form.
-        InvalidArgument: the graph predicts something else than the model. Nothing is to be stored.
+        InvalidArgument: the graph gives something else than the model, or cannot be run. Nothing is to be stored.
         MissingDependency: skl2onnx, onnxmltools or onnxruntime is not installed (extra `onnx`).
 
     Example:
@@ -95,8 +95,11 @@ def _compare(
     """
     import numpy as np
 
-    expected = np.asarray(model.predict(example))
-    found = np.asarray(session.run(None, _feed(session, given))[0]).reshape(expected.shape)
+    answer = getattr(model, "predict", None) or getattr(model, "transform", None)
+    if answer is None:
+        raise InvalidArgument(f"model is a {type_name(model)}, which neither predicts nor transforms")
+    expected = np.asarray(answer(example))
+    found = np.asarray(_onnxruntime.run(session, _feed(session, given))[0]).reshape(expected.shape)
     if expected.dtype.kind not in "fc":
         wrong = int((found.astype(str) != expected.astype(str)).sum())
         if wrong:

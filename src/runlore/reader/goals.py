@@ -42,6 +42,19 @@ def defined(runs: Iterable[RunRecord], key: str, what: str) -> str | None:
     return next((found for run in newest_first if (found := definitions_of(run).get(key, {}).get(what))), None)
 
 
+def meanings(runs: Iterable[RunRecord]) -> dict[str, dict[str, str]]:
+    """How metrics are meant, by key: of each of `best` and `x`, what the latest of these runs says that says it.
+
+    Args:
+        runs: with their facts, in any order; the latest 200 are asked.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for run in sorted(runs, key=lambda run: run.started_ns, reverse=True)[:LOOKED_AT]:
+        for key, meant in definitions_of(run).items():
+            found[key] = meant | found.get(key, {})
+    return found
+
+
 def goal_of(runs: Iterable[RunRecord], key: str) -> Literal["min", "max"]:
     """Whether the least or the greatest value of a metric is its best.
 

@@ -227,11 +227,12 @@ class RunView(EditMethods):
         """The console, line by line, without line ends.
 
         Args:
-            streams: `stdout`, `stderr`, or `logging` for records of that module; stdout and stderr by default.
+            streams: `stdout`, `stderr`, or `logging` for records of that module. By default all, but of `logging` only
+                those records that no handler printed on the console, where they are already.
         """
         from runlore.reader.console import ConsoleLines
 
-        for line in ConsoleLines(streams or ("stdout", "stderr")).of(self.events(model.LOG)):
+        for line in ConsoleLines(streams).of(self.events(model.LOG)):
             yield line.text
 
     def children(self) -> list[RunView]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.errors import InvalidName, WrongType
 from runlore.names import check_key, is_uid
+from runlore.registry.best import metric_of
 from runlore.registry.finding import get_uid, list_cards, run_uid
 from runlore.registry.registering import check_tag, log_link
 from runlore.store import cards as files
@@ -38,7 +39,8 @@ def alias(card: Card, name: str) -> Card:
         ('0.2.0', ())
     """
     check_key(name, "alias")
-    if name in _RESERVED or _VERSION_LIKE(name) or _is_version(name) or "@" in name or "/" in name:
+    is_version = name in _RESERVED or _VERSION_LIKE(name) or _is_version(name) or metric_of(name) is not None
+    if is_version or "@" in name or "/" in name:
         raise InvalidName(f"alias={name!r} could be taken for a version or a path; choose a word such as 'champion'")
     return _add(card, [(files.ALIAS, name, True)], everywhere=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import CardNotFound, InvalidArgument, InvalidName, WrongType
@@ -9,6 +10,7 @@ from runlore.index.records import CardFilter
 from runlore.index.reference import MIN_UID_PREFIX, RunReference
 from runlore.names import is_uid
 from runlore.opening import open_index, open_store
+from runlore.registry.best import best_of_each, metric_of
 from runlore.registry.card import Card
 from runlore.store.cards import CardName
 from runlore.versions import Version, is_query, select_versions
@@ -28,12 +30,14 @@ def get(
         kind: as registered.
         space: as registered.
         name: as registered.
-        version: `latest`, `1.2.0`, `1`, `1.2`, `1.*`, `~1.2`, `^1.2`, or an alias such as `champion`.
+        version: `latest`, `1.2.0`, `1`, `1.2`, `1.*`, `~1.2`, `^1.2`, an alias such as `champion`, or
+            `best(val/acc)`: the one whose run was best by this metric, as `Run.define_metric` says.
         deleted: find deleted cards too.
         store: as for `runlore.start`.
 
     Raises:
         CardNotFound: nothing matches; the message names what there is.
+        InvalidArgument: no run says what is best of the metric.
         InvalidName: a part of the name cannot be a name.
 
     Example:
@@ -60,6 +64,9 @@ def select_cards(
     for card in found:
         if version in card.aliases:
             return [card]
+    metric = metric_of(version)
+    if metric is not None:
+        return best_of_each([found], metric, store)
     if not is_query(version):
         return []  # a word: an alias that nobody has
     by_version = {card.semantic_version: card for card in found}
@@ -74,7 +81,8 @@ def _why(called: CardName, version: str, *, deleted: bool, store: StoreLike | No
         known = ", ".join(card.version for card in there[:5])
         aliases = sorted({alias for card in there for alias in card.aliases})
         more = f"; aliases: {', '.join(aliases)}" if aliases else ""
-        return f"no version of {called} matches {version!r}; there are {known}{more}"
+        reason = "" if metric_of(version) is None else ": no run that registered one has a number of this metric"
+        return f"no version of {called} matches {version!r}{reason}; there are {known}{more}"
     names = {str(card.card_name) for card in list_cards(store=store)}
     close = difflib.get_close_matches(str(called), names, 3)
     hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "`runlore cards` lists what is there"
@@ -155,8 +163,9 @@ def load(
 
 def list_cards(
     *, kind: str | None = None, space: str | None = None, name: str | None = None, version: str | None = None,
-    tags: Sequence[str] = (), stage: str | None = None, run: str | None = None, max_created_ns: int | None = None,
-    order_by: str = "version", limit: int | None = None, deleted: bool = False, store: StoreLike | None = None,
+    tags: Mapping[str, str] | Sequence[str] = (), stage: str | None = None, run: str | None = None,
+    max_created_ns: int | None = None, order_by: str = "version", limit: int | None = None, deleted: bool = False,
+    store: StoreLike | None = None,
 ) -> list[Card]:  # fmt: skip
     """Cards that match all of this.
 
@@ -164,8 +173,8 @@ def list_cards(
         kind: exact.
         space: exact.
         name: exact.
-        version: a version, range or alias; see `get`.
-        tags: the card has all of these keys; `key=value` asks for the value too.
+        version: a version, range, alias or `best(KEY)`, of each name; see `get`.
+        tags: the card has all of these keys; `key=value`, or a mapping, asks for the value too.
         stage: exact.
         run: the run that registered it: its uid, the beginning of it, or `experiment#number`.
         max_created_ns: registered at or before this time, in ns since 1970 UTC.
@@ -188,18 +197,31 @@ def list_cards(
         raise InvalidArgument(f"order_by={order_by!r} must be 'version' or 'created'")
     wanted = CardFilter(
         kind=kind, space=space, name=name, stage=stage, run=None if run is None else run_uid(run, store),
-        tags=(tags,) if isinstance(tags, str) else tuple(tags), max_created_ns=max_created_ns, deleted=deleted,
+        tags=_tag_filter(tags), max_created_ns=max_created_ns, deleted=deleted,
         order_by=order_by, limit=limit if version is None else None,
     )  # fmt: skip
     cards = fetch(wanted, store)
-    return (cards if version is None else _of_version(cards, version))[:limit]
+    return (cards if version is None else _of_version(cards, version, store))[:limit]
 
 
-def _of_version(cards: list[Card], version: str) -> list[Card]:
+def _tag_filter(tags: Mapping[str, str] | Sequence[str]) -> tuple[str, ...]:
+    if isinstance(tags, Mapping):
+        odd = next((key for key in tags if "=" in key), None)
+        if odd is not None:
+            raise InvalidArgument(f"tags: the key {odd!r} has a '=', which ends a key here; filter what is listed")
+        return tuple(f"{key}={value}" for key, value in tags.items())
+    return (tags,) if isinstance(tags, str) else tuple(tags)
+
+
+def _of_version(cards: list[Card], version: str, store: StoreLike | None) -> list[Card]:
     by_name: dict[CardName, list[Card]] = {}
     for card in cards:
         by_name.setdefault(card.card_name, []).append(card)
     keep: set[str] = set()
+    metric = metric_of(version)
+    if metric is not None:
+        best = {str(card) for card in best_of_each(list(by_name.values()), metric, store)}
+        return [card for card in cards if str(card) in best]
     for same in by_name.values():
         held = [card for card in same if version in card.aliases]
         wanted = {str(card.semantic_version) for card in held} or _matching(same, version)

@@ -69,7 +69,12 @@ class Address:
     @property
     def is_private(self) -> bool:
         """Whether nobody on the way can read what is sent: it is encrypted, or does not leave the machine."""
-        if self.scheme == "https" or self.host == "localhost":
+        return self.scheme == "https" or self.is_here
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the server is on this machine: there is nothing to be gained by compressing."""
+        if self.host == "localhost":
             return True
         try:
             return ipaddress.ip_address(self.host).is_loopback

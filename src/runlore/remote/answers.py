@@ -37,6 +37,7 @@ class Response:
         self.status = response.status
         self.headers = response.headers
         self._deadline = deadline
+        self._machine = zlib.decompressobj(wbits=31) if _is_gzip(response) else None
 
     def read_exactly(self, count: int) -> bytes:
         """So many bytes of a stream, however long the stream takes as a whole.
@@ -47,12 +48,31 @@ class Response:
         pieces = []
         while count > 0:
             self._deadline.at = monotonic() + _SILENCE_S
-            piece = _read(self.response, min(count, _PIECE_BYTES))
+            piece = self._some(min(count, _PIECE_BYTES))
             if not piece:
                 raise http.client.IncompleteRead(b"", count)
             pieces.append(piece)
             count -= len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def read_end(self) -> None:
+        """See that a stream ends, behind its last part: its connection can be used again then."""
+        self._deadline.at = monotonic() + _SILENCE_S
+        self._some(1)
+
+    def _some(self, most: int) -> bytes:
+        """Some bytes of a stream, unpacked; none at its end."""
+        machine = self._machine
+        if machine is None:
+            return _read(self.response, most)
+        try:
+            while True:
+                packed = machine.unconsumed_tail or self.response.read1(_PIECE_BYTES)
+                piece = machine.decompress(packed, most)
+                if piece or not packed:
+                    return piece
+        except zlib.error as error:
+            raise not_understood(self.address, f"it says that it is gzip: {error}") from None
 
     def pieces(self) -> Iterator[bytes]:
         """All of it, piece by piece."""
@@ -75,7 +95,7 @@ def read_body(found: Response, most: int = MOST_BYTES) -> bytes:
         pieces.append(piece)
         size += len(piece)
     raw = b"".join(pieces)
-    if found.headers.get("Content-Encoding", "identity").lower() == "gzip":
+    if _is_gzip(found.response):
         machine = zlib.decompressobj(wbits=31)
         try:
             raw = machine.decompress(raw, most + 1)
@@ -86,6 +106,10 @@ def read_body(found: Response, most: int = MOST_BYTES) -> bytes:
     if len(raw) > most:
         raise not_understood(found.address, f"it has more than {most:,} bytes")
     return raw
+
+
+def _is_gzip(response: http.client.HTTPResponse) -> bool:
+    return response.headers.get("Content-Encoding", "identity").lower() == "gzip"
 
 
 def _read(response: http.client.HTTPResponse, most: int) -> bytes:
@@ -144,7 +168,7 @@ def _document(response: http.client.HTTPResponse) -> dict[str, object] | None:
         return None
     try:
         raw = response.read(_MOST_PROBLEM_BYTES)
-        if response.headers.get("Content-Encoding", "identity").lower() == "gzip":
+        if _is_gzip(response):
             raw = zlib.decompressobj(wbits=31).decompress(raw, _MOST_PROBLEM_BYTES)
         found = json.loads(raw)
     except (ValueError, RecursionError, zlib.error):

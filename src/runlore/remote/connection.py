@@ -126,8 +126,9 @@ class Server:
 
     def _request(self, path: str, arguments: dict[str, Any], headers: Mapping[str, str], limit_s: float) -> Request:
         body = text.dumps(arguments)
-        sent = {"Content-Type": text.MEDIA_TYPE, "Accept-Encoding": "gzip", **headers}
-        if len(body) > _PACKED_BYTES:
+        encoding = "identity" if self.address.is_here else "gzip"
+        sent = {"Content-Type": text.MEDIA_TYPE, "Accept-Encoding": encoding, **headers}
+        if len(body) > _PACKED_BYTES and not self.address.is_here:
             body = gzip.compress(body, 1)
             sent["Content-Encoding"] = "gzip"
         return Request("POST", path, body, sent, limit_s)
@@ -139,13 +140,17 @@ class Server:
 
     @contextmanager
     def stream(
-        self, path: str, arguments: dict[str, Any], *, limit_s: float = LIMIT_S
+        self,
+        path: str,
+        arguments: dict[str, Any],
+        *,
+        limit_s: float = LIMIT_S,
+        headers: Mapping[str, str] | None = None,
     ) -> Iterator[Callable[[int], bytes]]:
         """The answer as a stream: a function that gives exactly so many bytes. Raises as `ask`."""
-        request = self._request(path, arguments, {}, limit_s)
-        request.headers["Accept-Encoding"] = "identity"
-        with self.opened(request) as response:
+        with self.opened(self._request(path, arguments, headers or {}, limit_s)) as response:
             yield response.read_exactly
+            response.read_end()
 
     # -- attempts -----------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import base64
 import http.client
 import io
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from runlore.errors import InvalidArgument
@@ -77,14 +77,39 @@ class _Limited:
         self._socket.close()
 
 
+class ProxyFailed(OSError):
+    """There is a proxy before the server, and it did not come further than that."""
+
+
 class _LimitedMixin(http.client.HTTPConnection):
     deadline: Deadline
+    proxy: Proxy | None = None
+    prefix = ""
+    """Before the target of a request, where a proxy passes it on that has to be told where to."""
 
     def connect(self) -> None:
-        """Connect, within the time that is left."""
+        """Connect, within the time that is left.
+
+        Raises:
+            ProxyFailed: the proxy does not answer, or does not let us.
+            OSError: the server does not answer.
+        """
         self.timeout = min(CONNECT_S, self.deadline.left())
-        super().connect()
+        try:
+            super().connect()
+        except OSError as error:
+            if self.proxy is None or hasattr(error, "verify_message"):  # which is about the server behind it
+                raise
+            why = error.strerror or str(error)
+            raise ProxyFailed(error.errno, f"by the proxy {self.proxy.host}:{self.proxy.port}: {why}") from error
         self.sock = _Limited(self.sock, self.deadline)
+
+    def putrequest(self, method: str, url: str, *args: Any, **options: Any) -> None:
+        """Begin a request."""
+        super().putrequest(method, self.prefix + url, *args, **options)
+        if self.prefix and self.proxy is not None:
+            for name, value in self.proxy.headers.items():
+                self.putheader(name, value)
 
 
 class HttpConnection(_LimitedMixin):
@@ -92,32 +117,43 @@ class HttpConnection(_LimitedMixin):
 
 
 class HttpsConnection(_LimitedMixin, http.client.HTTPSConnection):
-    """A connection to a server over `https`; certificates are those that the system trusts."""
+    """A connection to a server over `https`; certificates are those that the system trusts, or `SSL_CERT_FILE`."""
+
+
+class Proxy(NamedTuple):
+    """A proxy for HTTP, and what it wants to hear."""
+
+    host: str
+    port: int
+    headers: dict[str, str]
 
 
 def connect(address: Address, context: ssl.SSLContext | None) -> HttpConnection | HttpsConnection:
     """A connection, which is opened with the first request.
 
-    For `https` the proxy of `HTTPS_PROXY` is used, unless `NO_PROXY` excepts the host: it passes on what it cannot
-    read.
+    Servers on other machines are reached through the proxy of `HTTPS_PROXY` or `HTTP_PROXY`, as their address begins,
+    unless `NO_PROXY` excepts the host. What goes to `https` passes through it unread.
+
+    Raises:
+        InvalidArgument: the variable holds no address of a proxy.
     """
+    proxy = None if address.is_here else _proxy_of(address)
+    host, port = (address.host, address.port) if proxy is None else (proxy.host, proxy.port)
     if address.scheme == "http":
-        plain = HttpConnection(address.host, address.port, timeout=CONNECT_S)
-        plain.deadline = Deadline()
-        return plain
-    proxy = _proxy_of(address)
-    host, port = (address.host, address.port) if proxy is None else proxy[:2]
-    secure = HttpsConnection(host, port, timeout=CONNECT_S, context=context)
-    secure.deadline = Deadline()
-    if proxy is not None:
-        secure.set_tunnel(address.host, address.port, headers=proxy[2])
-    return secure
+        made: HttpConnection | HttpsConnection = HttpConnection(host, port, timeout=CONNECT_S)
+        made.prefix = address.origin if proxy is not None else ""
+    else:
+        made = HttpsConnection(host, port, timeout=CONNECT_S, context=context)
+        if proxy is not None:
+            made.set_tunnel(address.host, address.port, headers=proxy.headers)
+    made.proxy, made.deadline = proxy, Deadline()
+    return made
 
 
-def _proxy_of(address: Address) -> tuple[str, int, dict[str, str]] | None:
+def _proxy_of(address: Address) -> Proxy | None:
     from urllib.request import getproxies, proxy_bypass
 
-    text = getproxies().get("https")
+    text = getproxies().get(address.scheme)
     if not text or proxy_bypass(address.host):
         return None
     try:
@@ -127,10 +163,11 @@ def _proxy_of(address: Address) -> tuple[str, int, dict[str, str]] | None:
         host = port = None
     if host is None or parts.scheme != "http":
         raise InvalidArgument(
-            "HTTPS_PROXY is no address of a proxy, such as 'http://proxy:3128'; or except with NO_PROXY"
+            f"{address.scheme.upper()}_PROXY is no address of a proxy, such as 'http://proxy:3128'; or except with "
+            "NO_PROXY"
         )
     headers = {}
     if parts.username is not None:
         known = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
         headers["Proxy-Authorization"] = f"Basic {base64.b64encode(known).decode()}"
-    return host, port or 80, headers
+    return Proxy(host, port or 80, headers)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from runlore.errors import AlreadyExists, NotReachable, RunNotFound
 from runlore.index.store import IndexedStore
+from runlore.model import new_uid
 from runlore.names import check_path_name, is_uid
 from runlore.remote import contents
 from runlore.remote.address import Address
@@ -184,6 +185,12 @@ class ServerStore(IndexedStore, SelfKeeping):
             self.server.change("store/release", {"namespace": namespace, "name": name, "about": dict(about)}, bool)
         )
 
+    def reclaim(  # noqa: D102
+        self, namespace: str, name: str, about: Mapping[str, Any], instead: Mapping[str, Any]
+    ) -> bool:
+        arguments = {"namespace": namespace, "name": name, "about": dict(about), "instead": dict(instead)}
+        return bool(self.server.change("store/reclaim", arguments, bool))
+
     # -- contents -----------------------------------------------------------------------------------------------
 
     def put_bytes(self, content: bytes) -> tuple[str, int]:  # noqa: D102
@@ -234,10 +241,18 @@ class ServerStore(IndexedStore, SelfKeeping):
 
     # -- housekeeping -------------------------------------------------------------------------------------------
 
-    def keep(self, task: str, **arguments: Any) -> dict[str, Any]:  # noqa: D102
-        found: dict[str, Any] = self.server.change(
-            "store/keep", {"task": task, "arguments": arguments}, dict, limit_s=_KEEPING_S
-        )  # fmt: skip
+    def keep(  # noqa: D102
+        self, task: str, progress: Callable[[int, int], None] | None = None, **arguments: Any
+    ) -> dict[str, Any]:  # fmt: skip
+        sent, headers = {"task": task, "arguments": arguments}, {text.KEY_HEADER: new_uid()}
+        found: dict[str, Any] | None = None
+        with self.server.stream("store/keep", sent, limit_s=_KEEPING_S, headers=headers) as take:
+            for part in _parts(self.location, take):
+                found = part.header.get("done", found)
+                if progress is not None and len(part.header.get("progress", ())) == 2:
+                    progress(*part.header["progress"])
+        if not isinstance(found, dict):
+            raise NotReachable(f"{self.location} does not say what came of the task {task!r}; ask again")
         return found
 
     def pack(self, uids: Sequence[str], file: BinaryIO) -> list[tuple[str, str]]:  # noqa: D102

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from runlore.server.accounts.book import Book
 from runlore.server.accounts.endpoints import ENDPOINTS as ACCOUNTS
 from runlore.server.accounts.endpoints import PAGES as ACCOUNT_PAGES
 from runlore.server.accounts.endpoints import PREFIX as ACCOUNTS_PREFIX
+from runlore.server.accounts.oidc import Provider, ProviderSettings
 from runlore.server.context import Context
 from runlore.server.contract.endpoints import ENDPOINTS as CONTRACT
 from runlore.server.contract.endpoints import PREFIX as CONTRACT_PREFIX
@@ -30,7 +30,6 @@ from runlore.server.openapi import serves_document
 from runlore.server.page.endpoints import ENDPOINTS as PAGE
 from runlore.server.receiving.endpoints import ENDPOINTS as RECEIVING
 from runlore.server.receiving.endpoints import PREFIX as RECEIVING_PREFIX
-from runlore.server.settings import VARIABLE, Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from runlore.server.endpoint import Endpoint
+    from runlore.server.settings import Settings
 
 
 def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
@@ -54,7 +54,8 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
     """
     opened = context or Context.open(settings)
     if settings.accounts is not None and not opened.access.has_accounts:
-        opened.access = Accounts(Book(settings.accounts), settings.base_path)
+        book, provider = Book(settings.accounts), _provider(settings)
+        opened.access = Accounts(book, settings.base_path, provider, settings.rate_limit)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -73,6 +74,12 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
     )
     app.state.context = opened
     return Requests(Limits(Hosts(app, settings), settings), settings, opened.measures)
+
+
+def _provider(settings: Settings) -> Provider | None:
+    if settings.oidc_issuer is None:
+        return None
+    return Provider(ProviderSettings(settings.oidc_issuer, settings.oidc_client, settings.oidc_groups_claim))
 
 
 def list_endpoints() -> list[tuple[str, Endpoint]]:
@@ -96,8 +103,3 @@ DOCUMENT = serves_document(list_endpoints)
 def list_routes() -> list[BaseRoute]:
     """Their routes."""
     return [endpoint.route(prefix) for prefix, endpoint in list_endpoints()]
-
-
-def from_environment() -> ASGIApp:
-    """For a worker: the application of the settings in the environment."""
-    return make_app(Settings.load(os.environ[VARIABLE]))

@@ -41,10 +41,12 @@ class Changed:
     Attributes:
         at: the place after it.
         runs: uid → experiment; None: more than can be told.
+        is_over: nothing more will be told: the server ends.
     """
 
     at: int
     runs: dict[str, str] | None
+    is_over: bool = False
 
 
 class Changes:
@@ -67,6 +69,7 @@ class Changes:
         self._forgotten_at = 0
         self._looks = threading.Event()
         self._listeners: list[Callable[[], None]] = []
+        self._is_over = False
 
     @contextmanager
     def watching(self, listener: Callable[[], None]) -> Iterator[None]:
@@ -89,9 +92,20 @@ class Changes:
         """The place of now, for those who have seen all."""
         return int(time() * 1e3)
 
+    def end(self) -> None:
+        """Tell those who watch that nothing more will come: the server ends, and does not wait for them."""
+        with self._lock:
+            self._is_over = True
+            listeners = list(self._listeners)
+        self._looks.set()
+        for listener in listeners:
+            listener()
+
     def since(self, place: int) -> Changed:
         """What changed after a place. Nothing is left out: where this cannot be told, everything may have changed."""
         with self._lock:
+            if self._is_over:
+                return Changed(place, None, is_over=True)
             if self._begun_at is None or place < max(self._begun_at, self._forgotten_at):
                 return Changed(self.place(), None)
             found = {uid: experiment for uid, (at, experiment) in self._log.items() if at > place}

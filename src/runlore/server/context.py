@@ -21,14 +21,14 @@ from runlore.server.problems import Problem
 from runlore.server.recorders import Recorders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable
 
     from starlette.requests import Request
 
     from runlore.index.base import Index
     from runlore.server.endpoint import Call
     from runlore.server.settings import Settings
-    from runlore.store.base import Store
+    from runlore.store.base import Fact, Store
 
 
 _Part = TypeVar("_Part")
@@ -51,6 +51,26 @@ class Access(Protocol):
 
     def close(self) -> None:
         """Let go of what it keeps."""
+
+
+class Sight(Protocol):
+    """What a caller may read of a store, and record in it, for the rooms that work on the store itself."""
+
+    owner: int
+    """The id of the caller's user."""
+
+    def reached(self, digests: Collection[str]) -> set[str]:
+        """Those of some contents that the caller may read, or has shown, whether the store has them or not."""
+
+    def showed(self, digest: str) -> None:
+        """The caller sent these contents, whole."""
+
+    def vet(self, uid: str, facts: Iterable[Fact]) -> None:
+        """See that the caller may have a run say something, before it is recorded.
+
+        Raises:
+            NotAllowed: the run would belong to an experiment in which the caller may not write.
+        """
 
 
 class Everybody:
@@ -85,6 +105,7 @@ class Context:
         measures: what was done.
         recorders: of the runs that others send piecemeal.
         served: the store and its index themselves, for who checks by itself what the caller may do.
+        sight: what of them the caller sees; None: all, and it may do all.
     """
 
     settings: Settings
@@ -100,6 +121,7 @@ class Context:
     measures: Measures = field(default_factory=Measures)
     recorders: Recorders = field(init=False)
     served: Session = field(init=False)
+    sight: Sight | None = None
 
     def __post_init__(self) -> None:
         self.served = self.session
@@ -107,7 +129,7 @@ class Context:
         self.series = SeriesCache(self.session, self.settings.series_cache_bytes)
         self.consoles = ConsoleReader(self.session, self.settings.console_cache_bytes)
         self.changes = Changes(self.session, self.freshness)
-        self.recorders = Recorders(self.session.store)
+        self.recorders = Recorders(self.session.store, self.session.index)
 
     def part(self, kind: Callable[[], _Part]) -> _Part:
         """What a room keeps between requests: one of each kind, made when it is first asked for.
@@ -129,10 +151,13 @@ class Context:
         """
         return cls(settings, Session(settings.store))
 
-    def limited(self, caller: Caller, session: Session, changes: Changes, recorders: Recorders) -> Context:
+    def limited(
+        self, caller: Caller, session: Session, changes: Changes, recorders: Recorders, sight: Sight | None
+    ) -> Context:  # fmt: skip
         """The same for one caller, who sees and changes of it what those let through."""
         found = copy.copy(self)
         found.caller, found.session, found.changes, found.recorders = caller, session, changes, recorders
+        found.sight = sight
         return found
 
     def check(self, needs: str, experiment: str) -> None:
@@ -160,6 +185,16 @@ class Context:
     def store(self) -> Store:
         """The store that is served, as the caller sees it."""
         return self.session.store
+
+    @property
+    def store_name(self) -> str:
+        """What the store is called; its whole location is nobody's business who only reads from it."""
+        return self.served.store.location.rstrip("/").rpartition("/")[2]
+
+    def without_place(self, text: str) -> str:
+        """A message for a caller: where the store is on this machine is left out, and its name said instead."""
+        location = self.served.store.location
+        return text.replace(location, self.store_name) if self.store_name else text
 
     @property
     def index(self) -> Index:

@@ -39,6 +39,9 @@ READ, WRITE, ADMIN, SIGNED_IN, OPEN = "read", "write", "admin", "signed-in", "op
 
 JSON = "application/json"
 
+REFUSAL = "runlore.refusal"
+"""Of a request's scope: how the endpoint that it reached says that it did not work; see `Endpoint.refusal`."""
+
 _T = TypeVar("_T")
 
 
@@ -93,6 +96,7 @@ class Endpoint:
         example: a body that works.
         about: more, in Markdown.
         audited: what it was done to, for the audit log; None: it is not recorded there.
+        refusal: how it says that it did not work, where its protocol has a form of its own; None: a problem document.
     """
 
     method: str
@@ -111,6 +115,7 @@ class Endpoint:
     example: Any = None
     about: str = ""
     audited: Callable[[Call], str] | None = None
+    refusal: Callable[[Problem], Response] | None = None
 
     def route(self, prefix: str) -> Route:
         """The route that serves it; see also `server.app.list_endpoints`."""
@@ -119,6 +124,7 @@ class Endpoint:
     async def _serve(self, request: Request) -> Response:
         context: Context = request.app.state.context
         request.scope["runlore.route"] = request.scope.get("root_path", "") + self.path
+        request.scope[REFUSAL] = self.refusal
         context = await context.access.admit(request, self.needs, context)
         call = Call(self, request, context)
         try:

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
-import os
+import logging
+import signal
 import socket
+import ssl
+import threading
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from runlore.errors import InvalidArgument, NotReachable
 from runlore.server.app import make_app
+from runlore.server.context import Context
 from runlore.server.impatient import impatient
-from runlore.server.settings import VARIABLE
+from runlore.server.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from starlette.types import ASGIApp
+
     from runlore.server.settings import Settings
+
+log = logging.getLogger("runlore.server")
 
 TRIED_PORTS = 100
 """How many are tried beyond the one that is taken."""
 
 GRACE_S = 3
-"""How long requests that are being answered may go on when the server is told to end. Event streams never end by
-themselves."""
+"""How long requests that are being answered may go on when the server is told to end."""
 
 
 def listen(host: str, port: int, *, next_free: bool = False) -> socket.socket:
@@ -51,6 +59,30 @@ def listen(host: str, port: int, *, next_free: bool = False) -> socket.socket:
     )
 
 
+def check_certificate(settings: Settings) -> None:
+    """See that certificate and key can be used, before anything listens.
+
+    Raises:
+        InvalidArgument: they cannot be read, or do not fit each other.
+    """
+    if settings.tls_certificate is None:
+        return
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key, _no_password)
+    except (OSError, ValueError) as error:  # what is wrong with PEM is an OSError too
+        where = (
+            settings.tls_certificate if settings.tls_key is None else f"{settings.tls_certificate}, {settings.tls_key}"
+        )
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise InvalidArgument(f"--ssl-certfile: {where} cannot be used: {reason}") from None
+
+
+def _no_password() -> str:
+    """Instead of asking on the terminal."""
+    raise ValueError("the key has a password; give one without")
+
+
 def _bound(host: str, port: int) -> socket.socket | None:
     """A socket that listens; None where the port is taken."""
     try:
@@ -73,7 +105,6 @@ def _open(host: str, port: int) -> socket.socket:
     except BaseException:
         made.close()
         raise
-    made.set_inheritable(True)  # workers inherit it
     return made
 
 
@@ -81,7 +112,8 @@ def address_of(listening: socket.socket, settings: Settings) -> str:
     """The URL at which it answers."""
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{port}{settings.base_path}/"
+    scheme = "http" if settings.tls_certificate is None else "https"
+    return f"{scheme}://{shown}:{port}{settings.base_path}/"
 
 
 def serve(settings: Settings, listening: socket.socket, when_ready: Callable[[], None] | None = None) -> None:
@@ -90,38 +122,66 @@ def serve(settings: Settings, listening: socket.socket, when_ready: Callable[[],
     Args:
         settings: which store, and how.
         listening: of `listen`.
-        when_ready: called when it answers; with several workers when it listens.
+        when_ready: called when it answers; with several workers when all of them do.
 
     Raises:
         StoreNotFound, UnsupportedFormat, ReadOnlyStore: the store cannot be served.
+        NotReachable: a worker could not be started.
     """
+
+    def work(when_ready: Callable[[], None] | None) -> None:
+        Serving(settings, Context.open(settings), when_ready).run(sockets=[listening])
+
     if settings.workers == 1:
-        config = _config(make_app(settings), settings)
-        _Server(config, when_ready).run(sockets=[listening])
-        return
-    from uvicorn.supervisors import Multiprocess
-
-    os.environ[VARIABLE] = settings.dump()
-    config = _config("runlore.server.app:from_environment", settings)
-    if when_ready is not None:
-        when_ready()
-    Multiprocess(config, [listening]).run()
+        work(when_ready)
+    else:
+        Workers(settings.workers, work, GRACE_S + 1).run(when_ready)
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, when_ready: Callable[[], None] | None) -> None:
-        super().__init__(config)
+class Serving(uvicorn.Server):
+    """One process that answers. On SIGHUP it takes the certificate anew; connections and requests go on.
+
+    Args:
+        settings: how.
+        context: what it works on; closed at the end.
+        when_ready: called when it answers.
+    """
+
+    def __init__(self, settings: Settings, context: Context, when_ready: Callable[[], None] | None) -> None:
+        super().__init__(_config(make_app(settings, context), settings))
+        self._settings = settings
+        self._context = context
         self._when_ready = when_ready
 
+    def _reload(self) -> None:
+        if self._settings.tls_certificate is None or self.config.ssl is None:
+            log.info("SIGHUP: there is no certificate to take anew")
+            return
+        try:
+            check_certificate(self._settings)
+            self.config.ssl.load_cert_chain(self._settings.tls_certificate, self._settings.tls_key, _no_password)
+        except (InvalidArgument, OSError, ValueError) as error:
+            log.warning("SIGHUP: the certificate stays as it was: %s", error)
+            return
+        log.info("SIGHUP: connections from now on get the certificate as it is by now")
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        if threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
         await super().startup(sockets)
         if self._when_ready is not None:
             self._when_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what was asked, and end. Streams of events, which would go on, are ended first."""
+        self._context.changes.end()
+        await super().shutdown(sockets)
 
-def _config(app: object, settings: Settings) -> uvicorn.Config:
+
+def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
-        app, factory=isinstance(app, str), workers=settings.workers, log_config=None, access_log=False,  # type: ignore[arg-type]
-        http=impatient(settings.slow_client_s), server_header=False, proxy_headers=False, ws="none",
-        timeout_graceful_shutdown=GRACE_S, timeout_keep_alive=75, h11_max_incomplete_event_size=64 << 10,
+        app, log_config=None, access_log=False, http=impatient(settings.slow_client_s), server_header=False,
+        proxy_headers=False, ws="none", timeout_graceful_shutdown=GRACE_S, timeout_keep_alive=75,
+        h11_max_incomplete_event_size=64 << 10, ssl_certfile=settings.tls_certificate, ssl_keyfile=settings.tls_key,
     )  # fmt: skip

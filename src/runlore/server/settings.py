@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from runlore.errors import InvalidArgument
-
-VARIABLE = "_RUNLORE_SERVER"
-"""Environment variable by which the settings reach the workers, from the process that starts them."""
+from runlore.server.outgoing import check_beginning
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -32,7 +29,14 @@ class Settings:
         slow_client_s: seconds that a client may take between two pieces of a request.
         max_requests: that a worker answers at once.
         log_format: `text` or `json`.
+        webhooks: beginnings of the addresses to which the server may send messages by itself, as those of webhooks.
         accounts: where they are: a path, or `postgresql://…`; None: there are none, and everybody may do all.
+        oidc_issuer: the provider with whom one may sign in; None: there is none.
+        oidc_client: the id under which it knows this server.
+        oidc_groups_claim: the claim of its tokens that has names of teams.
+        rate_limit: requests a second that one token may send, in each worker; None: as many as it likes.
+        tls_certificate: file with the certificate and those between it and its authority, PEM; None: no TLS.
+        tls_key: file with its key, PEM; None: it is in the file of the certificate.
     """
 
     store: str
@@ -50,6 +54,13 @@ class Settings:
     max_requests: int = 1_000
     log_format: str = "text"
     accounts: str | None = None
+    webhooks: tuple[str, ...] = ()
+    oidc_issuer: str | None = None
+    oidc_client: str = ""
+    oidc_groups_claim: str = "groups"
+    rate_limit: float | None = None
+    tls_certificate: str | None = None
+    tls_key: str | None = None
 
     def __post_init__(self) -> None:
         if self.base_path and (not self.base_path.startswith("/") or self.base_path.endswith("/")):
@@ -58,21 +69,16 @@ class Settings:
             )
         if not 0 <= self.port <= 65_535:
             raise InvalidArgument(f"port={self.port} should be from 0 (any that is free) to 65535")
+        for beginning in self.webhooks:
+            check_beginning(beginning)
         if self.workers < 1:
             raise InvalidArgument(f"workers={self.workers} should be at least 1")
+        if self.rate_limit is not None and not 0 < self.rate_limit < 1e6:
+            raise InvalidArgument(f"rate_limit={self.rate_limit} should be a number of requests a second above 0")
+        if self.tls_key is not None and self.tls_certificate is None:
+            raise InvalidArgument("a key without a certificate was given; add --ssl-certfile")
 
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
         return self.host in LOOPBACK
-
-    def dump(self) -> str:
-        """As text, for `load`."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def load(cls, text: str) -> Settings:
-        """What `dump` gave."""
-        fields = json.loads(text)
-        fields["allowed_hosts"] = tuple(fields["allowed_hosts"])
-        return cls(**fields)

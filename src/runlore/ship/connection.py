@@ -60,7 +60,7 @@ class Connection:
     @property
     def is_here(self) -> bool:
         """Whether the server is on this machine: there is nothing to be gained by compressing."""
-        return self._address.host in ("127.0.0.1", "::1", "localhost")
+        return self._address.is_here
 
     def request(
         self, method: str, path: str, body: bytes | Iterable[bytes] = b"", headers: Mapping[str, str] | None = None,

@@ -217,6 +217,11 @@ class SpooledStore(IndexedStore):
     def release(self, namespace: str, name: str, about: Mapping[str, Any]) -> bool:  # noqa: D102
         return self.server.release(namespace, name, about)
 
+    def reclaim(  # noqa: D102
+        self, namespace: str, name: str, about: Mapping[str, Any], instead: Mapping[str, Any]
+    ) -> bool:
+        return self.server.reclaim(namespace, name, about, instead)
+
     def versions_taken(self, card: CardName) -> list[Version]:  # noqa: D102
         return self.server.versions_taken(card)
 

@@ -62,12 +62,12 @@ def annotate(store: DirectoryStore, directory: str, facts: Iterable[tuple[str, s
     time = max(time_ns(), after_ns + 1)
     journal = open_writer(store, directory, fsync=True)
     try:
+        store.touch_run(directory)  # a reader that comes now finds an open journal, and looks again
         for kind, key, value in facts:
             journal.event(kind, key, value, time_ns=time)
     finally:
         lost = journal.lost
         journal.close()
-        store.touch_run(directory)
     if lost:
         uid = os.path.basename(directory)
         raise NotStored(f"{lost} of {len(facts)} facts could not be added to run {uid}: the disk is full")

@@ -1,6 +1,7 @@
 """Contents that others send piece by piece: kept aside until they are whole and match their SHA-256.
 
-    incoming/<sha256>      what has arrived of contents so far
+    incoming/<sha256>              what has arrived of contents so far
+    incoming/<sha256>-<sender>     the same, where what one sender sent must not help another
 
 What arrived survives the server: a sender asks how much there is, and goes on from there.
 """
@@ -28,10 +29,10 @@ _FORGOTTEN_S = 3 * 24 * 3600
 """Of contents of which nothing arrived for so long, the rest does not come any more."""
 
 
-def arrived_bytes(store: DirectoryStore, digest: str) -> int:
+def arrived_bytes(store: DirectoryStore, digest: str, sender: str = "") -> int:
     """How much of these contents has arrived, as long as they are not whole."""
     try:
-        return os.lstat(_place(store, digest)).st_size
+        return os.lstat(_place(store, digest, sender)).st_size
     except FileNotFoundError:
         return 0
 
@@ -42,6 +43,11 @@ class Arriving:
     Args:
         store: the store.
         digest: their SHA-256.
+        sender: who sends them; empty: whoever does goes on where the last one stopped.
+
+    Attributes:
+        digest: as it was given.
+        size: how many bytes have arrived.
 
     Raises:
         InvalidArgument: it is none.
@@ -58,11 +64,11 @@ class Arriving:
         True
     """
 
-    def __init__(self, store: DirectoryStore, digest: str) -> None:
+    def __init__(self, store: DirectoryStore, digest: str, sender: str = "") -> None:
         self._store = store
-        self._digest = digest
+        self.digest = digest
         self._target = store.blob_path(digest)  # refuses what is no digest
-        self._path = _place(store, digest)
+        self._path = _place(store, digest, sender)
         check_path(store.root, INCOMING)
         folder = os.path.dirname(self._path)
         if not os.path.isdir(folder):
@@ -118,23 +124,25 @@ class Arriving:
         while piece := os.pread(self._descriptor, _PIECE_BYTES, at):
             digest.update(piece)
             at += len(piece)
-        if digest.hexdigest() != self._digest:
+        if digest.hexdigest() != self.digest:
             os.unlink(self._path)
             raise InvalidArgument(
-                f"digest={self._digest!r}: what was sent has the SHA-256 {digest.hexdigest()}; send it again from its "
+                f"digest={self.digest!r}: what was sent has the SHA-256 {digest.hexdigest()}; send it again from its "
                 "beginning"
             )
         os.fsync(self._descriptor)
-        check_path(self._store.root, f"blobs/{self._digest[:2]}")
+        check_path(self._store.root, f"blobs/{self.digest[:2]}")
         os.makedirs(os.path.dirname(self._target), exist_ok=True)
         os.rename(self._path, self._target)
         _sync(os.path.dirname(self._target))
 
 
-def _place(store: DirectoryStore, digest: str) -> str:
+def _place(store: DirectoryStore, digest: str, sender: str) -> str:
     if not blobs.is_digest(digest):
         raise InvalidArgument(f"digest={digest!r} is no SHA-256 in hexadecimal")
-    return os.path.join(store.root, INCOMING, digest)
+    if sender and not (sender.isascii() and sender.isalnum()):
+        raise InvalidArgument(f"sender={sender!r} should be letters and digits")
+    return os.path.join(store.root, INCOMING, f"{digest}-{sender}" if sender else digest)
 
 
 def _forget_old(folder: str) -> None:

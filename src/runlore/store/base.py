@@ -272,6 +272,13 @@ class Store(ABC):
     def release(self, namespace: str, name: str, about: Mapping[str, Any]) -> bool:
         """Give a name back, if it is still claimed with exactly this. Returns whether it was."""
 
+    @abstractmethod
+    def reclaim(self, namespace: str, name: str, about: Mapping[str, Any], instead: Mapping[str, Any]) -> bool:
+        """Remember something else of a name, if it is still claimed with exactly this. Returns whether it was.
+
+        It is claimed all the time: whoever looks finds the one or the other.
+        """
+
     # -- contents -----------------------------------------------------------------------------------------------
 
     @abstractmethod

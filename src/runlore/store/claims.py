@@ -10,8 +10,10 @@ stands in its journal too; losing a claim loses the uniqueness of the name, and 
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
+from contextlib import contextmanager
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +26,7 @@ from runlore.notices import say_once
 from runlore.store.listing import is_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 """The last one where no directory is in the claim's place, but something else."""
@@ -78,6 +80,23 @@ def claims(root: str, namespace: str) -> list[dict[str, Any]]:
 def release(root: str, namespace: str, name: str, about: Mapping[str, Any]) -> bool:
     """Give a name back, if it is still claimed with exactly this. Returns whether it was."""
     return release_at(root, _place(namespace, name), {**about, "name": name})
+
+
+def reclaim(root: str, namespace: str, name: str, about: Mapping[str, Any], instead: Mapping[str, Any]) -> bool:
+    """Remember something else of a name, if it is still claimed with exactly this. Returns whether it was.
+
+    It is claimed all the time: whoever looks finds the one or the other.
+    """
+    where = _place(namespace, name)
+    with _alone(root, where) as found:
+        if found != {**about, "name": name}:
+            return False
+        place = path_of(root, where)
+        temporary = os.path.join(place, f".{new_uid()}")
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump({**instead, "name": name}, file)
+        os.replace(temporary, os.path.join(place, _ABOUT))
+        return True
 
 
 def is_pending(about: Mapping[str, Any]) -> bool:
@@ -151,7 +170,28 @@ def claim_at(root: str, where: str, about: Mapping[str, Any]) -> bool:
 
 def release_at(root: str, where: str, about: Mapping[str, Any]) -> bool:
     """Free a place, if it is still claimed with exactly this. Returns whether it was."""
-    return claimed_at(root, where) == about and set_aside(root, where, keep=False)
+    with _alone(root, where) as found:
+        return found == about and set_aside(root, where, keep=False)
+
+
+@contextmanager
+def _alone(root: str, where: str) -> Iterator[dict[str, Any] | None]:
+    """What is claimed at a place, which nobody else changes or frees during the block.
+
+    Raises:
+        DamagedFile: it cannot be read.
+    """
+    namespace = os.path.dirname(path_of(root, where))
+    try:
+        descriptor = os.open(namespace, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        yield claimed_at(root, where)  # nothing, or an error
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield claimed_at(root, where)
+    finally:
+        os.close(descriptor)
 
 
 def set_aside(root: str, where: str, *, keep: bool = True) -> bool:
@@ -189,5 +229,6 @@ def _names(directory: str) -> list[str]:
 
 
 def _remove(directory: str) -> None:
-    os.unlink(os.path.join(directory, _ABOUT))
+    for name in os.listdir(directory):  # with it, what somebody left who was killed while he changed it
+        os.unlink(os.path.join(directory, name))
     os.rmdir(directory)

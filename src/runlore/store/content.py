@@ -229,9 +229,9 @@ def _chunk_part(chunk: Chunk, writer: int, wanted: frozenset[str] | None) -> lis
         return []
     table, names = points.lookup(chunk.context.keys, wanted)
     key = table[found.key]
-    if wanted is None:
-        return [Part(key, names, found.step, found.time_ns, found.value, writer, found.sequence, None)]
     mask = key >= 0
+    if wanted is None or mask.all():  # as in a run of few keys: nothing has to be copied
+        return [Part(key, names, found.step, found.time_ns, found.value, writer, found.sequence, None)]
     return [
         Part(
             key[mask], names, found.step[mask], found.time_ns[mask], found.value[mask], writer, found.sequence[mask],

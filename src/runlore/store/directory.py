@@ -335,6 +335,13 @@ class DirectoryStore(Store):
 
         return claims.release(self.root, namespace, name, about)
 
+    def reclaim(  # noqa: D102
+        self, namespace: str, name: str, about: Mapping[str, Any], instead: Mapping[str, Any]
+    ) -> bool:
+        from runlore.store import claims
+
+        return claims.reclaim(self.root, namespace, name, about, instead)
+
     # -- contents -----------------------------------------------------------------------------------------------
 
     def put_bytes(self, content: bytes) -> tuple[str, int]:

@@ -18,8 +18,15 @@ class SelfKeeping(ABC):
     __slots__ = ()
 
     @abstractmethod
-    def keep(self, task: str, **arguments: Any) -> dict[str, Any]:
+    def keep(
+        self, task: str, progress: Callable[[int, int], None] | None = None, **arguments: Any
+    ) -> dict[str, Any]:  # fmt: skip
         """Do a task: what the function of housekeeping returns, as a mapping of its fields.
+
+        Args:
+            task: see above.
+            progress: called with (done, to do), as that function says.
+            arguments: of that function.
 
         Raises:
             RunloreError: as that function.

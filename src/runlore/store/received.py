@@ -22,9 +22,10 @@ from runlore.files import open_regular
 from runlore.journal.beginning import BEGINNING_BYTES, changes, check_beginning, without_changing
 from runlore.journal.folder import JOURNAL, journal_path
 from runlore.journal.liveness import sender_path
+from runlore.journal.source import LongerSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from runlore.store.directory import DirectoryStore
 
@@ -56,9 +57,15 @@ class ReceivedJournal:
         directory: of the run, which exists.
         uid: of the run.
         writer: of the journal, a uid.
+        inspect: called, before bytes are appended, with which file it is (device and inode) and the journal as it would
+            be with them. What it raises keeps them out.
     """
 
-    def __init__(self, store: DirectoryStore, directory: str, uid: str, writer: str) -> None:
+    def __init__(
+        self, store: DirectoryStore, directory: str, uid: str, writer: str,
+        inspect: Callable[[tuple[int, int], LongerSource], None] | None = None,
+    ) -> None:  # fmt: skip
+        self._inspect = inspect
         self._store = store
         self._directory = directory
         self._uid = uid
@@ -172,6 +179,10 @@ class ReceivedJournal:
     def _write(self, descriptor: int, size: int, content: bytes, *, begins: bytes) -> None:
         if size == 0:
             check_beginning(begins, self._uid, self._writer)
+            self._store.touch_run(self._directory)  # again: whoever made the file may have been killed before it did so
+        if self._inspect is not None:
+            found = os.fstat(descriptor)
+            self._inspect((found.st_dev, found.st_ino), LongerSource(descriptor, size, content))
         self._touch(create=True)
         view = memoryview(content)
         while view:
@@ -182,8 +193,9 @@ class ReceivedJournal:
         """The sender was heard of, and its writer lives."""
         sender = sender_path(self._path)
         try:
-            if create and os.path.getsize(sender):
-                os.truncate(sender, 0)  # it was said to be dead, and is not
+            if create and os.path.getsize(sender):  # it was said to be dead, and is not
+                os.truncate(sender, 0)
+                self._store.touch_run(self._directory)  # readers may have taken the run for ended
             os.utime(sender)
         except FileNotFoundError:
             if create:

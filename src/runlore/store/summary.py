@@ -27,6 +27,8 @@ UNSET: Any = object()
 
 _SAID_LATER = frozenset({model.ATTRIBUTE, model.TAG, model.NOTE, REMOVED})
 """What people add to runs that are over: no sign of life, so a crashed run does not end later because of it."""
+_NEVER = 1 << 63
+"""Later than every time in ns, and before all of them with its sign changed."""
 
 
 class RunSummary:
@@ -102,9 +104,10 @@ class RunSummary:
 
     def add_events(self, writer: str, events: Iterable[Event]) -> None:
         """Take the events of one writer into account. Metric events (with columns of their own) count as points."""
+        first_ns, last_ns = _NEVER, -_NEVER
         for event in events:
             if event.kind not in _SAID_LATER:
-                self.detail.saw(writer, event.time_ns, event.time_ns)
+                first_ns, last_ns = min(first_ns, event.time_ns), max(last_ns, event.time_ns)
             if event.kind == model.PARAM or (event.kind == model.UNSET and event.value == model.PARAM):
                 known = self.params.get(event.key)
                 if known is None or known[0] <= event.time_ns:
@@ -121,6 +124,8 @@ class RunSummary:
                 self._single[event.key] = _point(event) if earlier is None else earlier.merge(_point(event))
             else:
                 self.detail.apply(event)
+        if first_ns <= last_ns:
+            self.detail.saw(writer, first_ns, last_ns)
 
 
 def is_number(value: Any) -> bool:

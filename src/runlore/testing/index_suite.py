@@ -189,6 +189,24 @@ class IndexSuite:
         assert [(link.card, link.uid, link.role) for link in index.links([run])] == [(uid, run, "output")]
         assert index.cards(CardFilter(kind="data")) == []
 
+    def test_what_has_contents_is_found_by_their_digest(self, store: Store, index: Index) -> None:
+        mine, theirs, digest = _ended(store, "e"), _ended(store, "e"), "a" * 64
+        for name in ("model.bin", "again.bin"):
+            store.open_run(mine).annotate([(model.ARTIFACT, name, {"digest": digest, "size": 1})])
+        store.open_run(theirs).annotate([(model.ARTIFACT, "other.bin", {"digest": "b" * 64, "size": 1})])
+        name, version = CardName("model", "team", "m"), Version.parse("1.0.0")
+        store.claim_version(name, lambda _: version)
+        uid = model.new_uid()
+        store.complete_card(name, version, {
+            "uid": uid, **name._asdict(), "version": "1.0.0", "created_ns": SECOND, "user": "u", "host": None,
+            "description": None, "metadata": {}, "tags": {}, "inputs": [],
+            "artifacts": [{"name": "m", "digest": digest, "size": 1, "kind": "file", "metadata": {}}],
+        })  # fmt: skip
+        index.refresh()
+        found = [(one.digest, one.target, one.uid) for one in index.holders([digest, "c" * 64])]
+        assert found == [(digest, "card", uid), (digest, "run", mine)]
+        assert index.holders([]) == []
+
 
 def _ended(
     store: Store, experiment: str, *, metrics: Mapping[str, float] | None = None,

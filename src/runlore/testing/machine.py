@@ -303,6 +303,8 @@ class StoreMachine(RuleBasedStateMachine):
         for wanted in (CardFilter(deleted=True), CardFilter(order_by="created", limit=2), CardFilter(tags=("t=1",))):
             assert_same(self.index.cards(wanted), self.oracle.cards(wanted))
         assert_same(self.index.links(uids), self.oracle.links(uids))
+        digests = [one.digest for known in self.oracle.artifacts(uids).values() for one in known if one.digest]
+        assert_same(self.index.holders(digests), self.oracle.holders(digests))
 
 
 def _runs(index: Index, uids: Sequence[str]) -> list[Any]:

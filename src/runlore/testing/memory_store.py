@@ -148,6 +148,16 @@ class MemoryStore(IndexedStore):
             del self.claims_[namespace, name]
             return True
 
+    def reclaim(  # noqa: D102
+        self, namespace: str, name: str, about: Mapping[str, Any], instead: Mapping[str, Any]
+    ) -> bool:
+        kept = json.loads(json.dumps({**instead, "name": name}))
+        with self._lock:
+            if self.claims_.get((namespace, name)) != {**about, "name": name}:
+                return False
+            self.claims_[namespace, name] = kept
+            return True
+
     # -- contents -----------------------------------------------------------------------------------------------
 
     def put_bytes(self, content: bytes) -> tuple[str, int]:  # noqa: D102

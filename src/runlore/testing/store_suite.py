@@ -327,6 +327,19 @@ class StoreSuite:
         assert not store.release("names", "résumé/1", holder)
         assert store.claimed("names", "résumé/1") is None
 
+    def test_what_is_claimed_is_replaced_by_one_at_a_time(self, store: Store) -> None:
+        assert not store.reclaim("names", "n", {}, {"turn": 0})
+        assert store.claimed("names", "n") is None
+        assert store.claim("names", "n", {"turn": 0})
+
+        def count(_: int) -> list[bool]:
+            return [store.reclaim("names", "n", {"turn": turn}, {"turn": turn + 1}) for turn in range(10)]
+
+        assert sum(sum(done) for done in in_threads(count)) == 10
+        assert store.claimed("names", "n") == {"turn": 10, "name": "n"}
+        assert not store.release("names", "n", {"turn": 0})
+        assert store.release("names", "n", {"turn": 10})
+
     def test_the_claims_of_a_namespace(self, store: Store) -> None:
         for name in ("b", "a", "..", "c/d"):
             assert store.claim("n", name, {"uid": name})

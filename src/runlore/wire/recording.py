@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from runlore.wire.text import Garbled, expect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from runlore.recorder import Recorder
 
@@ -35,6 +35,15 @@ def play(recorder: Recorder, record: Any) -> bool:
         raise Garbled(f"there is no record {name!r:.40} of {len(parts)} parts")
     lost = recorder.lost
     return append(recorder, *parts) and recorder.lost == lost
+
+
+def facts_of(records: Iterable[Any]) -> Iterator[tuple[str, str, Any]]:
+    """Kind, key and value of the events among some records. What is no record is left out: `play` refuses it."""
+    for record in records:
+        if isinstance(record, list) and len(record) == 7 and record[0] == "event":
+            kind, key, value = record[1:4]
+            if isinstance(kind, str) and isinstance(key, str):
+                yield kind, key, value
 
 
 def moment_of(time_ns: Any) -> Any:

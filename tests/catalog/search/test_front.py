@@ -7,6 +7,7 @@ import math
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from runlore.catalog.search.front import fetch_front
 from runlore.catalog.search.selection import make_selection
@@ -36,7 +37,7 @@ ORDER = st.tuples(
     st.sampled_from(["", "-"]),
     st.sampled_from(["metrics.a", "params.a", "tags.a", "started", "metrics.a, -metrics.b, params.b"]),
 ).map("".join)
-SETTINGS = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def selection(connection, query, order_by, limit=3, experiment=None):

@@ -9,6 +9,7 @@ import threading
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from runlore.catalog.search.page import MAX_LIVE
 from runlore.errors import InvalidArgument, WrongType
@@ -53,7 +54,7 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     live=st.sets(st.integers(0, 11), max_size=8),
     limit=st.integers(1, 4),

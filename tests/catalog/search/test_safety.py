@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from runlore.catalog.database.base import Connection
 from runlore.catalog.search import fetch_page
@@ -83,7 +84,7 @@ TREE = st.recursive(
 )
 ORDER = st.lists(st.builds(OrderKey, st.one_of(METRIC, FIELD.filter(lambda f: f != Tags())), st.booleans()), max_size=2)
 EXPERIMENT = st.none() | HOSTILE
-SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 WORDS = re.compile(r"[a-z_]+[a-z_0-9]*|[A-Z]+|[0-9.]+|[-?(),.=<>!+*/\s]|'(\\|%[.en]%|)'|%s", re.ASCII)
 

@@ -58,10 +58,11 @@ def test_restoring_takes_the_types_that_its_error_names():
     exp = logged()
     with pytest.raises(UnsafeLoad, match=r"'own'.*trusted=\['.*Own'\]"):
         exp.restore_artifacts("own")
-    for name in (untrusted(), [untrusted()]):
+    for name in (untrusted(), [untrusted()], True):
         assert exp.restore_artifacts("own", trusted=name)[0].size == 3
         assert exp.restore_artifact("own", trusted=name).size == 3
-    assert om.runtime.experiment("iris", trusted=untrusted()).restore_artifact("own").size == 3
+    for name in (untrusted(), [untrusted()], True):
+        assert om.runtime.experiment("iris", trusted=name).restore_artifact("own").size == 3
     [cell] = exp.data(event="artifact")["value"]
     assert exp.restore_artifacts(value=cell, trusted=[untrusted()])[0].size == 3
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.catalog.conftest import postgres_address  # noqa: F401 - a fixture
 
+from runlore.index.records import HolderRecord
 from runlore.server.accounts.book import Book
 from runlore.server.caller import Grant
 
@@ -29,6 +30,18 @@ def test_two_servers_share_them(postgres_address):  # noqa: F811 - the fixture
     assert first.keys.by_token(token) is None
     first.audit.add("ada", "sign-in", client="::1", count=1)
     assert [entry.detail for entry in second.audit.entries()] == [{"count": 1}]
+    for _ in range(10):
+        first.throttle.failed("\0ada", "::1")
+    assert second.throttle.wait_s("\0ada", "::1") > 0
+    assert second.keys.by_password("\0ada", PASSWORD) is None
+    held = [HolderRecord("a" * 64, "run", "0" * 32), HolderRecord("b" * 64, "run", "0" * 32)]
+    for _ in range(2):
+        first.proofs.refer(user.id, "0" * 32, known=[], unknown=["a" * 64])
+    assert second.proofs.undoubted(held) == held[1:]
+    for _ in range(2):
+        first.proofs.show(user.id, "a" * 64)
+    assert second.proofs.shown(user.id, ["a" * 64, "b" * 64]) == {"a" * 64}
+    assert second.proofs.undoubted(held) == held
     second.people.remove_user("ada")
     assert first.keys.by_session(session) is None
     assert [user.name for user in first.people.users()] == ["admin"]

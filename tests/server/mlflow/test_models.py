@@ -21,7 +21,10 @@ def fitted(iris):
 
 def test_from_training_to_production(mlflow, experiment, client, iris, fitted, session):
     with mlflow.start_run() as run:
-        logged = mlflow.sklearn.log_model(fitted, name="tree", registered_model_name="iris-tree", params={"depth": 2})
+        logged = mlflow.sklearn.log_model(
+            fitted, name="tree", registered_model_name="iris-tree", params={"depth": 2},
+            pip_requirements=["scikit-learn"],  # else another process loads the model, to find out
+        )  # fmt: skip
         mlflow.log_metric("acc", 0.97, model_id=logged.model_id)
     version = client.get_model_version("iris-tree", "1")
     assert (version.run_id, version.status) == (run.info.run_id, "READY")

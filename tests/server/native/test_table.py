@@ -9,6 +9,8 @@ import pytest
 from tests.reader.made_runs import START_S, make_run
 from tests.server.live import serving
 
+import runlore
+
 
 def ask(api, **question):
     answer = api.post("runs/table", json=question)
@@ -42,6 +44,19 @@ def test_columns_have_a_cell_for_each_run(api, two_runs):
         "metrics.acc@max(acc)": [0.9, 0.5],
         "params.none": [None, None],
     }
+
+
+def test_it_says_how_metrics_are_meant_by_what_the_latest_run_said(api, store):
+    for best, x in (("min", None), ("max", "epoch"), (None, None)):
+        with runlore.start("meant", store=store, capture=False) as run:
+            run.log_metrics({"acc": 0.5, "epoch": 1})
+            if best is not None:
+                run.define_metric("acc", best=best, x=x)
+    found = ask(api, experiment="meant", columns=["metrics.acc:best"])
+    assert found["definitions"] == {"acc": {"best": "max", "x": "epoch"}}
+    first = ask(api, experiment="meant", query="number = 1", columns=[])
+    assert first["definitions"] == {"acc": {"best": "min", "x": None}}
+    assert api.get(f"runs/{first['uids'][0]}").json()["definitions"] == first["definitions"]
 
 
 def test_without_columns_all_fields_come(api, two_runs):

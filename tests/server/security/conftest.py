@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from typing import NamedTuple
 
 import httpx
 import pytest
 from tests.server.live import serving
+from tests.server.passwords import cheap_passwords  # noqa: F401 - a fixture for all tests here
 
 import runlore
 from runlore.server.accounts.book import Book, place_of
@@ -22,6 +24,7 @@ class World(NamedTuple):
     book: Book
     tokens: dict[str, str]
     runs: dict[str, str]
+    digests: dict[str, str]
 
     def client(self, who=None, **more):
         headers = {} if who is None else {"authorization": f"Bearer {self.tokens[who]}"}
@@ -31,12 +34,13 @@ class World(NamedTuple):
 @contextlib.contextmanager
 def made_world(directory, **settings):
     store = open_store(directory / "store", create=True).location
-    runs = {}
+    runs, digests = {}, {}
     for experiment, value in (("vision/cifar", 0.25), ("speech/digits", 0.75)):
         with runlore.start(experiment, store=store, params={f"of_{experiment[:3]}": 1}) as run:
             run.log_metric("loss", value)
             run.set_tag("secret", experiment)
             run.log_text(f"contents of {experiment}", "notes.txt")
+        digests[experiment] = hashlib.sha256(f"contents of {experiment}".encode()).hexdigest()
         runs[experiment] = run.uid
     book = Book(place_of(store), create=True)
     tokens = {}
@@ -52,7 +56,7 @@ def made_world(directory, **settings):
     tokens["ada writes"] = book.keys.make_token(book.people.user("ada"), "a job", ["write"])[1]
     tokens["ada reads"] = book.keys.make_token(book.people.user("ada"), "a dashboard", ["read"])[1]
     with serving(store, accounts=place_of(store), **settings) as address:
-        yield World(address, store, book, tokens, runs)
+        yield World(address, store, book, tokens, runs, digests)
     book.close()
 
 

@@ -11,6 +11,7 @@ from tests.server.security.conftest import made_world
 import runlore
 from runlore.errors import RunNotFound
 from runlore.model import ATTRIBUTE, new_uid
+from runlore.server.native import live
 from runlore.wire import text as wire
 
 OURS, THEIRS = "vision/cifar", "speech/digits"
@@ -118,6 +119,34 @@ def test_a_stream_of_changes_tells_of_ours_alone(tmp_path):
         assert names == {OURS}
 
 
+def test_an_open_stream_keeps_no_role_that_was_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(live, "ASKED_S", 0.2)
+    with made_world(tmp_path) as world, world.client("ada") as client:
+        people = world.book.people
+        with client.stream("GET", "/api/v1/live", timeout=20) as stream:
+            lines = stream.iter_lines()
+            assert next(lines).startswith("retry")
+            people.grant(people.user("ada"), "vision/**", None)
+            people.grant(people.user("ada"), "speech/**", "viewer")
+            assert next(line for line in lines if line.startswith("event: ")) == "event: reset"
+            for experiment in (OURS, THEIRS):
+                with runlore.start(experiment, store=world.store) as run:
+                    run.log_metric("loss", 1.0)
+            told = next(json.loads(line[6:]) for line in lines if line.startswith("data: ") and run.uid in line)
+            assert told["uids"] == [run.uid], "Ada is told of a run that she may not see any more"
+            people.disable("ada")
+            assert list(lines)[-1:] in ([], [""]), "the stream goes on for who is let in no more"
+
+
+def test_where_the_store_lies_is_told_to_admins_alone(world, ada):
+    with world.client("root") as root:
+        assert root.get("/api/v1/info").json()["store"] == {"location": world.store, "name": "store"}
+    assert ada.get("/api/v1/info").json()["store"] == {"location": "store", "name": "store"}
+    missing = contract(ada, "store/open_run", {"uid": "0" * 32})
+    assert missing.status_code == 404
+    assert world.store not in missing.text
+
+
 def test_nothing_of_others_is_changed(world, ada):
     uid, new = world.runs[THEIRS], new_uid()
     refused = {403, 404}
@@ -158,6 +187,20 @@ def test_ours_cannot_be_moved_to_others_nor_removed_for_good_by_an_editor(world,
     assert contract(ada, "store/annotate", body).status_code == 403
     assert contract(ada, "store/delete_experiment", {"experiment": OURS}).status_code == 403
     assert ada.get(f"/api/v1/runs/{world.runs[OURS]}").json()["experiment"] == OURS
+
+
+@pytest.mark.parametrize(("held", "wanted"), [(THEIRS, OURS), (OURS, THEIRS)])
+def test_a_claim_of_others_is_not_taken_over_and_ours_not_put_among_theirs(tmp_path, held, wanted):
+    with made_world(tmp_path) as world:
+        with world.client("root") as root:
+            claim = {"namespace": "views", "name": "x", "about": {"experiment": held}}
+            assert contract(root, "store/claim", claim).status_code == 200
+        with world.client("ada") as client:
+            taken = contract(client, "store/reclaim", {**claim, "instead": {"experiment": wanted}})
+            assert taken.status_code == 403, taken.text
+        with world.client("root") as root:
+            kept = wire.loads(contract(root, "store/claimed", {"namespace": "views", "name": "x"}).content)
+        assert f"'experiment': '{held}'" in str(kept)
 
 
 def test_one_s_own_runs_are_recorded_by_every_way(tmp_path):

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from store_truth import new_journal, new_run, record, truth
+from tests.examples import examples
 
 from runlore.errors import ReadOnlyStore
 from runlore.journal import liveness
@@ -87,7 +88,7 @@ def play(directory, operations):
         journal.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script, script, st.booleans())
 @example([(0, ("scalar", "loss", math.nan, 2.0**63, 3)), (0, ("columns", {"fold": 1}))], [], True)
 def test_sealing_and_reading_again_agree_with_the_journals(store, first, second, small):
@@ -108,7 +109,7 @@ def test_sealing_and_reading_again_agree_with_the_journals(store, first, second,
                 assert one.value.tobytes() == np.frombuffer(expected[0]["value"])[mask].tobytes()
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script, script)
 def test_the_footer_says_what_the_journals_say(store, first, second):
     directory = new_run(store)

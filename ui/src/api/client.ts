@@ -1,5 +1,6 @@
 /** The one place that speaks to the server. Every call takes a signal to give it up. */
 import { decodeCurves, type Curves } from "./curves";
+import { learn } from "./meanings";
 import { Offline, Problem, type ProblemBody } from "./problem";
 import type * as T from "./types";
 
@@ -54,6 +55,11 @@ async function postJson<Answer>(path: string, body: unknown, signal?: AbortSigna
 
 const runPath = (uid: string, rest = ""): string => `runs/${encodeURIComponent(uid)}${rest}`;
 
+function learned<Answer extends { definitions: Record<string, T.Meaning> }>(answer: Answer): Answer {
+  learn(answer.definitions);
+  return answer;
+}
+
 export const api = {
   info: (signal?: AbortSignal) => get<T.Info>(apiPath("info"), signal),
   experiments: (signal?: AbortSignal) =>
@@ -63,13 +69,13 @@ export const api = {
       (answer) => answer.keys,
     ),
   table: (request: T.TableRequest, signal?: AbortSignal) =>
-    postJson<T.TablePage>(apiPath("runs/table"), request, signal),
+    postJson<T.TablePage>(apiPath("runs/table"), request, signal).then(learned),
   checkQuery: (query: string, experiment: string | null, signal?: AbortSignal) =>
     postJson<T.QueryCheck>(apiPath("query/check"), { query, experiment }, signal),
   completeQuery: (text: string, position: number, experiment: string | null, signal?: AbortSignal) =>
     postJson<T.Completions>(apiPath("query/complete"), { text, position, experiment }, signal),
 
-  run: (uid: string, signal?: AbortSignal) => get<T.Run>(apiPath(runPath(uid)), signal),
+  run: (uid: string, signal?: AbortSignal) => get<T.Run>(apiPath(runPath(uid)), signal).then(learned),
   metrics: (uid: string, signal?: AbortSignal) =>
     get<Record<string, T.SeriesFacts>>(apiPath(runPath(uid, "/metrics")), signal),
   lanes: (uid: string, signal?: AbortSignal) =>

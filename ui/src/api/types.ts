@@ -39,6 +39,13 @@ export interface TablePage {
   next_cursor: string | null;
   columns: Record<string, Cell[]>;
   hints: string[];
+  definitions: Record<string, Meaning>;
+}
+
+/** How a metric is meant: which value is best, what it is drawn over; null where nobody said. */
+export interface Meaning {
+  best: "min" | "max" | null;
+  x: string | null;
 }
 
 export interface QueryError {
@@ -118,6 +125,7 @@ export interface Run {
   params: Record<string, Cell>;
   tags: Record<string, string>;
   metrics: Record<string, Cell>;
+  definitions: Record<string, Meaning>;
   detail: RunDetail;
   children: Child[];
   cards: Card[];

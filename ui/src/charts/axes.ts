@@ -1,6 +1,13 @@
 /** What stands at the axes: steps, durations, times. */
 import { formatAxis, formatDuration, formatTime } from "../shared/format";
-import type { XAxis } from "../state/workspaceState";
+import { meaningOf } from "../api/meanings";
+import type { ChartSettings, XAxis } from "../state/workspaceState";
+
+/** The settings of one chart: over steps means over what `define_metric` names, which is not what others are zoomed by. */
+export function settingsOf(shared: ChartSettings, key: string): ChartSettings {
+  const { x } = meaningOf(key);
+  return shared.x === "step" && x !== null ? { ...shared, x: `metric:${x}`, zoom: null } : shared;
+}
 
 const SECONDS = [
   1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800,

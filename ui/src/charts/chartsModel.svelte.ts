@@ -1,6 +1,7 @@
 /** What all charts of a pane share: whose curves, the cursor's readings, the zoom. A workspace and a run's page each have one. */
 import type { Curve } from "../api/types";
 import type { ChartSettings } from "../state/workspaceState";
+import { settingsOf } from "./axes";
 import type { CurveStore } from "./curveStore.svelte";
 import { groupLines, runLine, type Line } from "./lines";
 import type { Range } from "./ranges";
@@ -64,7 +65,7 @@ export class ChartsModel {
   want(key: string, buckets: number): void {
     const runs = this.#members();
     if (runs.length === 0) return;
-    const { x, zoom } = this.source().settings;
+    const { x, zoom } = settingsOf(this.source().settings, key);
     this.store.want({
       key,
       runs,
@@ -77,7 +78,8 @@ export class ChartsModel {
   /** The lines of a key; null while nothing of it is known. */
   linesOf(key: string): Line[] | null {
     void this.store.version;
-    const { settings, groups, runs } = this.source();
+    const { groups, runs } = this.source();
+    const settings = settingsOf(this.source().settings, key);
     const want = { key, x: settings.x, zoom: settings.zoom };
     let unknown = 0;
     const curveOf = (uid: string): Curve | null => {

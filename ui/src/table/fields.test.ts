@@ -1,4 +1,7 @@
 import { expect, test } from "vitest";
+import { learn } from "../api/meanings";
+import { settingsOf } from "../charts/axes";
+import { defaultState } from "../state/workspaceState";
 import { lowerIsBetter, parseField, toLanguage } from "./fields";
 
 test("wish 1: a metric by last, min, max or at the best of another, and what it is called", () => {
@@ -18,4 +21,17 @@ test("fields in the query language", () => {
 
 test("which way is better", () => {
   expect([lowerIsBetter("val/loss"), lowerIsBetter("top1_acc"), lowerIsBetter("lr")]).toEqual([true, false, null]);
+});
+
+test("what runs say of a metric comes before what its name tells", () => {
+  learn({ my_error_budget: { best: "max", x: null }, "val/thing": { best: "min", x: "epoch" } });
+  expect([lowerIsBetter("my_error_budget"), lowerIsBetter("val/thing"), lowerIsBetter("loss")]).toEqual([
+    false,
+    true,
+    true,
+  ]);
+  const shared = defaultState().charts;
+  expect(settingsOf(shared, "val/thing")).toEqual({ ...shared, x: "metric:epoch", zoom: null });
+  expect(settingsOf({ ...shared, x: "time" }, "val/thing").x).toBe("time");
+  expect(settingsOf(shared, "loss")).toBe(shared);
 });

@@ -1,4 +1,5 @@
 /** Fields of runs as the table, the query and the charts name them. */
+import { meaningOf } from "../api/meanings";
 
 export const AGGREGATES = ["last", "min", "max", "first", "mean"] as const;
 export type Aggregate = (typeof AGGREGATES)[number];
@@ -92,8 +93,10 @@ export function toLanguage(id: string): string | null {
   return ["min", "max", "first", "mean"].includes(field.note) ? `${field.note}(metrics.${key})` : null;
 }
 
-/** Whether less of a metric is better, as far as its name tells; null where it does not. */
+/** Whether less of a metric is better: as its runs say, else as far as its name tells; null where it does not. */
 export function lowerIsBetter(key: string): boolean | null {
+  const { best } = meaningOf(key);
+  if (best !== null) return best === "min";
   const word = key.toLowerCase();
   if (/loss|error|err\b|mae|mse|rmse|perplexity|ppl|wer|cer|fid|nll|regret|latency|divergence|brier/.test(word))
     return true;

@@ -9,7 +9,14 @@ import { edges, visibleColumns, visibleRows } from "./windowing";
 
 function load(columns: Record<string, unknown[]>): RunData {
   const uids = Object.values(columns)[0]?.map((_, i) => `r${i}`) ?? [];
-  return new RunData().merge({ uids, total: null, next_cursor: null, columns: columns as never, hints: [] });
+  return new RunData().merge({
+    uids,
+    total: null,
+    next_cursor: null,
+    columns: columns as never,
+    hints: [],
+    definitions: {},
+  });
 }
 
 const names = (data: RunData, places: number[]): string[] => places.map((place) => data.uids[place] ?? "");
@@ -89,6 +96,7 @@ test("a later page fills in, and brings known runs up to date", () => {
     next_cursor: null,
     columns: { name: ["B", "c"] },
     hints: [],
+    definitions: {},
   });
   expect(second.columns.get("name")).toEqual(["a", "B", "c"]);
   expect(second.without(new Set(["r0"])).columns.get("name")).toEqual(["B", "c"]);

@@ -94,6 +94,7 @@ CARD_ARTIFACTS = Table(
         Column("metadata", TEXT, about="JSON object"),
     ),
     ("card_id", "name"),
+    (Index("card_artifacts_digest", ("digest",), where="digest"),),
 )
 
 HANGING = (CARD_ALIASES, CARD_TAGS, CARD_LINKS, CARD_ARTIFACTS)

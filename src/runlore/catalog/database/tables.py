@@ -180,6 +180,7 @@ ARTIFACTS = Table(
         Column("time_ns", INTEGER),
     ),
     ("run_id", "writer", "sequence"),
+    (Index("artifacts_digest", ("digest",), where="digest"),),
 )
 
 RUN_TABLES = (PROPERTIES, DIRECTORIES, RUNS, FACTS, PARAMS, TAGS, METRICS, ARTIFACTS)

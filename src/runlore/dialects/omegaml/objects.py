@@ -11,7 +11,7 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runlore.dialects import _loading, _native
+from runlore.dialects import _native
 from runlore.errors import ArtifactNotFound, InvalidArgument, UnsafeLoad
 
 if TYPE_CHECKING:
@@ -64,7 +64,20 @@ def cell(value: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {**own, **value, **own}
 
 
-def restore(value: Mapping[str, Any], store: Any, *, trusted: Iterable[str], allow_pickle: bool) -> Any:
+def trust(*given: Iterable[str] | bool) -> list[str] | bool:
+    """Types that are trusted where any of the given names them: one name, several, or True for all.
+
+    Example:
+        >>> trust("a.B", ["c.D"], ()), trust("a.B", True)
+        (['a.B', 'c.D'], True)
+    """
+    if any(item is True for item in given):
+        return True
+    listed = [[item] if isinstance(item, str) else item for item in given if not isinstance(item, bool)]
+    return [name for names in listed for name in names]
+
+
+def restore(value: Mapping[str, Any], store: Any, *, trusted: Iterable[str] | bool, allow_pickle: bool) -> Any:
     """The object of an artifact's cell; the bytes of what is no object but a file.
 
     Raises:
@@ -73,6 +86,7 @@ def restore(value: Mapping[str, Any], store: Any, *, trusted: Iterable[str], all
         UnsafeLoad: a pickle, or types that are not trusted.
         InvalidArgument: the value is no cell of an artifact.
     """
+    from runlore.media import decode
     from runlore.media.encoded import KINDS, MODEL
     from runlore.media.model import is_model_type
     from runlore.store.contents import checked_path, read_content
@@ -85,7 +99,7 @@ def restore(value: Mapping[str, Any], store: Any, *, trusted: Iterable[str], all
         if kind not in KINDS or (kind == MODEL and not is_model_type(media_type)):
             return read_content(place, digest)
         path = checked_path(place, digest)
-        obj = _loading.load(path, kind, media_type, value, trusted=trusted, allow_pickle=allow_pickle)
+        obj = decode(kind, media_type, value, path, trusted=trusted, allow_pickle=allow_pickle)
     except FileNotFoundError as error:
         raise ArtifactNotFound(
             f"the contents of artifact {value.get('name')!r} (sha256 {digest}) are missing from the store"

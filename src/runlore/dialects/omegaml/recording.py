@@ -40,7 +40,7 @@ class RecordingTracker(TrackingProvider):
         autotrack: whether watched models log the X and Y that they are called with.
         store: as for `runlore.start`.
         capture: what runs record by themselves, as for `runlore.start`.
-        trusted: types in models that `restore_artifacts` may load, beyond those that hold numbers only.
+        trusted: types in models that `restore_artifacts` may load, beyond the harmless ones; or True.
         allow_pickle: pickle what has no other form, and unpickle what was pickled. Only for stores that you trust.
         tags: of every run that is started.
 
@@ -50,14 +50,15 @@ class RecordingTracker(TrackingProvider):
 
     def __init__(
         self, experiment: str = "default", *, autotrack: bool = False, store: Any = None, capture: Any = None,
-        trusted: Iterable[str] = (), allow_pickle: bool = False, tags: Mapping[str, str] | None = None, **options: Any,
+        trusted: Iterable[str] | bool = (), allow_pickle: bool = False, tags: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> None:  # fmt: skip
         super().__init__(experiment, **options)
         self.autotrack = autotrack
         self.tags.update(tags or {})
         self._store = store
         self._capture = CAPTURE if capture is None else capture
-        self._trusted = (trusted,) if isinstance(trusted, str) else tuple(trusted)
+        self._trusted = objects.trust(trusted)
         self._allow_pickle = allow_pickle
         self._extra: dict[str, Any] = {}
         self._open: list[tuple[Run, str]] = []

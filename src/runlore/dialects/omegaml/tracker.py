@@ -85,7 +85,7 @@ class SimpleTracker(RecordingTracker):
 
     def restore_artifacts(
         self, key: Any = None, experiment: str | None = None, run: Any = None, since: Any = None, step: Any = None,
-        value: Any = None, event: Any = None, name: Any = None, *, trusted: Iterable[str] = (),
+        value: Any = None, event: Any = None, name: Any = None, *, trusted: Iterable[str] | bool = (),
         allow_pickle: bool | None = None,
     ) -> list[Any]:  # fmt: skip
         """The logged objects that match, oldest first.
@@ -101,7 +101,7 @@ class SimpleTracker(RecordingTracker):
             value: a cell of the `value` column, or several, instead of a query.
             event: `artifact` by default.
             name: of the artifact.
-            trusted: types in models that may be loaded, beside those that the tracker was made with.
+            trusted: types in models that may be loaded, beside those that the tracker was made with; or True.
             allow_pickle: unpickle what was pickled; by default what the tracker was made with.
 
         Raises:
@@ -115,9 +115,8 @@ class SimpleTracker(RecordingTracker):
             cells = [cell for cell in cells if isinstance(cell, dict) and cell.get("digest")]
         else:
             cells = [value] if isinstance(value, dict) else list(value)
-        names = [trusted] if isinstance(trusted, str) else trusted
         restore = partial(
-            objects.restore, store=self._store, trusted=[*self._trusted, *names],
+            objects.restore, store=self._store, trusted=objects.trust(self._trusted, trusted),
             allow_pickle=self._allow_pickle if allow_pickle is None else allow_pickle,
         )  # fmt: skip
         return do_each(restore, cells, "restored", depth=2)

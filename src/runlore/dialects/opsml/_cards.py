@@ -7,13 +7,15 @@ import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from runlore.dialects._absent import refuse
 from runlore.dialects.opsml import _names
 from runlore.dialects.opsml._card_info import ENVIRONMENT, CardInfo
 from runlore.dialects.opsml._errors import OpsmlError, ValidationError
+from runlore.dialects.opsml._listed import Listed
 from runlore.dialects.opsml.data import INTERFACES as DATA_INTERFACES
 from runlore.dialects.opsml.data import Data, DataInterface, interface_for
 from runlore.dialects.opsml.model import INTERFACES as MODEL_INTERFACES
-from runlore.dialects.opsml.model import MODEL, ONNX, PREPROCESSOR, SAMPLE, ModelInterface, OnnxModel
+from runlore.dialects.opsml.model import MODEL, ONNX, PREPROCESSOR, SAMPLE, ModelInterface, OnnxModel, load_sample
 from runlore.names import check_path_name, is_uid
 
 if TYPE_CHECKING:
@@ -24,8 +26,14 @@ if TYPE_CHECKING:
 _NAME_V1 = re.compile(r"[a-z0-9][-a-z0-9]*", re.ASCII).fullmatch
 
 
-def clean_v1(text: str) -> str:
-    """Trimmed, in lower case, `_` as `-`."""
+def clean_v1(text: Any, argument: str) -> str:
+    """Trimmed, in lower case, `_` as `-`.
+
+    Raises:
+        ValidationError: it is no text.
+    """
+    if not isinstance(text, str):
+        raise ValidationError(f"{argument}={text!r} must be text, not {type(text).__name__}")
     return text.strip().lower().replace("_", "-")
 
 
@@ -38,7 +46,20 @@ def check_v1(repository: str, name: str) -> None:
         raise ValidationError(f"'{repository}/{name}' has more than {_names.MAX_NAME_LENGTH} characters")
 
 
-class Card:
+_NOT_KEPT = {
+    "metadata": "give name=, tags= and the like to the card itself, and add_info() what else there is to say",
+    "pipelinecard_uid": "register what the pipeline is with runlore.registry.register, and give inputs=",
+    "experimentcard_uid": "register the card with the experiment's or run's register_card",
+    "runcard_uid": "register the card with the experiment's or run's register_card",
+    "drift_profile": "keep a profile with Run.log_dict, or as metadata with runlore.registry.register",
+    "metrics": "log them with log_metrics()",
+    "parameters": "log them with log_parameters()",
+    "artifact_uris": "log them with log_artifact_from_file()",
+    "project": "run it in OpsmlProject(...).run()",
+}
+
+
+class Card(Listed):
     """What cards of all kinds have.
 
     Attributes:
@@ -55,8 +76,9 @@ class Card:
     def __init__(
         self, *, space: str | None = None, name: str | None = None, repository: str | None = None,
         contact: str | None = None, info: CardInfo | None = None, version: str | None = None, uid: str | None = None,
-        tags: Mapping[str, Any] | Iterable[str] | None = None,
+        tags: Mapping[str, Any] | Iterable[str] | None = None, **others: Any,
     ) -> None:  # fmt: skip
+        refuse(type(self).__name__, others, _NOT_KEPT)
         self.is_card = True
         self.v1 = space is None and _pick("repository", repository, info) is not None
         self.name = _named("name", _pick("name", name, info) or _names.default("name", self.registry_type))
@@ -65,7 +87,7 @@ class Card:
         self.contact = _pick("contact", contact, info)
         if self.v1:
             self.contact = _named("contact", self.contact)
-            self.space, self.name = clean_v1(self.space), clean_v1(self.name)
+            self.space, self.name = clean_v1(self.space, "repository"), clean_v1(self.name, "name")
             check_v1(self.space, self.name)
         else:
             self.space, self.name = _names.clean_names(self.space, self.name)
@@ -149,6 +171,14 @@ def _named(argument: str, value: str | None) -> str:
     return value
 
 
+_LOADING = {
+    "path": "download_artifacts(path) copies what is stored; what is loaded comes from the store",
+    "load_kwargs": "there is nothing to say about loading, but allow_pickle=True or trusted=[…] for models",
+    "load_onnx": "load_onnx_model() loads the ONNX graph",
+    "load_preprocessor": "the preprocessor is loaded with the model",
+}
+
+
 class DataCard(Card):
     """A card of data.
 
@@ -164,6 +194,7 @@ class DataCard(Card):
             raise ValidationError("DataCard: interface=None; give a data interface such as PandasData(data=...)")
         super().__init__(**others)
         self.interface: DataInterface = interface_for(interface)
+        self.additional_info: dict[str, Any] = {}
 
     @property
     def data(self) -> Any:
@@ -179,8 +210,17 @@ class DataCard(Card):
         """Each split by its label: `.X` and `.y`."""
         return self.interface.split_data()
 
-    def load_data(self, **_: Any) -> None:
+    def add_info(self, info: Mapping[str, Any]) -> None:
+        """Keep anything else that there is to say about the data, as JSON, before it is registered."""
+        self.additional_info.update(info)
+
+    def load(self, **options: Any) -> None:
+        """As `load_data`, in v2's word."""
+        self.load_data(**options)
+
+    def load_data(self, **options: Any) -> None:
         """Load the data of a card that was read from the registry."""
+        refuse("load_data", options, _LOADING)
         if self.interface.data is None and self.interface.file_name in {
             item.name for item in self.need_native().artifacts()
         }:
@@ -192,8 +232,8 @@ class DataCard(Card):
         return self.interface.contents()
 
     def describe(self) -> dict[str, Any]:
-        """The interface, as JSON."""
-        return self.interface.describe()
+        """The interface, and what was added, as JSON."""
+        return {**self.interface.describe(), "additional_info": self.additional_info}
 
     @classmethod
     def from_native(cls, card: NativeCard) -> DataCard:
@@ -203,6 +243,7 @@ class DataCard(Card):
         kind = DATA_INTERFACES.get(str(card.metadata.get("interface")), DataInterface)
         found.interface = kind.__new__(kind)
         found.interface.fill(card.metadata)
+        found.additional_info = dict(card.metadata.get("additional_info", {}))
         found.registered(card)
         return found
 
@@ -267,35 +308,46 @@ class ModelCard(Card):
         """The data that it was trained on."""
         return [self.datacard_uid] if self.datacard_uid else []
 
-    def load_model(self, *, allow_pickle: bool = False, **options: Any) -> Any:
+    def load(self, **options: Any) -> Any:
+        """As `load_model`, in v2's word."""
+        return self.load_model(**options)
+
+    def load_model(
+        self, *, allow_pickle: bool = False, trusted: Iterable[str] | bool = (), module: Any = None, **others: Any
+    ) -> Any:
         """Load the model, its preprocessor and its sample; returns the model.
 
         Args:
             allow_pickle: load pickles, which run code that they bring. Only for cards that you trust.
-            options: such as `module=` for weights of PyTorch, `trusted=` for scikit-learn.
+            trusted: types of scikit-learn's models that you trust, beyond those that are known to be harmless; or True.
+            module: a PyTorch module that gets the weights that were stored.
+            others: there are none.
         """
+        refuse("load_model", others, _LOADING)
         native = self.need_native()
         names = {item.name for item in native.artifacts()}
         stored = next(name for name in sorted(names) if name.startswith(f"{MODEL}."))
-        self.interface.model = native.load(stored, allow_pickle=allow_pickle, **options)
+        safety: dict[str, Any] = {"allow_pickle": allow_pickle, "trusted": trusted}
+        self.interface.model = native.load(stored, **safety, **({} if module is None else {"module": module}))
         if PREPROCESSOR in names:
-            self.interface.preprocessor = native.load(PREPROCESSOR, allow_pickle=allow_pickle)
+            self.interface.preprocessor = native.load(PREPROCESSOR, **safety)
         if SAMPLE in names:
-            self.interface.sample_data = native.load(SAMPLE)
+            self.interface.sample_data = load_sample(native.artifact(SAMPLE), **safety)
         return self.interface.model
 
-    def load_onnx_model(self, **_: Any) -> OnnxModel:
+    def load_onnx_model(self, **options: Any) -> OnnxModel:
         """Load the ONNX graph.
 
         Raises:
             ArtifactNotFound: the card has none.
         """
+        refuse("load_onnx_model", options, _LOADING)
         artifact = self.need_native().artifact(ONNX)
         self.interface.onnx_model = OnnxModel(artifact.load(), artifact.metadata)
         found: OnnxModel = self.interface.onnx_model
         return found
 
-    def download_artifacts(self, lpath: str | os.PathLike[str] = "artifacts", **_: Any) -> list[str]:
+    def download_artifacts(self, lpath: str | os.PathLike[str] = "artifacts") -> list[str]:
         """Copy all that is stored into a directory."""
         return self.need_native().download(lpath, overwrite=True)
 
@@ -309,6 +361,7 @@ class ModelCard(Card):
         for name in ("model", "preprocessor", "sample_data", "onnx_model"):
             setattr(found.interface, name, None)
         found.interface.task_type = str(card.metadata.get("task_type") or "undefined")
+        found.interface.model_type = str(card.metadata.get("model_type") or "undefined")
         found.to_onnx = bool(card.metadata.get("to_onnx"))
         found.datacard_uid = card.metadata.get("datacard_uid")
         found.registered(card)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, TypeVar
 
-from runlore.errors import InvalidArgument, RunloreError
+from runlore.errors import InvalidArgument, RunloreError, WrongType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,10 @@ class OpsmlError(RunloreError, RuntimeError):
 
 class ValidationError(InvalidArgument):
     """A card, a project or a data split was described by values that cannot be."""
+
+
+class NotANumber(WrongType, ValidationError):
+    """The value of a metric is no number: a `TypeError`, and a `ValueError` as in v1."""
 
 
 class VersionError(InvalidArgument):

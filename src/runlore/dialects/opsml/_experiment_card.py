@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runlore import model
 from runlore._version import __version__
-from runlore.dialects.opsml._copies import copy_artifacts
+from runlore.dialects._several import do_each
 from runlore.dialects.opsml._errors import OpsmlError, runtime_errors
 from runlore.dialects.opsml._metrics import (
     ExperimentEvalMetrics,
@@ -129,7 +129,7 @@ class ExperimentCard:
         """
         target = os.fspath(lpath) if lpath is not None else _ROOT
         os.makedirs(target, exist_ok=True)
-        copy_artifacts(self._files(path).values(), target, depth=3)
+        do_each(lambda item: item.download(target, overwrite=True), self._files(path).values(), "copied", depth=3)
 
     @runtime_errors
     def download_artifact(self, path: str | os.PathLike[str], lpath: str | os.PathLike[str] | None = None) -> None:

@@ -10,11 +10,10 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from runlore import model
+from runlore.dialects._native import is_number, number_of, step_of
 from runlore.dialects.opsml._errors import OpsmlError
 from runlore.errors import RunNotFound, StoreNotFound
-from runlore.journal.values import number_of, step_of
 from runlore.names import is_uid
-from runlore.store.summary import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,7 +7,10 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runlore import model as words
-from runlore.dialects.opsml._copies import copy_artifacts
+from runlore import registry
+from runlore.dialects._native import is_number
+from runlore.dialects._several import do_each
+from runlore.dialects.opsml._listed import Listed
 from runlore.dialects.opsml._metrics import (
     SYSTEM_PREFIX,
     Metric,
@@ -19,8 +22,6 @@ from runlore.dialects.opsml._metrics import (
 from runlore.dialects.opsml.types import RegistryType
 from runlore.dialects.opsml.types.metrics import HardwareMetrics, read_hardware
 from runlore.errors import ArtifactNotFound, InvalidArgument, NotFound, WrongType
-from runlore.registry import finding
-from runlore.store.summary import is_number
 
 if TYPE_CHECKING:
     import os
@@ -32,7 +33,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class RecordedRun:
+class ArtifactUris(dict[str, str]):
+    """Files by their whole names, `cats/f.txt`; one that is alone under its name is also found as `cats`, as in v1."""
+
+    def __missing__(self, name: str) -> str:
+        below = [path for known, path in self.items() if known.partition("/")[0] == name]
+        if len(below) != 1:
+            raise KeyError(f"{name!r} is the name of {len(below)} artifacts; there are {sorted(self)}")
+        return below[0]
+
+    def __contains__(self, name: object) -> bool:
+        return any(known == name or known.partition("/")[0] == name for known in self)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The file of this name, or else the default."""
+        return self[name] if name in self else default
+
+
+class RecordedRun(Listed):
     """What is recorded of a v1 run. Everything is read when it is asked for.
 
     Attributes:
@@ -48,7 +66,11 @@ class RecordedRun:
     @property
     def native(self) -> NativeCard:
         """The native card."""
-        return finding.get_uid(self.uid, store=self._store)
+        return registry.get_uid(self.uid, store=self._store)
+
+    def need_native(self) -> NativeCard:
+        """The native card."""
+        return self.native
 
     @property
     def view(self) -> RunView:
@@ -81,6 +103,11 @@ class RecordedRun:
     def repository(self) -> str:
         """As `space`."""
         return self.native.space
+
+    @property
+    def contact(self) -> str | None:
+        """Whom to ask."""
+        return self.native.metadata.get("contact")
 
     @property
     def created_at(self) -> datetime:
@@ -147,9 +174,9 @@ class RecordedRun:
         return read_hardware(self.uid, self._store)
 
     @property
-    def artifact_uris(self) -> dict[str, str]:
+    def artifact_uris(self) -> ArtifactUris:
         """Names of its artifacts, and the files in the store that hold them; without those whose contents are gone."""
-        found = {}
+        found = ArtifactUris()
         for item in self.view.artifacts():
             with suppress(ArtifactNotFound):
                 found[item.name] = item.path
@@ -164,7 +191,7 @@ class RecordedRun:
             FileNotFoundError: the contents of all of them are gone.
         """
         found = {item.name: item for item in self.view.artifacts() if name is None or item.name.split("/")[0] == name}
-        return copy_artifacts(found.values(), directory, depth=2)
+        return do_each(lambda item: item.download(directory, overwrite=True), found.values(), "copied", depth=2)
 
     def _linked(self, kind: str) -> list[str]:
         return [event.value["uid"] for event in self.view.events(words.CARD) if event.value.get("kind") == kind]

@@ -1,35 +1,27 @@
-"""v1 runs that are being recorded; `_recorded_run` reads them."""
+"""v1 runs that are being recorded; `_run_logging` says what can be logged, `_recorded_run` reads them."""
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-from runlore import model as words
+from runlore import registry
 from runlore.dialects.opsml._cards import Card
 from runlore.dialects.opsml._errors import ValidationError
-from runlore.dialects.opsml._metrics import (
-    Metric,
-)
-from runlore.dialects.opsml._recorded_run import RecordedRun, key_of
-from runlore.dialects.opsml._registry import CardRegistry, register_card
+from runlore.dialects.opsml._registry import CardRegistry, register_card, say_registered
+from runlore.dialects.opsml._run_logging import LoadedRun
 from runlore.dialects.opsml._versions import VersionType, first
-from runlore.errors import InvalidArgument, WrongType
-from runlore.names import check_path_name
-from runlore.registry.registering import register
+from runlore.errors import CardNotFound, InvalidArgument
 from runlore.run import start
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from runlore.dialects.opsml._card_info import CardInfo
     from runlore.run import Run
 
-T = TypeVar("T")
-MAX_SERIES = 50
 
-
-class ActiveRun(RecordedRun):
+class ActiveRun(LoadedRun):
     """A v1 run that is being recorded. After it ended, it can still be read; logging raises `ValueError`.
 
     What a returned call logged survives the death of the process.
@@ -38,7 +30,6 @@ class ActiveRun(RecordedRun):
     def __init__(self, run: Run) -> None:
         super().__init__(run.uid, run.store)
         self.run = run
-        self._tags: dict[str, str] = {}
 
     @property
     def active(self) -> bool:
@@ -56,114 +47,20 @@ class ActiveRun(RecordedRun):
         return self.name
 
     @property
-    def runcard(self) -> RecordedRun:
+    def runcard(self) -> LoadedRun:
         """Its card."""
         return self
 
-    def _live(self) -> Run:
+    @contextmanager
+    def _recording(self) -> Iterator[Run]:
         if self.run.ended:
             raise InvalidArgument(f"Run is not active: {self.uid} ended as {self.run.status!r}. What it logged is kept")
-        return self.run
-
-    def add_tag(self, key: str, value: str) -> None:
-        """Add a tag. The first value stays."""
-        run = self._live()
-        if key not in self._tags and key not in self.tags:
-            run.set_tag(key, value)
-            self._tags[key] = str(value)
-
-    def add_tags(self, tags: Mapping[str, str]) -> None:
-        """Add several tags."""
-        for key, value in tags.items():
-            self.add_tag(key, value)
-
-    def log_metric(self, key: str, value: float, timestamp: int | None = None, step: int | None = None) -> None:
-        """Record one value of a metric; blanks in the name become `_`.
-
-        Raises:
-            ValueError: the run ended.
-            TypeError: the value is no number.
-        """
-        run = self._live()
-        if timestamp is None:
-            run.log_metric(key_of(key), value, step)
-        else:
-            run.log_event(words.METRIC, key_of(key), Metric(key, value).value, step=step, timestamp=int(timestamp))
-
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Record several metrics of one step: all, or none where one is no number."""
-        self._live().log_metrics({key_of(key): value for key, value in metrics.items()}, step)
-
-    def log_parameter(self, key: str, value: float | str) -> None:
-        """Record a parameter: an int, a float or a text.
-
-        Raises:
-            ValueError: the run ended.
-        """
-        run = self._live()
-        run.log_param(key_of(key), _parameter(key, value))
-
-    log_param = log_parameter
-
-    def log_parameters(self, parameters: Mapping[str, Any]) -> None:
-        """Record several parameters: all, or none where one cannot be."""
-        run = self._live()
-        run.log_params({key_of(key): _parameter(key, value) for key, value in parameters.items()})
-
-    log_params = log_parameters
-
-    def log_graph(
-        self, name: str, x: Sequence[float], y: Any, x_label: str = "x", y_label: str = "y", graph_style: str = "line"
-    ) -> None:
-        """Keep a graph: one series, or up to 50 by name, over the same x.
-
-        Raises:
-            ValueError: lengths differ, there are too many series, or the style is unknown.
-        """
-        run = self._live()
-        if graph_style not in ("line", "scatter"):
-            raise ValidationError(f"graph_style={graph_style!r} must be 'line' or 'scatter'")
-        series = dict(y) if hasattr(y, "items") else {y_label: y}
-        if len(series) > MAX_SERIES:
-            raise ValidationError(f"y has {len(series)} series; at most {MAX_SERIES} are possible")
-        for key, values in series.items():
-            if len(values) != len(x):
-                raise ValidationError(f"y[{key!r}] has {len(values)} values and x has {len(x)}")
-        for key, values in series.items():
-            run.log_curve(x, values, f"graphs/{name}/{key}" if len(series) > 1 else f"graphs/{name}",
-                          x_label=x_label, y_label=y_label, annotation=graph_style)  # fmt: skip
-
-    def log_artifact_from_file(
-        self, name: str, local_path: str | os.PathLike[str], artifact_path: str | None = None
-    ) -> None:
-        """Keep a file, or the files of a directory, under `name/`.
-
-        Args:
-            name: what the run calls it.
-            local_path: the file, or a directory.
-            artifact_path: a folder within.
-
-        Raises:
-            FileNotFoundError: there is no such file.
-            ValueError: the run ended, or a name would leave it.
-        """
-        run = self._live()
-        if not isinstance(local_path, (str, os.PathLike)):
-            raise WrongType(f"local_path of type {type(local_path).__name__} must be a path")
-        path = os.fspath(local_path)
-        prefix = "/".join(filter(None, [name, artifact_path]))
-        check_path_name(prefix, "name")
-        if os.path.isdir(path):
-            run.log_artifacts(path, prefix)
-        else:
-            run.log_artifact(path, f"{prefix}/{os.path.basename(path)}")
-
-    log_artifact = log_artifact_from_file
+        yield self.run
 
     def register_card(self, card: Any, version_type: VersionType | str = VersionType.MINOR) -> None:
         """Register a card as one of this run's."""
-        run = self._live()
-        register_card(card, first(card.version, version_type, None, None), run=run, store=run.store)
+        with self._recording() as run:
+            register_card(card, first(card.version, version_type, None, None), run=run, store=run.store)
         self.add_tag(f"{card.registry_type}:{card.name}", card.version)
 
     def load_card(self, registry_name: str, info: CardInfo) -> Any:
@@ -182,6 +79,14 @@ class RunCard(ActiveRun):
         contact: likewise.
         info: likewise.
         tags: by key.
+        uid: of the run and its card; new by default.
+        version: as for other cards.
+        datacard_uids: cards of data that it uses; they are there already.
+        modelcard_uids: likewise, of models.
+        others: there are none.
+
+    Raises:
+        ValidationError: a name is missing or cannot be one, or there is no such card. Nothing was recorded.
 
     Example:
         >>> card = RunCard(name="manual", repository="opsml", contact="user@email.com")
@@ -193,31 +98,49 @@ class RunCard(ActiveRun):
 
     def __init__(
         self, name: str | None = None, repository: str | None = None, contact: str | None = None,
-        info: CardInfo | None = None, tags: Mapping[str, Any] | None = None,
+        info: CardInfo | None = None, tags: Mapping[str, Any] | None = None, uid: str | None = None,
+        version: str | None = None, datacard_uids: Sequence[str] | None = None,
+        modelcard_uids: Sequence[str] | None = None, **others: Any,
     ) -> None:  # fmt: skip
-        self._called = Card(name=name, repository=repository, contact=contact, info=info, tags=tags)
+        self._called = Card(
+            name=name, repository=repository, contact=contact, info=info, tags=tags, version=version, **others
+        )
+        self._chooser(VersionType.MINOR)  # refuses what is no version, before anything is recorded
+        used = [_card(item, kind) for kind, uids in (("data", datacard_uids), ("model", modelcard_uids))
+                for item in uids or ()]  # fmt: skip
         where = f"{self._called.space}/{self._called.name}"
         capture = {"hardware": False}
-        super().__init__(start(where, self._called.name, tags=self._called.tags, join=False, capture=capture))
+        super().__init__(start(where, self._called.name, tags=self._called.tags, join=False, capture=capture, uid=uid))
+        for card in used:
+            registry.use(card, self.run)
+
+    def _chooser(self, version_type: VersionType | str) -> Any:
+        return first(self._called.version, version_type, None, None)
 
     def register(self, version_type: VersionType | str = VersionType.MINOR) -> None:
-        """Register the card, and end the run."""
-        run = self._live()
-        chooser = first(self._called.version, version_type, None, None)
-        metadata = {"contact": self._called.contact}
-        register_run_card(run, self._called.space, self._called.name, chooser, metadata)
-        run.finish()
+        """Register the card, and end the run; one that is registered is left as it is, with a `RuntimeWarning`."""
+        if self.run.ended:
+            say_registered(self)
+            return
+        with self._recording() as run:
+            metadata = {"contact": self._called.contact}
+            register_run_card(run, self._called.space, self._called.name, self._chooser(version_type), metadata)
+            run.finish()
+
+
+def _card(uid: str, kind: str) -> registry.Card:
+    try:
+        found = registry.get_uid(uid)
+    except CardNotFound as error:
+        raise ValidationError(f"{kind}card_uids: {error}") from error
+    if found.kind != kind:
+        raise ValidationError(f"{kind}card_uids: {uid!r} is a card of kind {found.kind!r}")
+    return found
 
 
 def register_run_card(run: Run, repository: str, name: str, choose: Any, metadata: Mapping[str, Any]) -> None:
     """The native card that describes a run: one uid for both."""
-    register(
+    registry.register(
         "run", repository, name, bump=choose, uid=run.uid, run=run.uid, run_role="record", metadata=metadata,
         store=run.store,
     )  # fmt: skip
-
-
-def _parameter(key: str, value: Any) -> int | float | str:
-    if isinstance(value, (int, float, str)):
-        return value
-    raise ValidationError(f"parameter {key!r}: a value of type {type(value).__name__} is no int, float or text")

@@ -65,9 +65,7 @@ def second(
     step = _step(version_type)
     pre = "" if pre_tag is None else check_tag(pre_tag, "pre_tag")
     build = "" if build_tag is None else check_tag(build_tag, "build_tag")
-    full = Version.parse(version) if version and version.count(".") >= 2 else None
-    if version and full is None:
-        select_versions([], version)  # refuses what is no partial version
+    full = _full(version)
 
     def choose(taken: Sequence[Version]) -> Version:
         if full is not None:
@@ -89,6 +87,19 @@ def second(
     return choose
 
 
+def _full(version: str | None) -> Version | None:
+    """A version in full; None for none, and for a partial one, which is continued.
+
+    Raises:
+        InvalidArgument: it is neither.
+    """
+    if version and version.count(".") >= 2:
+        return Version.parse(version)
+    if version:
+        select_versions([], version)  # refuses what is no partial version
+    return None
+
+
 def _next(latest: Version, step: str) -> Version:
     """Unlike semantic versioning wants it, a pre-release counts as the release that it announces."""
     if step in (PRE, BUILD, PRE_BUILD):
@@ -107,9 +118,14 @@ def _continue(taken: Sequence[Version], partial: str, step: str) -> Version:
 def first(
     version: str | None, version_type: object, pre_tag: str | None, build_tag: str | None
 ) -> Callable[[Sequence[Version]], Version]:
-    """v1: 1.0.0 first; pre-releases are counted and want a version in full; the next step finalises them."""
+    """v1: 1.0.0 first; pre-releases are counted and want a version in full; the next step finalises them.
+
+    The tags of any other step are free, and stand behind the version.
+    """
     step = _step(version_type)
-    full = Version.parse(version) if version else None
+    pre = "" if pre_tag is None else check_tag(pre_tag, "pre_tag")
+    build = "" if build_tag is None else check_tag(build_tag, "build_tag")
+    full = _full(version)
     if step in (PRE, PRE_BUILD) and full is None:
         raise VersionError("version_type='pre' wants the version that it announces: give the card version='2.1.0'")
 
@@ -121,7 +137,13 @@ def first(
             return found if step == PRE else next_version(taken, BUILD, build_tag=build_tag, base=found)
         if step == BUILD:
             return next_version(taken, BUILD, build_tag=build_tag, base=full or max(taken, default=Version(1)))
-        found = full or (next_version(taken, step) if taken else Version(1))
+        if full is not None:
+            found = full
+        elif version:
+            found = _continue(taken, version, step)
+        else:
+            found = next_version(taken, step) if taken else Version(1)
+        found = Version(*found.release, pre or found.pre, build or found.build)
         if found in taken:
             raise VersionError(f"version={version!r} is taken; the latest is {max(taken)}. Nothing was registered")
         return found

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import operator
 import os
+import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from runlore.dialects._absent import absent_names
+from runlore.dialects._absent import absent_names, refuse
 from runlore.dialects.opsml._errors import ValidationError
 from runlore.errors import WrongType
 
@@ -44,6 +45,8 @@ class DataSplit:
     indices: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
+        if self.indices is not None:
+            self.indices = _row_numbers(self.label, self.indices)
         if self.column_name is None and self.start is None and self.stop is None and self.indices is None:
             raise ValidationError(f"DataSplit {self.label!r} selects nothing; give column_name, start, stop or indices")
         self.inequality = "==" if self.inequality is None else str(self.inequality).strip()
@@ -57,6 +60,16 @@ class DataSplit:
         return _OPERATORS[str(self.inequality)](column, self.column_value)
 
 
+def _row_numbers(label: str, indices: Any) -> list[int]:
+    try:
+        numbers = [operator.index(index) for index in indices]
+    except TypeError as error:
+        raise ValidationError(f"DataSplit {label!r}: indices must be whole numbers: {error}") from error
+    if any(isinstance(index, bool) for index in indices):
+        raise ValidationError(f"DataSplit {label!r}: indices must be whole numbers, not truth values")
+    return numbers
+
+
 class DataInterface:
     """Some data, and how it is split.
 
@@ -66,10 +79,11 @@ class DataInterface:
         dependent_vars: names of the target columns.
         sql_logic: queries by name, as texts or paths of files with the suffix `.sql`.
         feature_map: anything that can be JSON, about the columns.
+        feature_descriptions: likewise.
 
     Raises:
         WrongType: the data is not of the kind of this interface.
-        ValidationError: neither data nor SQL is given.
+        ValidationError: neither data nor SQL is given, or there is no such file.
     """
 
     file_name: ClassVar[str] = "data"
@@ -77,9 +91,11 @@ class DataInterface:
     def __init__(
         self, data: Any = None, data_splits: Sequence[DataSplit] | None = None,
         dependent_vars: Sequence[str] | None = None, sql_logic: Mapping[str, str] | None = None,
-        feature_map: Mapping[str, Any] | None = None, **_: Any,
+        feature_map: Mapping[str, Any] | None = None, feature_descriptions: Mapping[str, str] | None = None,
+        **others: Any,
     ) -> None:  # fmt: skip
-        self.sql_logic = {name: _sql(text) for name, text in (sql_logic or {}).items()}
+        refuse(type(self).__name__, others, _NOT_KEPT)
+        self.sql_logic = {name: _sql(name, text) for name, text in (sql_logic or {}).items()}
         if data is None and not self.sql_logic:
             raise ValidationError(f"{type(self).__name__} has neither data nor sql_logic")
         if data is not None:
@@ -88,6 +104,17 @@ class DataInterface:
         self.data_splits = list(data_splits or [])
         self.dependent_vars = list(dependent_vars or [])
         self.feature_map = dict(feature_map or {})
+        self.feature_descriptions = dict(feature_descriptions or {})
+
+    def add_sql(self, name: str, query: str | None = None, filepath: str | os.PathLike[str] | None = None) -> None:
+        """Keep a query, given as text or as a file.
+
+        Raises:
+            ValidationError: neither is given, or both, or there is no such file.
+        """
+        if (query is None) == (filepath is None):
+            raise ValidationError(f"add_sql({name!r}): give either query= or filepath=")
+        self.sql_logic[name] = _sql(name, query) if filepath is None else _read_sql(name, os.fspath(filepath))
 
     def check(self, data: Any) -> None:
         """Raise `WrongType` where the data is not of this interface's kind."""
@@ -95,25 +122,44 @@ class DataInterface:
     def rows(self, split: DataSplit) -> Any:
         """The rows of a split."""
         if split.column_name is not None:
-            return self.filtered(split.column_name, split)
+            self._check_columns(f"DataSplit {split.label!r}: column_name", [split.column_name])
+            return self.where(split.mask(self.column(split.column_name)))
         if split.indices is not None:
-            return self.taken([int(index) for index in split.indices])
-        return self.data[split.start : split.stop]
+            return self.taken(list(split.indices))
+        return self.sliced(split.start, split.stop)
 
-    def filtered(self, column: str, split: DataSplit) -> Any:
-        """The rows whose column compares as the split says."""
-        raise ValidationError(f"DataSplit {split.label!r}: a {type(self).__name__} has no column {column!r}")
+    def columns(self) -> list[Any]:
+        """Labels of the columns, as they are."""
+        return list(getattr(self.data, "columns", ()))
+
+    def column(self, name: Any) -> Any:
+        """The values of a column."""
+        return self.data[name]
+
+    def where(self, mask: Any) -> Any:
+        """The rows that a mask marks."""
+        return self.data.filter(mask)
 
     def taken(self, indices: list[int]) -> Any:
         """The rows of these numbers."""
         return self.data[indices]
 
+    def sliced(self, start: int | None, stop: int | None) -> Any:
+        """The rows from one number up to, not including, another."""
+        return self.data[start:stop]
+
     def halved(self, rows: Any) -> Data:
         """Features apart from targets."""
         if not self.dependent_vars:
             return Data(rows)
-        names = [str(name) for name in rows.columns]
-        return Data(rows[[name for name in names if name not in self.dependent_vars]], rows[self.dependent_vars])
+        targets = set(self.dependent_vars)
+        return Data(rows[[name for name in self.columns() if name not in targets]], rows[self.dependent_vars])
+
+    def _check_columns(self, argument: str, names: Sequence[Any]) -> None:
+        known = self.columns()
+        missing = [name for name in names if name not in known]
+        if missing:
+            raise ValidationError(f"{argument}={missing[0]!r} is no column; {type(self).__name__} has {known}")
 
     def split_data(self) -> dict[str, Data]:
         """Each split by its label.
@@ -125,6 +171,7 @@ class DataInterface:
             raise ValidationError("No data splits provided: give data_splits=[DataSplit(...)]")
         if self.data is None:
             raise ValidationError("the data is not loaded; call load_data() first")
+        self._check_columns("dependent_vars", self.dependent_vars)
         return {split.label: self.halved(self.rows(split)) for split in self.data_splits}
 
     def contents(self) -> dict[str, Any]:
@@ -149,6 +196,7 @@ class DataInterface:
             "dependent_vars": self.dependent_vars,
             "sql_logic": self.sql_logic,
             "feature_map": self.feature_map,
+            "feature_descriptions": self.feature_descriptions,
         }
 
     def fill(self, about: Mapping[str, Any]) -> None:
@@ -158,15 +206,24 @@ class DataInterface:
         self.dependent_vars = list(about.get("dependent_vars", ()))
         self.sql_logic = dict(about.get("sql_logic", {}))
         self.feature_map = dict(about.get("feature_map", {}))
+        self.feature_descriptions = dict(about.get("feature_descriptions", {}))
 
 
-def _sql(text: Any) -> str:
+_NOT_KEPT = {"data_profile": "keep a profile with Run.log_table, or as metadata with runlore.registry.register"}
+
+
+def _sql(name: str, text: Any) -> str:
     if not isinstance(text, str):
-        raise WrongType(f"sql_logic: {text!r} must be text")
-    if text.endswith(".sql") and os.path.isfile(text):
-        with open(text, encoding="utf-8") as file:
+        raise WrongType(f"sql_logic[{name!r}]={text!r} must be text")
+    return _read_sql(name, text) if text.endswith(".sql") and not re.search(r"\s", text) else text
+
+
+def _read_sql(name: str, path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
             return file.read()
-    return text
+    except FileNotFoundError as error:
+        raise ValidationError(f"sql_logic[{name!r}]={path!r}: there is no such file") from error
 
 
 class PandasData(DataInterface):
@@ -189,19 +246,17 @@ class PandasData(DataInterface):
         if not isinstance(data, pd.DataFrame):
             raise WrongType(f"data is a {type(data).__name__}; PandasData wants a pandas DataFrame")
 
-    def rows(self, split: DataSplit) -> Any:
-        """The rows of a split."""
-        return super().rows(split) if split.column_name or split.indices else self.data.iloc[split.start : split.stop]
-
-    def filtered(self, column: str, split: DataSplit) -> Any:
-        """The rows whose column compares as the split says."""
-        if column not in self.data:
-            raise ValidationError(f"DataSplit {split.label!r}: there is no column {column!r}")
-        return self.data[split.mask(self.data[column])]
+    def where(self, mask: Any) -> Any:
+        """The rows that a mask marks."""
+        return self.data[mask]
 
     def taken(self, indices: list[int]) -> Any:
         """The rows of these numbers."""
         return self.data.iloc[indices]
+
+    def sliced(self, start: int | None, stop: int | None) -> Any:
+        """The rows from one number up to, not including, another."""
+        return self.data.iloc[start:stop]
 
     def encoded(self) -> Any:
         """The data as Parquet."""
@@ -219,10 +274,6 @@ class PolarsData(DataInterface):
         """Raise `WrongType` where it is no DataFrame of polars."""
         if not (type(data).__module__.partition(".")[0] == "polars" and hasattr(data, "columns")):
             raise WrongType(f"data is a {type(data).__name__}; PolarsData wants a polars DataFrame")
-
-    def filtered(self, column: str, split: DataSplit) -> Any:
-        """The rows whose column compares as the split says."""
-        return self.data.filter(split.mask(self.data[column]))
 
     def encoded(self) -> Any:
         """The data as Parquet."""
@@ -249,13 +300,19 @@ class ArrowData(DataInterface):
         if not isinstance(data, pa.Table):
             raise WrongType(f"data is a {type(data).__name__}; ArrowData wants a pyarrow Table")
 
-    def filtered(self, column: str, split: DataSplit) -> Any:
-        """The rows whose column compares as the split says."""
-        return self.data.filter(split.mask(self.data[column].to_numpy()))
+    def columns(self) -> list[Any]:
+        """Names of the columns."""
+        return list(self.data.column_names)
+
+    def column(self, name: Any) -> Any:
+        """The values of a column."""
+        return self.data[name].to_numpy()
 
     def taken(self, indices: list[int]) -> Any:
         """The rows of these numbers."""
-        return self.data.take(indices)
+        import numpy as np
+
+        return self.data.take(np.array(indices, np.int64))
 
     def halved(self, rows: Any) -> Data:
         """Features apart from targets."""

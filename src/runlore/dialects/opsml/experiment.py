@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from runlore import registry
+from runlore.dialects._absent import refuse
+from runlore.dialects._native import number_of, open_store, step_of, versions_taken
 from runlore.dialects.opsml import _names
 from runlore.dialects.opsml._environment import about_card, caller
 from runlore.dialects.opsml._errors import OpsmlError, runtime_errors
@@ -19,12 +22,10 @@ from runlore.dialects.opsml._metrics import (
     read_metrics,
     read_parameters,
 )
-from runlore.dialects.opsml._registry import check_card, register_card
+from runlore.dialects.opsml._registry import SAVING, check_card, register_card
 from runlore.dialects.opsml._versions import VersionType, second
 from runlore.errors import InvalidArgument, WrongType
-from runlore.journal.values import number_of, step_of
 from runlore.names import check_key, check_path_name
-from runlore.registry.registering import register
 from runlore.run import resume, start
 from runlore.versions import MINOR
 
@@ -104,17 +105,14 @@ def _begin(
 def _record(
     space: str, name: str, tags: list[str], code: str | None, *, log_hardware: bool, parent: Run | None, fresh: bool
 ) -> Experiment:  # fmt: skip
-    from runlore.opening import open_store
-    from runlore.store.cards import CardName
-
     store = parent.store if parent is not None else open_store(create=True)
-    if fresh and store.versions_taken(CardName(KIND, space, name)):
+    if fresh and versions_taken(store, KIND, space, name):
         raise _NameTaken
     run = start(
         f"{space}/{name}", tags=tags, parent=parent, store=store, join=False, capture=_capture(log_hardware)
     )  # fmt: skip
     try:
-        card = register(
+        card = registry.register(
             KIND, space, name, bump=second(None, MINOR, None, None), uid=run.uid, run=run.uid, run_role="record",
             tags=tags, metadata=about_card(subexperiment=parent is not None), store=store,
         )  # fmt: skip
@@ -345,9 +343,10 @@ class Experiment:
     @runtime_errors
     def register_card(
         self, card: Any, version_type: VersionType | str = VersionType.Minor, pre_tag: str | None = None,
-        build_tag: str | None = None, save_kwargs: Mapping[str, Any] | None = None,  # noqa: ARG002 - nothing to pass on
+        build_tag: str | None = None, **others: Any,
     ) -> None:  # fmt: skip
         """Register a card as one of this experiment's: `card.experimentcard_uid`, and `exp.card.uids`."""
+        refuse("register_card", others, SAVING)
         chooser = second(check_card(card).version, version_type, pre_tag, build_tag)
         register_card(card, chooser, run=self.run, store=self.run.store)
 

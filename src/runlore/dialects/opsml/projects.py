@@ -9,20 +9,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runlore import model as words
+from runlore import registry
+from runlore.dialects._native import open_store
 from runlore.dialects.opsml._card_info import CardInfo
 from runlore.dialects.opsml._cards import check_v1, clean_v1
 from runlore.dialects.opsml._errors import ActiveRunException
 from runlore.dialects.opsml._metrics import view_of
-from runlore.dialects.opsml._recorded_run import RecordedRun
 from runlore.dialects.opsml._registry import CardRegistry
 from runlore.dialects.opsml._run_card import ActiveRun, RunCard, register_run_card
+from runlore.dialects.opsml._run_logging import LoadedRun
 from runlore.dialects.opsml._versions import VersionType, first
 from runlore.errors import InvalidArgument
-from runlore.opening import open_store
-from runlore.registry import finding
-from runlore.registry.registering import register
 from runlore.run import resume, start
-from runlore.store.cards import CardName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,7 +50,7 @@ class ProjectInfo:
     tracking_uri: str | None = None
 
     def __post_init__(self) -> None:
-        self.name, self.repository = clean_v1(self.name), clean_v1(self.repository)
+        self.name, self.repository = clean_v1(self.name, "name"), clean_v1(self.repository, "repository")
         check_v1(self.repository, self.name)
         self.run_id = self.run_id or os.environ.get("OPSML_RUN_ID")
 
@@ -83,18 +81,18 @@ class OpsmlProject:
             self.run_id = info.run_id
 
     def _own_card(self) -> NativeCard:
-        called = CardName("project", self._info.repository, self._info.name)
-        found = finding.select_cards(called, "*", deleted=True, store=self._store)
+        called = {"kind": "project", "space": self._info.repository, "name": self._info.name}
+        found = registry.list_cards(**called, deleted=True, store=self._store)
         if found:
             return found[-1]
         metadata = {"contact": self._info.contact}
         chooser = first(None, VersionType.Minor, None, None)  # not 1.0.0 where a process died while it registered that
-        return register(*called, bump=chooser, metadata=metadata, store=self._store)
+        return registry.register(**called, bump=chooser, metadata=metadata, store=self._store)
 
     @property
     def project_id(self) -> int:
         """Counted 1, 2, 3 … in the order in which projects were made."""
-        projects = finding.list_cards(kind="project", order_by="created", deleted=True, store=self._store)
+        projects = registry.list_cards(kind="project", order_by="created", deleted=True, store=self._store)
         names = dict.fromkeys(card.card_name for card in reversed(projects))
         return 1 + list(names).index(self._card.card_name)
 
@@ -136,7 +134,7 @@ class OpsmlProject:
     def _start(self, run_name: str | None, capture: Mapping[str, Any]) -> Run:
         info = self._info
         if run_name is not None:
-            run_name = clean_v1(run_name)
+            run_name = clean_v1(run_name, "run_name")
             check_v1(info.repository, run_name)
         experiment = f"{info.repository}/{info.name}"
         run = start(experiment, run_name, store=self._store, join=False, capture=capture)
@@ -173,9 +171,9 @@ class OpsmlProject:
         self._run_id = found.uid
 
     @property
-    def runcard(self) -> RecordedRun:
-        """The card of the run that is read."""
-        return RecordedRun(self.run_id, self._store)
+    def runcard(self) -> LoadedRun:
+        """The card of the run that is read; what is logged into it is added."""
+        return LoadedRun(self.run_id, self._store)
 
     def __getattr__(self, name: str) -> Any:
         """What is recorded of the run that is read, such as `metrics`, `tags`, `get_metric`, `datacard_uids`."""
@@ -185,9 +183,9 @@ class OpsmlProject:
 
     def list_runs(self, limit: int = 100) -> list[dict[str, Any]]:
         """The project's runs, the newest first: uid, name, version, status, created_at, tags."""
-        cards = finding.list_cards(kind=KIND, space=self._info.repository, order_by="created", store=self._store)
+        cards = registry.list_cards(kind=KIND, space=self._info.repository, order_by="created", store=self._store)
         mine = [card for card in cards if card.metadata.get("project") == self._info.name][:limit]
-        return [RecordedRun(card.uid, self._store).summary() for card in mine]
+        return [LoadedRun(card.uid, self._store).summary() for card in mine]
 
     def load_card(self, registry_name: str, info: CardInfo) -> Any:
         """A card of some registry."""

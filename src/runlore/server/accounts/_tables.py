@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -24,11 +25,13 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
+    false,
     func,
     insert,
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
@@ -40,8 +43,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 __all__ = [
-    "AUDIT", "GRANTS", "MEMBERS", "SESSIONS", "TEAMS", "TOKENS", "USERS", "Database", "delete", "func", "insert",
-    "select", "update",
+    "AUDIT", "DOUBTS", "FAILURES", "GRANTS", "IDENTITIES", "LEASES", "MEMBERS", "RULES", "SESSIONS", "SHOWN",
+    "SIGN_INS", "TEAMS", "TOKENS", "USERS", "Database", "delete", "func", "insert", "select", "update",
 ]  # fmt: skip
 
 METADATA = MetaData()
@@ -60,11 +63,17 @@ TEAMS = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String(200), nullable=False, unique=True),
     Column("created_s", Float, nullable=False),
+    Column("most_bytes", BigInteger),
+    Column("most_runs", Integer),
+    Column("used_bytes", BigInteger),
+    Column("used_runs", Integer),
+    Column("measured_s", Float),
 )  # fmt: skip
 MEMBERS = Table(
     "members", METADATA,
     Column("team", ForeignKey("teams.id", ondelete="CASCADE"), primary_key=True),
     Column("user", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("by_claim", Boolean, nullable=False, server_default=false()),
 )  # fmt: skip
 GRANTS = Table(
     "grants", METADATA,
@@ -102,6 +111,55 @@ AUDIT = Table(
     Column("target", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("client", String(100), nullable=False),
+)  # fmt: skip
+SHOWN = Table(
+    "shown", METADATA,
+    Column("user", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("time_s", Float, nullable=False, index=True),
+)  # fmt: skip
+DOUBTS = Table(
+    "doubts", METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("holder", String(32), primary_key=True),
+    Column("user", Integer, nullable=False, index=True),
+)  # fmt: skip
+FAILURES = Table(
+    "failures", METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("client", String(100), nullable=False),
+    Column("time_s", Float, nullable=False, index=True),
+)  # fmt: skip
+IDENTITIES = Table(
+    "identities", METADATA,
+    Column("issuer", String(500), primary_key=True),
+    Column("subject", String(300), primary_key=True),
+    Column("user", ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+)  # fmt: skip
+SIGN_INS = Table(
+    "sign_ins", METADATA,
+    Column("state", String(64), primary_key=True),
+    Column("nonce", String(100), nullable=False),
+    Column("verifier", String(100), nullable=False),
+    Column("redirect", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("expires_s", Float, nullable=False, index=True),
+)  # fmt: skip
+RULES = Table(
+    "rules", METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("pattern", String(1000), nullable=False),
+    Column("action", String(20), nullable=False),
+    Column("days", Float, nullable=False),
+    Column("created_s", Float, nullable=False),
+    UniqueConstraint("pattern", "action"),
+)  # fmt: skip
+LEASES = Table(
+    "leases", METADATA,
+    Column("name", String(100), primary_key=True),
+    Column("holder", String(100), nullable=False),
+    Column("until_s", Float, nullable=False),
 )  # fmt: skip
 
 
@@ -158,6 +216,11 @@ class Database:
         except DBAPIError as error:
             said = str(error.orig)
             raise NotReachable(f"the accounts in {self.location} cannot be used: {said[:300]}") from None
+
+    def add(self, connection: Connection, table: Table, values: dict[str, Any]) -> None:
+        """Add a row, unless there is one with its key: somebody else may add it at the same moment."""
+        kind = postgresql if self._path is None else sqlite
+        connection.execute(kind.insert(table).values(**values).on_conflict_do_nothing())
 
     def close(self) -> None:
         """Let go of the connections."""

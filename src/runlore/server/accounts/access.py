@@ -10,10 +10,10 @@ from urllib.parse import quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 
+from runlore.server.accounts.rates import Rates
 from runlore.server.accounts.seen_runs import SeenChanges, SeenRecorders
 from runlore.server.accounts.seen_store import SeenSession
 from runlore.server.accounts.sessions import csrf_of
-from runlore.server.accounts.throttle import Throttle
 from runlore.server.caller import SCOPES
 from runlore.server.endpoint import ADMIN, OPEN, SIGNED_IN
 from runlore.server.problems import Problem
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from runlore.server.accounts.book import Book
+    from runlore.server.accounts.oidc import Provider
     from runlore.server.caller import Caller
     from runlore.server.context import Context
     from runlore.server.endpoint import Call
@@ -41,14 +42,19 @@ class Accounts:
     Args:
         book: the accounts.
         base_path: before every path of the server.
+        provider: with whom one may sign in too; None: by name and password alone.
+        requests_per_second: that one token, or user without one, may send; None: as many as it likes.
     """
 
     has_accounts = True
 
-    def __init__(self, book: Book, base_path: str) -> None:
+    def __init__(
+        self, book: Book, base_path: str, provider: Provider | None = None, requests_per_second: float | None = None
+    ) -> None:  # fmt: skip
         self.book = book
+        self.provider = provider
         self.base_path = base_path
-        self.throttle = Throttle()
+        self.rates = Rates(requests_per_second)
 
     async def admit(self, request: Request, needs: str, context: Context) -> Context:
         """Let the request pass; gives what its caller may work on.
@@ -62,16 +68,17 @@ class Accounts:
         caller = await run_in_threadpool(self.identify, request)
         if caller is None:
             raise self._unknown(request)
+        self.rates.take(caller)
         if caller.session is not None and request.method not in _SAFE:
             check_origin(request, csrf_of(caller.session))
         may = needs == SIGNED_IN or (caller.may_everywhere(ADMIN) if needs == ADMIN else caller.may(needs))
         if not may:
             raise Problem(403, _refusal(caller, needs))
         if all(map(caller.may_everywhere, SCOPES)):
-            return context.limited(caller, context.session, context.changes, context.recorders)
-        session = SeenSession(context.session, caller)
+            return context.limited(caller, context.session, context.changes, context.recorders, None)
+        session = SeenSession(context.session, caller, self.book.proofs)
         recorders = SeenRecorders(context.recorders, session.seen, caller)
-        return context.limited(caller, session, SeenChanges(context.changes, caller), recorders)
+        return context.limited(caller, session, SeenChanges(context.changes, caller), recorders, session.seen)
 
     def record(self, call: Call, target: str) -> None:
         """Record in the audit log that something was done."""
@@ -81,7 +88,9 @@ class Accounts:
         self.book.audit.add(name, f"{call.request.method} {path}", target, client_of(call.request), **token)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the database, and of connections to the provider."""
+        if self.provider is not None:
+            self.provider.close()
         self.book.close()
 
     # -- who ------------------------------------------------------------------------------------------------------
@@ -110,7 +119,7 @@ class Accounts:
             Problem: it was wrong too often (429).
         """
         client = client_of(request)
-        left_s = self.throttle.wait_s(name, client)
+        left_s = self.book.throttle.wait_s(name, client)
         if left_s > 0:
             raise Problem(
                 429, f"too many wrong passwords; try again in {left_s:.0f} seconds",
@@ -118,7 +127,7 @@ class Accounts:
             )  # fmt: skip
         found = self.book.keys.by_password(name, password)
         if found is None:
-            self.throttle.failed(name, client)
+            self.book.throttle.failed(name, client)
             self.book.audit.add(name, "sign-in refused", client=client)
         return found
 

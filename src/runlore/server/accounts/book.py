@@ -9,8 +9,11 @@ from runlore.errors import MissingDependency, NotFound
 
 if TYPE_CHECKING:
     from runlore.server.accounts.audit import Audit
+    from runlore.server.accounts.identities import Identities
     from runlore.server.accounts.keys import Keys
     from runlore.server.accounts.people import People
+    from runlore.server.accounts.proofs import Proofs
+    from runlore.server.accounts.throttle import Throttle
 
 VARIABLE = "RUNLORE_ACCOUNTS"
 """Environment variable with the address of the accounts."""
@@ -39,6 +42,9 @@ class Book:
         people: users, teams, roles.
         keys: tokens, passwords, sessions.
         audit: who did what.
+        proofs: who has shown which contents.
+        throttle: how often somebody was wrong.
+        identities: users whom a provider knows.
 
     Raises:
         InvalidArgument: the address is none.
@@ -50,14 +56,20 @@ class Book:
     people: People
     keys: Keys
     audit: Audit
+    proofs: Proofs
+    throttle: Throttle
+    identities: Identities
 
     def __init__(self, address: str, *, create: bool = False) -> None:
         try:
             from runlore.server.accounts import _migrations
             from runlore.server.accounts._tables import Database
             from runlore.server.accounts.audit import Audit
+            from runlore.server.accounts.identities import Identities
             from runlore.server.accounts.keys import Keys
             from runlore.server.accounts.people import People
+            from runlore.server.accounts.proofs import Proofs
+            from runlore.server.accounts.throttle import Throttle
         except ImportError as error:
             raise MissingDependency(error.name or "SQLAlchemy", "accounts", "letting in who has an account") from error
         is_path = "://" not in address
@@ -74,6 +86,9 @@ class Book:
         self.people = People(self._database)
         self.keys = Keys(self._database, self.people)
         self.audit = Audit(self._database)
+        self.proofs = Proofs(self._database)
+        self.throttle = Throttle(self._database)
+        self.identities = Identities(self._database, self.people)
 
     def close(self) -> None:
         """Let go of the database."""

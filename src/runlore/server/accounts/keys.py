@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from runlore.errors import InvalidArgument, NotFound
 from runlore.server.accounts import _argon2
 from runlore.server.accounts._tables import SESSIONS, TOKENS, USERS, delete, insert, select, update
+from runlore.server.accounts.people import is_name
 from runlore.server.accounts.sessions import SESSION_S
 from runlore.server.caller import SCOPES, Caller
 
@@ -153,7 +154,8 @@ class Keys:
     def by_password(self, name: str, password: str) -> Caller | None:
         """Who has this name and password; None: nobody."""
         with self._database.transaction() as connection:
-            row = connection.execute(select(USERS).where(USERS.c.name == name)).one_or_none()
+            wanted = select(USERS).where(USERS.c.name == name)
+            row = connection.execute(wanted).one_or_none() if is_name(name) else None
         kept: str | None = None if row is None or row.is_disabled else row.password
         mark = hmac.digest(self._secret, f"{name}\0{password}".encode("utf-8", "surrogatepass"), "sha256")
         with self._lock:

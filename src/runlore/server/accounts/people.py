@@ -64,13 +64,18 @@ class Team:
     grants: tuple[Grant, ...]
 
 
+def is_name(name: str) -> bool:
+    """Whether it can be the name of a user or team."""
+    return 0 < len(name) <= MAX_NAME and name.isprintable() and not set(name) & set(":/\\ ,;\"'<>")
+
+
 def check_name(name: str, argument: str = "name") -> str:
     """A name of a user or team: one word, without what a header or a log would stumble over.
 
     Raises:
         InvalidArgument: it is none.
     """
-    if not (0 < len(name) <= MAX_NAME and name.isprintable()) or set(name) & set(":/\\ ,;\"'<>"):
+    if not is_name(name):
         raise InvalidArgument(
             f"{argument}={name[:MAX_NAME]!r} should be 1 to {MAX_NAME} letters, digits and signs such as . _ - @"
         )

@@ -15,13 +15,14 @@ from runlore.query.globs import SPECIAL, experiment_matcher, glob_to_regex, lite
 from runlore.query.parser import tree_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from runlore.index.records import (
         ArtifactRecord,
         CardFilter,
         CardRecord,
         ExperimentRecord,
+        HolderRecord,
         LinkRecord,
         RunRecord,
         SeriesRecord,
@@ -128,16 +129,32 @@ class SeenIndex(Index):
         found = self._index.links(uids)
         if self._sees_all or not found:
             return found
-        from runlore.index.records import CardFilter
-
         named = {link.card for link in found} | {link.uid for link in found if link.target == "card"}
-        cards = {card.uid for card in self._cards(self._index.cards(CardFilter(uids=tuple(named), deleted=True)))}
+        cards = self._card_uids(named)
         runs = set(self._uids([link.uid for link in found if link.target == "run"]))
         return [link for link in found if link.card in cards and link.uid in (runs if link.target == "run" else cards)]
+
+    def holders(self, digests: Sequence[str]) -> list[HolderRecord]:  # noqa: D102
+        found = self._index.holders(digests)
+        if self._sees_all or not found:
+            return found
+        cards = self._card_uids({one.uid for one in found if one.target == "card"})
+        runs = set(self._uids(sorted({one.uid for one in found if one.target == "run"})))
+        return [one for one in found if one.uid in (runs if one.target == "run" else cards)]
+
+    def _card_uids(self, uids: Collection[str]) -> set[str]:
+        from runlore.index.records import CardFilter
+
+        found = self._index.cards(CardFilter(uids=tuple(uids), deleted=True)) if uids else []
+        return {card.uid for card in self._cards(found)}
 
     def _cards(self, cards: list[CardRecord]) -> list[CardRecord]:
         homes = self.homes([card.run for card in cards if card.run is not None])
         return [card for card in cards if any(map(self._caller.sees, card_places(card, homes)))]
+
+    def all_holders(self, digests: Sequence[str]) -> list[HolderRecord]:
+        """What has contents, whoever asks."""
+        return self._index.holders(digests)
 
     def homes(self, uids: Sequence[str]) -> dict[str, str]:
         """The experiments of runs, whoever asks."""

@@ -55,9 +55,9 @@ class SeenRecorders(Recorders):
         return len(self._recorders)
 
     @contextmanager
-    def hold(self, uid: str) -> Iterator[Held]:
+    def hold(self, uid: str, name: str = "", *, experiment: str | None = None) -> Iterator[Held]:
         """See `Recorders`."""
-        with self._recorders.hold(uid) as held:
+        with self._recorders.hold(uid, name, experiment=experiment) as held:
             home = self._seen.home_of(held.run)
             if not self._caller.sees(home):
                 raise RunNotFound(f"no run has the uid {uid!r}")
@@ -70,13 +70,13 @@ class SeenRecorders(Recorders):
             begun.run = begun.run.raw
         self._recorders.adopt(begun, **known)
 
-    def is_open(self, uid: str) -> bool:  # noqa: ARG002 - as of the other
+    def is_open(self, uid: str, name: str = "") -> bool:  # noqa: ARG002 - as of the other
         """Never: before it records, the index is asked, and that may wait."""
         return False
 
-    def forget(self, uid: str) -> None:
+    def forget(self, uid: str, name: str = "", *, discard: bool = False) -> None:
         """See `Recorders`."""
-        self._recorders.forget(uid)
+        self._recorders.forget(uid, name, discard=discard)
 
     def close(self) -> None:
         """They are those of all callers, and stay."""

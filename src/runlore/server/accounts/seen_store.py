@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runlore.errors import NotAllowed, RunNotFound
+from runlore.errors import ArtifactNotFound, NotAllowed, RunNotFound
 from runlore.index.store import IndexedStore
-from runlore.model import ATTRIBUTE
+from runlore.model import ARTIFACT, ATTRIBUTE, START
+from runlore.names import PRIVATE
 from runlore.reader.session import Session
 from runlore.server.accounts.seen_index import SeenIndex, card_places, places_of
-from runlore.server.endpoint import ADMIN, WRITE
+from runlore.server.endpoint import ADMIN, READ, WRITE
 from runlore.store.base import RecordedRun
+from runlore.store.blobs import is_digest
 
 if TYPE_CHECKING:
     import os
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from runlore.index.base import Index
     from runlore.recorder import Recorder
+    from runlore.server.accounts.proofs import Proofs
     from runlore.server.caller import Caller
     from runlore.store.base import Fact, Follower, Store
     from runlore.store.cards import CardName
@@ -29,19 +32,19 @@ if TYPE_CHECKING:
 class SeenSession(Session):
     """A store and its index, as one caller sees both."""
 
-    def __init__(self, session: Session, caller: Caller) -> None:
+    def __init__(self, session: Session, caller: Caller, proofs: Proofs) -> None:
         seen = SeenIndex(session.index, caller)
         self.index = seen
-        self.store = self.seen = SeenStore(session.store, seen, caller)
+        self.store = self.seen = SeenStore(session.store, seen, caller, proofs)
 
 
 class SeenRun(RecordedRun):
     """A run that the caller sees. It may be written to where its experiment says so."""
 
-    def __init__(self, run: RecordedRun, experiment: str, caller: Caller) -> None:
+    def __init__(self, run: RecordedRun, experiment: str, store: SeenStore, caller: Caller) -> None:
         self.raw = run
         self.uid, self.location = run.uid, run.location
-        self._home, self._caller = experiment, caller
+        self._home, self._store, self._caller = experiment, store, caller
 
     @property
     def experiment(self) -> str:  # noqa: D102 - as of the contract
@@ -73,17 +76,16 @@ class SeenRun(RecordedRun):
     def annotate(self, facts: Iterable[Fact], *, after_ns: int = 0) -> int:  # noqa: D102
         require(self._caller, WRITE, [self._home])
         said = list(facts)
-        for kind, key, value in said:
-            if kind == ATTRIBUTE and key == "experiment":  # it moves there
-                require(self._caller, WRITE, [str(value)])
+        self._store.vet(self.uid, said)
         return self.raw.annotate(said, after_ns=after_ns)
 
 
 class SeenStore(IndexedStore):
-    """See the module. Contents are had by whoever knows their SHA-256: nobody can guess it."""
+    """See the module. Contents are there for who may read something that has them, and who showed them."""
 
-    def __init__(self, store: Store, index: SeenIndex, caller: Caller) -> None:
-        self._store, self._index, self._caller = store, index, caller
+    def __init__(self, store: Store, index: SeenIndex, caller: Caller, proofs: Proofs) -> None:
+        self._store, self._index, self._caller, self._proofs = store, index, caller, proofs
+        self.owner = caller.user
 
     @property
     def location(self) -> str:  # noqa: D102 - as of the contract
@@ -107,7 +109,7 @@ class SeenStore(IndexedStore):
         home = self.home_of(run)
         if not self._caller.sees(home):
             raise RunNotFound(f"no run has the uid {uid!r} in the store {self.location!r}")
-        return SeenRun(run, home, self._caller)
+        return SeenRun(run, home, self, self._caller)
 
     def home_of(self, run: RecordedRun) -> str:
         """The experiment that counts: where the index has the run, or else where it was made."""
@@ -147,19 +149,39 @@ class SeenStore(IndexedStore):
         return self._store.claim_number(experiment, uid)
 
     def claim(self, namespace: str, name: str, about: Mapping[str, Any]) -> bool:  # noqa: D102
+        self._check_private(namespace)
         require(self._caller, WRITE, self._places(name, about))
         return self._store.claim(namespace, name, about)
 
     def claimed(self, namespace: str, name: str) -> dict[str, Any] | None:  # noqa: D102
-        found = self._store.claimed(namespace, name)
+        found = self._store.claimed(namespace, name) if self._sees_namespace(namespace) else None
         return found if found is not None and self._sees_claim(found) else None
 
     def claims(self, namespace: str) -> list[dict[str, Any]]:  # noqa: D102
+        if not self._sees_namespace(namespace):
+            return []
         return list(filter(self._sees_claim, self._store.claims(namespace)))
 
     def release(self, namespace: str, name: str, about: Mapping[str, Any]) -> bool:  # noqa: D102
+        self._check_private(namespace)
         require(self._caller, WRITE, self._places(name, about))
         return self._store.release(namespace, name, about)
+
+    def reclaim(  # noqa: D102
+        self, namespace: str, name: str, about: Mapping[str, Any], instead: Mapping[str, Any]
+    ) -> bool:
+        self._check_private(namespace)
+        for what in (about, instead):
+            require(self._caller, WRITE, self._places(name, what))
+        return self._store.reclaim(namespace, name, about, instead)
+
+    def _sees_namespace(self, namespace: str) -> bool:
+        """What is the server's own is seen by admins of everything."""
+        return not namespace.startswith(PRIVATE) or self._caller.may_everywhere(ADMIN)
+
+    def _check_private(self, namespace: str) -> None:
+        if not self._sees_namespace(namespace):
+            raise NotAllowed(f"claims of {namespace[:100]!r} are the server's own; ask an admin")
 
     def _sees_claim(self, about: Mapping[str, Any]) -> bool:
         """One that says that it belongs to no experiment, such as a view of all, is seen by all."""
@@ -184,19 +206,79 @@ class SeenStore(IndexedStore):
     # -- contents -----------------------------------------------------------------------------------------------
 
     def put_bytes(self, content: bytes) -> tuple[str, int]:  # noqa: D102
-        return self._store.put_bytes(content)
+        kept = self._store.put_bytes(content)
+        self.showed(kept[0])
+        return kept
 
     def put_file(self, path: str | os.PathLike[str]) -> tuple[str, int]:  # noqa: D102
-        return self._store.put_file(path)
+        kept = self._store.put_file(path)
+        self.showed(kept[0])
+        return kept
 
     def open_content(self, digest: str) -> BinaryIO:  # noqa: D102
+        self._require_content(digest)
         return self._store.open_content(digest)
 
     def has_content(self, digest: str) -> bool:  # noqa: D102
-        return self._store.has_content(digest)
+        return self._store.has_content(digest) and digest in self.reached([digest])
 
     def content_path(self, digest: str) -> str:  # noqa: D102
+        self._require_content(digest)
         return self._store.content_path(digest)
+
+    def showed(self, digest: str) -> None:
+        """See `runlore.server.context.Sight`."""
+        self._proofs.show(self.owner, digest)
+
+    def _require_content(self, digest: str) -> None:
+        if digest not in self.reached([digest]):
+            raise ArtifactNotFound(f"the store has no contents with the SHA-256 {digest[:64]!r}")
+
+    def reached(self, digests: Collection[str], *, fresh: bool = True) -> set[str]:
+        """Those of some contents that the caller may read: something that it sees has them, or it showed them.
+
+        Args:
+            digests: SHA-256 of them, whether the store has them or not.
+            fresh: look again, where the index may not have yet what refers to them.
+        """
+        if self._caller.may_everywhere(READ):
+            return set(digests)
+        found = self._proofs.shown(self.owner, digests)
+        for attempt in range(2 if fresh else 1):
+            left = set(digests) - found
+            if not left:
+                break
+            if attempt:
+                self._index.refresh()
+            found |= {one.digest for one in self._proofs.undoubted(self._index.holders(list(left)))}
+        return found
+
+    def vet(self, uid: str, facts: Iterable[Fact]) -> None:
+        """See that the caller may have a run say something, before it is recorded.
+
+        References to contents that it may not read are noted: they give nobody those contents.
+
+        Raises:
+            NotAllowed: the run would belong to an experiment in which the caller may not write.
+        """
+        digests = set()
+        for kind, key, value in facts:
+            home = home_in(kind, key, value)
+            if home is not None:
+                require(self._caller, WRITE, [home])
+            if kind == ARTIFACT and isinstance(value, dict) and isinstance(value.get("digest"), str):
+                digests.add(value["digest"])
+        self._refer(uid, digests)
+
+    def _refer(self, holder: str, digests: set[str]) -> None:
+        digests = set(filter(is_digest, digests))
+        if not digests:
+            return
+        known = self.reached(digests, fresh=False)
+        unknown = digests - known
+        if unknown:  # what somebody had it say before is not this caller's to doubt
+            unknown -= {one.digest for one in self._index.all_holders(list(unknown)) if one.uid == holder}
+        self._proofs.refer(self.owner, holder, known=known, unknown=unknown)
 
     # -- cards --------------------------------------------------------------------------------------------------
 
@@ -212,6 +294,8 @@ class SeenStore(IndexedStore):
         home = self._index.homes([run]).get(run) or self._made_in(run)
         described = said.get("experiment") if isinstance(said, dict) else None
         require(self._caller, WRITE, places_of(card.space, card.name, described, home))
+        items = about.get("artifacts") or ()
+        self._refer(str(about.get("uid")), {str(item.get("digest")) for item in items if isinstance(item, dict)})
         self._store.complete_card(card, version, about)
 
     def _made_in(self, uid: str) -> str | None:
@@ -230,6 +314,15 @@ class SeenStore(IndexedStore):
             places = card_places(record, self._index.homes([record.run] if record.run else []))
         require(self._caller, WRITE, places)
         return self._store.annotate_card(card, version, uid, facts, after_ns=after_ns)
+
+
+def home_in(kind: str, key: str, value: Any) -> str | None:
+    """The experiment to which a run belongs that says this; None: it says nothing of that."""
+    if kind == ATTRIBUTE and key == "experiment":
+        found = value
+    else:
+        found = value.get("experiment") if kind == START and isinstance(value, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def require(caller: Caller, needs: str, places: Sequence[str]) -> None:

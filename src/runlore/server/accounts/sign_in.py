@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -18,6 +18,7 @@ from runlore.server.problems import Problem
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from runlore.server.caller import Caller
     from runlore.server.endpoint import Call
 
 FORM = "application/x-www-form-urlencoded"
@@ -31,6 +32,7 @@ form { width: min(20rem, 100%); display: grid; gap: .5rem; }
 h1 { font-size: 1.4rem; margin: 0 0 .5rem; }
 input, button { font: inherit; padding: .5rem .7rem; border-radius: .4rem; border: 1px solid #8889; }
 button { margin-top: .5rem; background: #2456c9; color: #fff; border-color: #2456c9; cursor: pointer; }
+a { text-align: center; padding: .5rem .7rem; border-radius: .4rem; border: 1px solid #8889; color: inherit; }
 :focus-visible { outline: 2px solid #2456c9; outline-offset: 2px; }
 p { margin: 0; padding: .5rem .7rem; border-left: 3px solid #c0392b; }
 """
@@ -62,10 +64,19 @@ async def sign_in(call: Call) -> Response:
         return _page(call, after, name, f"There were {problem.detail}.", problem.status)
     if session is None:
         return _page(call, after, name, "Name or password is wrong.", 401)
+    return _with_session(call, session, after)
+
+
+def begin_session(call: Call, caller: Caller, after: str) -> Response:
+    """Let somebody in who was found to be a user; gives the answer that sends the browser on, with its cookie."""
+    return _with_session(call, accounts_of(call).book.keys.begin_session(caller), after)
+
+
+def _with_session(call: Call, session: str, after: str) -> Response:
     response = _sent_to(call, after)
     response.set_cookie(
         COOKIE, session, max_age=int(SESSION_S), path=call.context.settings.base_path or "/", httponly=True,
-        samesite="lax", secure=_by_tls(call.request),
+        samesite="lax", secure=is_by_tls(call.request),
     )  # fmt: skip
     return response
 
@@ -119,10 +130,18 @@ def _page(call: Call, after: str, name: str = "", said: str = "", status: int = 
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required>
 <input type="hidden" name="next" value="{escape(after)}">
-<button>Sign in</button></form></body></html>
+<button>Sign in</button>{_to_provider(call, after)}</form></body></html>
 """
     headers = {"content-security-policy": POLICY.format(digest=_style_digest()), "cache-control": "no-store"}
     return Response(text, status, headers, "text/html; charset=utf-8")
+
+
+def _to_provider(call: Call, after: str) -> str:
+    provider = accounts_of(call).provider
+    if provider is None:
+        return ""
+    where = escape(f"{call.context.settings.base_path}{SIGN_IN}/provider?next={quote(after, safe='')}")
+    return f'<a href="{where}">Sign in with {escape(urlsplit(provider.settings.issuer).hostname or "the provider")}</a>'
 
 
 def _style_digest() -> str:
@@ -137,7 +156,7 @@ def _sent_to(call: Call, path: str) -> Response:
     return Response(None, 303, {"location": where, "cache-control": "no-store"})
 
 
-def _by_tls(request: Request) -> bool:
+def is_by_tls(request: Request) -> bool:
     """Whether the browser came by TLS, as it or the proxy before us says. Who lies about it harms its own cookie."""
     return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", "").partition(",")[0].strip())
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from runlore.errors import NotStored, RunloreError
 from runlore.model import new_uid
 from runlore.names import is_uid
+from runlore.server.compression import compress
 from runlore.server.contract.once import Answers
 from runlore.server.problems import Problem
 from runlore.wire import text
@@ -78,7 +79,7 @@ def answering(function: Callable[[Call, dict[str, Any]], Any]) -> Callable[[Call
     @wraps(function)
     def answered(call: Call) -> Response:
         try:
-            return answer(function(call, arguments(call)))
+            return compress(call.request, answer(function(call, arguments(call))))
         except OSError as error:
             raise told(error) from error
 
@@ -91,17 +92,24 @@ def changing(function: Callable[[Call, dict[str, Any]], Any]) -> Callable[[Call]
     @wraps(function)
     def answered(call: Call) -> Response:
         sent = arguments(call)
-        key = call.request.headers.get(text.KEY_HEADER) or new_uid()
-        if not is_uid(key):
-            raise Garbled(f"{text.KEY_HEADER}: {key!r:.60} should be 32 hexadecimal digits")
         try:
-            return answer(
-                call.context.part(Answers).once((call.context.caller.name, key), lambda: function(call, sent))
-            )
+            return compress(call.request, answer(changed_once(call, lambda: function(call, sent))))
         except OSError as error:
             raise told(error) from error
 
     return answered
+
+
+def changed_once(call: Call, change: Callable[[], Any]) -> Any:
+    """What a change returned, or raised, when it came under the key of this request; else it is made now.
+
+    Raises:
+        Garbled: the key is none.
+    """
+    key = call.request.headers.get(text.KEY_HEADER) or new_uid()
+    if not is_uid(key):
+        raise Garbled(f"{text.KEY_HEADER}: {key!r:.60} should be 32 hexadecimal digits")
+    return call.context.part(Answers).once((call.context.caller.name, key), change)
 
 
 def came_again(call: Call) -> bool:

@@ -1,4 +1,4 @@
-"""Housekeeping, where the files are: sealing, removing, looking for damage, archives of runs."""
+"""Archives of runs, packed and taken in where the files are."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from starlette.responses import StreamingResponse
 
 from runlore.scratch import scratch_directory
 from runlore.server.contract.asking import uids_of
-from runlore.server.contract.calls import HEADERS, answer, arguments, changing, told
-from runlore.server.endpoint import ADMIN, READ, WRITE, Endpoint
+from runlore.server.contract.calls import HEADERS, answer, arguments, told
+from runlore.server.endpoint import READ, WRITE, Endpoint
 from runlore.server.problems import Problem
-from runlore.store import keeping
 from runlore.wire import points, text
-from runlore.wire.text import Garbled, expect, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,51 +25,6 @@ if TYPE_CHECKING:
 
 ARCHIVE = "application/gzip"
 _PIECE_BYTES = 1 << 20
-_NUMBER = (int, float)
-
-
-def keep(call: Call, sent: dict[str, Any]) -> dict[str, Any]:
-    """A task of housekeeping: what its function returns, by the names of the fields."""
-    task, about = expect(sent.get("task"), str, "task"), expect(sent.get("arguments", {}), dict, "arguments")
-    session = call.context.session
-    if task == keeping.SEAL:
-        from runlore.housekeeping.sealing import seal
-
-        return seal(session, force=_flag(about, "force"))._asdict()
-    if task == keeping.EXAMINE:
-        from runlore.housekeeping.doctor import examine
-
-        session.refresh()
-        found = examine(session, repair=_flag(about, "repair"), quick=_flag(about, "quick"))
-        return {"findings": [item._asdict() for item in found]}
-    if task == keeping.COLLECT:
-        from runlore.housekeeping.garbage import collect
-
-        session.refresh()
-        older_s, grace_s = (_seconds(about, name) for name in ("older_than_s", "grace_s"))
-        removed = [(uid, digest) for uid, digest in map(_pair, expect(about.get("removed", []), list, "removed"))]
-        return collect(
-            session, older_than_s=older_s, grace_s=grace_s, dry_run=_flag(about, "dry_run"), removed=removed
-        )._asdict()  # fmt: skip
-    raise Garbled(f"task={task!r:.60} is none of {keeping.COLLECT}, {keeping.EXAMINE} and {keeping.SEAL}")
-
-
-def _flag(about: dict[str, Any], name: str) -> bool:
-    return bool(expect(about.get(name, False), bool, name))
-
-
-def _seconds(about: dict[str, Any], name: str) -> float:
-    seconds = expect(about.get(name), _NUMBER, name)
-    if not 0 <= seconds < 1e9:
-        raise Garbled(f"{name}={seconds} should be a number of seconds")
-    return float(seconds)
-
-
-def _pair(value: Any) -> list[str]:
-    pair = texts(value, "what is treated as removed")
-    if len(pair) != 2:
-        raise Garbled("what is treated as removed should be a uid and a digest")
-    return pair
 
 
 def pack(call: Call) -> Response:
@@ -131,11 +84,6 @@ async def take_in(call: Call) -> Response:
 
 
 ENDPOINTS = (
-    Endpoint(
-        "POST", "/store/keep", changing(keep), "Housekeeping: `seal`, `examine` or `collect`.", ADMIN,
-        body=text.MEDIA_TYPE, answer=text.MEDIA_TYPE, problems=[409, 413, 415, 503, 507],
-        example={"task": "examine", "arguments": {"quick": True}}, audited=lambda call: str(arguments(call)["task"]),
-    ),
     Endpoint(
         "POST", "/store/pack", pack, "An archive of runs, as `runlore export` writes it.", READ, body=text.MEDIA_TYPE,
         answer=points.MEDIA_TYPE, problems=[404, 409, 413, 415, 507], example={"uids": ["0" * 32]},

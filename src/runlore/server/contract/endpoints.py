@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from runlore.server.contract import asking, care, contents, recording, storing, streams
+from runlore.server.contract import asking, care, contents, keeping, recording, storing, streams
 
 PREFIX = "/api/v1"
 
 ENDPOINTS = (
     *asking.ENDPOINTS, *storing.ENDPOINTS, *streams.ENDPOINTS, *recording.ENDPOINTS, *contents.ENDPOINTS,
-    *care.ENDPOINTS,
+    *keeping.ENDPOINTS, *care.ENDPOINTS,
 )  # fmt: skip

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from runlore.names import is_uid
+from runlore.server.contract.batches import batches_of
 from runlore.server.contract.calls import came_again, changing
-from runlore.server.contract.recorders import Recorders
-from runlore.server.contract.storing import run_of
+from runlore.server.contract.storing import run_of, uid_of
 from runlore.server.endpoint import WRITE, Endpoint
-from runlore.wire import text
+from runlore.wire import recording, text
 from runlore.wire.text import Garbled, expect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from runlore.server.endpoint import Call
+    from runlore.server.recorders import Held
 
 MOST_RECORDS = 100_000
 """In one batch."""
 
 
 def record(call: Call, sent: dict[str, Any]) -> None:
-    """See `RecordedRun.record`."""
-    run = run_of(call, sent)
+    """See `RecordedRun.record`. One that is open under this name stays."""
     first, lazily = (expect(sent.get(name, False), bool, name) for name in ("first", "lazily"))
-    call.context.part(Recorders).open(run, _writer(sent), first=first, lazily=lazily)
+    with _held(call, sent) as held:
+        held.open(first=first, lazily=lazily)
 
 
 def append(call: Call, sent: dict[str, Any]) -> dict[str, Any]:
@@ -32,37 +35,45 @@ def append(call: Call, sent: dict[str, Any]) -> dict[str, Any]:
     records, sequence = expect(sent.get("records"), list, "records"), expect(sent.get("sequence"), int, "sequence")
     if len(records) > MOST_RECORDS or sequence < 1:
         raise Garbled(f"a batch has a number from 1 on, and at most {MOST_RECORDS:,} records")
-    if not call.context.caller.may_everywhere(WRITE):
-        check_writable(call, sent)
-    return call.context.part(Recorders).append(
-        lambda: run_of(call, sent), expect(sent.get("uid"), str, "uid"), _writer(sent), sequence, records,
-        columns=expect(sent.get("columns", {}), dict, "columns"), again=came_again(call),
-    )  # fmt: skip
+    columns = expect(sent.get("columns", {}), dict, "columns")
+    with _held(call, sent) as held, held.lock:
+        if call.context.sight is not None:
+            call.context.sight.vet(uid_of(sent), recording.facts_of(records))
+        return batches_of(held).append(held, sequence, records, columns=columns, again=came_again(call))
 
 
 def close_recorder(call: Call, sent: dict[str, Any]) -> None:
-    """See `Recorder.close` and `Recorder.discard`."""
-    if not call.context.caller.may_everywhere(WRITE):
-        check_writable(call, sent)
-    call.context.part(Recorders).close(_writer(sent), discard=expect(sent.get("discard", False), bool, "discard"))
+    """See `Recorder.close` and `Recorder.discard`. One that is not open, or whose run is gone, is closed."""
+    discard = expect(sent.get("discard", False), bool, "discard")
+    if call.context.caller.may_everywhere(WRITE):
+        call.context.recorders.forget(uid_of(sent), _writer(sent), discard=discard)
+        return
+    with _held(call, sent) as held:  # which sees that the caller may
+        held.close(discard=discard)
 
 
-def check_writable(call: Call, sent: dict[str, Any]) -> None:
-    """See that the caller may write to the run that a request names, and that the recorder is one of it.
+@contextmanager
+def _held(call: Call, sent: dict[str, Any]) -> Iterator[Held]:
+    """The recorder that a request names, for the block.
 
     Raises:
         RunNotFound: there is no such run for the caller.
-        NotAllowed: the caller may not.
-        Garbled: the recorder is one of another run.
+        NotAllowed: the caller may not write to it.
+        Garbled: the request names none.
     """
-    run = run_of(call, sent)
-    call.context.check(WRITE, run.experiment)
-    if call.context.part(Recorders).run_of(_writer(sent)) not in (None, run.uid):
-        raise Garbled("the writer records another run")
+    uid, name, recorders = uid_of(sent), _writer(sent), call.context.recorders
+    experiment = expect(sent.get("experiment"), (str, type(None)), "experiment")
+    if not recorders.is_open(uid, name):
+        experiment = run_of(call, sent).experiment  # it may be elsewhere than was thought
+    with recorders.hold(uid, name, experiment=experiment) as held:
+        yield held
 
 
 def _writer(sent: dict[str, Any]) -> str:
-    return str(expect(sent.get("writer"), str, "writer"))
+    name = str(expect(sent.get("writer"), str, "writer"))
+    if not is_uid(name):
+        raise Garbled(f"writer={name!r:.60} should be 32 hexadecimal digits")
+    return name
 
 
 def _endpoint(function: Callable[[Call, dict[str, Any]], Any], summary: str, example: Any) -> Endpoint:

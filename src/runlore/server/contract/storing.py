@@ -49,6 +49,15 @@ def new_run_of(sent: dict[str, Any]) -> tuple[str, str]:
     return experiment, uid
 
 
+def uid_of(sent: dict[str, Any]) -> str:
+    """The uid of a run that a request names.
+
+    Raises:
+        Garbled: it names none.
+    """
+    return str(expect(sent.get("uid"), str, "uid"))
+
+
 def run_of(call: Call, sent: dict[str, Any]) -> RecordedRun:
     """The run that a request names.
 
@@ -56,7 +65,7 @@ def run_of(call: Call, sent: dict[str, Any]) -> RecordedRun:
         RunNotFound: there is none.
         Garbled: it names none.
     """
-    uid = expect(sent.get("uid"), str, "uid")
+    uid = uid_of(sent)
     experiment = expect(sent.get("experiment"), (str, type(None)), "experiment")
     try:
         return call.context.store.open_run(uid, experiment=experiment)
@@ -209,6 +218,15 @@ def release(call: Call, sent: dict[str, Any]) -> bool:
     return came_again(call) and store.claimed(namespace, name) is None
 
 
+def reclaim(call: Call, sent: dict[str, Any]) -> bool:
+    """See `Store.reclaim`. One that comes again, and finds what it wanted, was the one that said so."""
+    store, namespace, name = call.context.store, *_named(sent)
+    about, instead = (expect(sent.get(key), dict, key) for key in ("about", "instead"))
+    if store.reclaim(namespace, name, about, instead):
+        return True
+    return came_again(call) and store.claimed(namespace, name) == {**instead, "name": name}
+
+
 def _named(sent: dict[str, Any]) -> tuple[str, str]:
     return expect(sent.get("namespace"), str, "namespace"), expect(sent.get("name"), str, "name")
 
@@ -249,6 +267,10 @@ def complete_card(call: Call, sent: dict[str, Any]) -> None:
 def annotate_card(call: Call, sent: dict[str, Any]) -> int:
     """See `Store.annotate_card`. What is said twice there counts as once."""
     card, version, uid = card_of(sent), version_of(sent), expect(sent.get("uid"), str, "uid")
+    if not is_uid(uid):
+        raise Garbled(f"uid={uid!r:.60} should be the card's, 32 hexadecimal digits")
+    if version not in call.context.store.versions_taken(card):
+        raise CardNotFound(f"there is no card {card}@{version} of which something could be recorded")
     return call.context.store.annotate_card(card, str(version), uid, facts_of(sent), after_ns=after_of(sent))
 
 
@@ -295,6 +317,9 @@ ENDPOINTS = (
     _asks(claimed, "What was said when a name was claimed.", {"namespace": "names", "name": "best"}),
     _asks(claims, "All claims of a namespace.", {"namespace": "names"}),
     _changes(release, "Give a name back; whether it was claimed with this.", _CLAIM),
+    _changes(
+        reclaim, "Remember something else of a name; whether it was claimed with this.", {**_CLAIM, "instead": {}}
+    ),
     _asks(has_content, "Whether there are contents of this SHA-256.", {"digest": "0" * 64}),
     _asks(versions_taken, "Every version of a card that was ever claimed.", {"card": _CARD["card"]}),
     _changes(claim_version, "Claim a version of a card.", _CARD),

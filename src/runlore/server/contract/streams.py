@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import StreamingResponse
 
 from runlore.errors import RunloreError, RunNotFound
+from runlore.server.compression import compress_stream
 from runlore.server.contract.asking import uids_of
 from runlore.server.contract.calls import HEADERS, answering, arguments, told
 from runlore.server.contract.followers import Followers
@@ -18,7 +19,7 @@ from runlore.wire import points, problems, records, text
 from runlore.wire.text import expect, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from starlette.responses import Response
 
@@ -33,7 +34,7 @@ def read_points(call: Call) -> Response:
     sent = arguments(call)
     uids, names, experiment = _wanted(sent, "keys")
     found = call.context.store.points(uids, names, experiment=experiment)
-    return _stream(sent, (part for uid, one in found for part in points.pack_points(uid, one)))
+    return _stream(call, sent, (part for uid, one in found for part in points.pack_points(uid, one)))
 
 
 def read_events(call: Call) -> Response:
@@ -42,7 +43,7 @@ def read_events(call: Call) -> Response:
     uids, names, experiment = _wanted(sent, "kinds")
     found = call.context.store.events(uids, names, experiment=experiment)
     return _stream(
-        sent, (points.part({"uid": uid, "events": records.pack(StoredEvent, events)}) for uid, events in found)
+        call, sent, (points.part({"uid": uid, "events": records.pack(StoredEvent, events)}) for uid, events in found)
     )
 
 
@@ -52,7 +53,7 @@ def _wanted(sent: dict[str, Any], what: str) -> tuple[list[str], list[str] | Non
     return uids_of(sent)[:MOST_RUNS], None if names is None else texts(names, what), experiment or None
 
 
-def _stream(sent: dict[str, Any], parts: Iterator[bytes]) -> Response:
+def _stream(call: Call, sent: dict[str, Any], parts: Iterator[bytes]) -> Response:
     """The parts, as they are made. What goes wrong before the first one is an answer of its own."""
     try:
         first = next(parts, None)
@@ -60,16 +61,16 @@ def _stream(sent: dict[str, Any], parts: Iterator[bytes]) -> Response:
         raise told(error) from error
     if first is None and sent.get("strict"):
         raise RunNotFound(f"run {', '.join(texts(sent.get('uids'), 'uids'))[:200]} is not in the store any more")
-    return StreamingResponse(
-        _guarded(chain([] if first is None else [first], parts)), 200, HEADERS, media_type=points.MEDIA_TYPE
-    )
+    whole = _guarded(chain([] if first is None else [first], parts), call.context.without_place)
+    return compress_stream(call.request, StreamingResponse(whole, 200, HEADERS, media_type=points.MEDIA_TYPE))
 
 
-def _guarded(parts: Iterator[bytes]) -> Iterator[bytes]:
+def _guarded(parts: Iterator[bytes], hide: Callable[[str], str]) -> Iterator[bytes]:
     try:
         yield from parts
     except RunloreError as error:
-        yield points.part({"problem": problems.pack(error)})
+        packed = problems.pack(error)
+        yield points.part({"problem": {**packed, "detail": hide(packed["detail"])}})
     except OSError as error:
         yield points.part({"problem": problems.pack(told(error))})
     yield points.END

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from runlore.server import problems
+from runlore.server.endpoint import REFUSAL
 from runlore.server.problems import Problem
 
 if TYPE_CHECKING:
@@ -24,11 +25,24 @@ def answer(problem: Problem, request_id: str) -> Response:
     return Response(content, problem.status, problem.headers, problems.MEDIA_TYPE)
 
 
+def _respond(request: Request, problem: Problem) -> Response:
+    """A problem as a response, in the form of the endpoint that was reached."""
+    refusal = request.scope.get(REFUSAL)
+    if refusal is not None:
+        response: Response = refusal(problem)
+        return response
+    return answer(problem, request.scope.get("request_id", ""))
+
+
 async def _of_ours(request: Request, error: Exception) -> Response:
     problem = problems.of(error)
     if problem is None:
         raise error
-    return answer(problem, request.scope.get("request_id", ""))
+    hide = request.app.state.context.without_place
+    problem.detail = hide(problem.detail)
+    if "message" in problem.about:
+        problem.about["message"] = hide(problem.about["message"])
+    return _respond(request, problem)
 
 
 async def _of_starlette(request: Request, error: Exception) -> Response:
@@ -45,7 +59,7 @@ async def _of_starlette(request: Request, error: Exception) -> Response:
 async def _fault(request: Request, error: Exception) -> Response:
     request_id = request.scope.get("request_id", "")
     log.error("request %s: %s %s failed", request_id, request.method, request.url.path, exc_info=error)
-    return answer(Problem(500, f"this is a fault of the server; its log has request {request_id}"), request_id)
+    return _respond(request, Problem(500, f"this is a fault of the server; its log has request {request_id}"))
 
 
 HANDLERS = {

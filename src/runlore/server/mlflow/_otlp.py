@@ -14,6 +14,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from runlore.server.mlflow.message import MlflowError, as_number, decode, whole
+from runlore.server.mlflow.span_meaning import meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -309,7 +310,7 @@ def to_document(name: str, span: dict[str, Any]) -> dict[str, Any]:
     found = {
         "trace_id": _id(span.get("trace_id")), "span_id": _id(span.get("span_id")), "name": name,
         "kind": KINDS.index(kind) if kind in KINDS else 0, "start_time_unix_nano": str(span.get("start_ns") or 0),
-        "end_time_unix_nano": str(span.get("end_ns") or 0), "attributes": _pairs(span.get("attributes")),
+        "end_time_unix_nano": str(span.get("end_ns") or 0), "attributes": _pairs(meant(span.get("attributes") or {})),
         "events": [
             {"name": event.get("name"), "time_unix_nano": str(event.get("time_ns") or 0),
              "attributes": _pairs(event.get("attributes"))}

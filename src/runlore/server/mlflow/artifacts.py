@@ -10,7 +10,7 @@ from runlore.errors import RunloreError
 from runlore.server.endpoint import READ, WRITE, Endpoint
 from runlore.server.mlflow import files
 from runlore.server.mlflow.experiments import Experiments
-from runlore.server.mlflow.homes import Home, checked, home_of, model_home
+from runlore.server.mlflow.homes import Home, checked, home_of, model_home, model_location
 from runlore.server.mlflow.logging import run_id
 from runlore.server.mlflow.message import MISSING, Message, MlflowError, endpoint, guarded, refuse, respond
 from runlore.server.mlflow.reading import read_about
@@ -80,6 +80,8 @@ async def upload_to_run(call: Call) -> Response:
     """Keep a file of a run."""
     query = call.request.query_params
     uid = query.get("run_uuid") or query.get("run_id") or ""
+    if call.request.headers.get("content-length", "1") == "0":
+        return refuse(MlflowError("Request must specify data."))
     return await _receive(call, lambda: _file(call.context, f"{uid}/artifacts/{query.get('path', '')}"))
 
 
@@ -102,7 +104,7 @@ async def _receive(call: Call, where: Any) -> Response:
 
 
 def delete(message: Message) -> dict[str, Any]:
-    """Remove a file or folder of the proxy."""
+    """Remove a file or folder of the proxy; nothing happens where nothing is."""
     files.remove(message.context, home_of(message.context, message.path("path")))
     return {}
 
@@ -118,9 +120,13 @@ def get_artifact(message: Message) -> Response:
 
 def list_of_model(message: Message) -> dict[str, Any]:
     """What is in a folder of a logged model."""
-    home = model_home(message.context, message.path("model_id"))
+    context, identifier = message.context, message.path("model_id")
+    home = model_home(context, identifier)
     folder = _folder(message.text("artifact_directory_path"))
-    return {"root_uri": "", "files": files.listing(files.files(message.context, home.run, home.prefix), folder)}
+    return {
+        "root_uri": model_location(context, identifier),
+        "files": files.listing(files.files(context, home.run, home.prefix), folder),
+    }
 
 
 def file_of_model(message: Message) -> Response:

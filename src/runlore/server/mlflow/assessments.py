@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import Any
 
@@ -13,6 +14,7 @@ _FIELDS = (
     "assessment_name", "span_id", "source", "feedback", "expectation", "issue", "rationale", "metadata", "overrides",
     "valid", "create_time", "last_update_time", "run_id",
 )  # fmt: skip
+_SORTS = ("feedback", "expectation", "issue")
 _CHANGEABLE = ("assessment_name", "feedback", "expectation", "rationale", "metadata")
 
 
@@ -25,6 +27,8 @@ def read_assessment(message: Message, trace_id: str) -> dict[str, Any]:
     from runlore.server.mlflow.trace_documents import from_ms
 
     message.required("assessment_name")
+    if not any(message.has(sort) for sort in _SORTS):
+        raise MlflowError(f"Unknown assessment type: it has none of {', '.join(_SORTS)}")
     now = from_ms(now_ms())
     said = {name: message.fields[name] for name in _FIELDS if message.has(name)}
     return {
@@ -69,7 +73,8 @@ def update(message: Message) -> dict[str, Any]:
     if not message.has("assessment"):
         message.required("assessment")
     given = message.part("assessment")
-    said = {name: given.fields[name] for name in _CHANGEABLE if given.has(name)}
+    masked = _mask(message)
+    said = {name: given.fields[name] for name in _CHANGEABLE if given.has(name) and (not masked or name in masked)}
     for value in ("feedback", "expectation"):
         if value in said and value not in known:
             other = "expectation" if value == "feedback" else "feedback"
@@ -79,6 +84,12 @@ def update(message: Message) -> dict[str, Any]:
     changed = {**known, **said, "last_update_time": from_ms(now_ms())}
     books.say(trace.native, trace.id, assessments={known["assessment_id"]: changed})
     return {"assessment": changed}
+
+
+def _mask(message: Message) -> set[str]:
+    """Which fields are to be changed, as protocol buffers list them; empty: all that are given."""
+    paths = message.text("update_mask").split(",")
+    return {re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", path.strip()) for path in paths if path.strip()}
 
 
 def delete(message: Message) -> dict[str, Any]:

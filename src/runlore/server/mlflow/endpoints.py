@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from starlette.convertors import Convertor, register_url_convertor
 
 from runlore.server.mlflow import (
     artifacts,
     assessments,
+    evaluation_calls,
     experiment_calls,
     info,
     inputs,
@@ -17,9 +20,12 @@ from runlore.server.mlflow import (
     runs,
     search,
     trace_calls,
+    trace_correlation,
     uploads,
     version_calls,
+    webhook_calls,
 )
+from runlore.server.mlflow.message import refuse
 
 
 class _Root(Convertor[str]):
@@ -36,7 +42,7 @@ class _Root(Convertor[str]):
 
 register_url_convertor("mlflow_root", _Root())
 
-ENDPOINTS = (
+_EVERY = (
     *logging.ENDPOINTS,
     *runs.ENDPOINTS,
     *search.ENDPOINTS,
@@ -47,9 +53,15 @@ ENDPOINTS = (
     *version_calls.ENDPOINTS,
     *uploads.ENDPOINTS,
     *artifacts.ENDPOINTS,
+    *trace_correlation.ENDPOINTS,
     *trace_calls.ENDPOINTS,
     *assessments.ENDPOINTS,
+    *evaluation_calls.ENDPOINTS,
     *experiment_calls.ENDPOINTS,
+    *webhook_calls.ENDPOINTS,
     *info.ENDPOINTS,
     *info.UNKNOWN,
 )
+
+ENDPOINTS = tuple(replace(endpoint, refusal=refuse) for endpoint in _EVERY)
+"""They all say in MLflow's form what did not work, also who is not let in."""

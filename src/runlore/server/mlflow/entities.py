@@ -92,7 +92,8 @@ def tags_of(run: RunRecord) -> dict[str, str]:
     """Its tags, with those by which MLflow says what Runlore's runs have beside their tags."""
     known = run.facts.tags if run.facts is not None else {}
     tags = {key: value for key, value in known.items() if not key.startswith(HIDDEN)}
-    said = {RUN_NAME: run_name(run), PARENT: run.parent, USER: run.user, NOTE: run.description}
+    user = None if REMOTE in known else run.user  # a client that wants the tag sends it itself
+    said = {RUN_NAME: run_name(run), PARENT: run.parent, USER: user, NOTE: run.description}
     for key, value in said.items():
         if value is not None and (key not in tags or key == RUN_NAME):
             tags[key] = value

@@ -36,8 +36,10 @@ def create(message: Message) -> dict[str, Any]:
 
 def _check_location(location: str) -> None:
     """Clients talk to what it names by themselves; the server never follows it."""
-    if "\0" in location or "#" in location or ".." in location.partition("?")[2] or len(location) > 500:
-        raise invalid("artifact_location", location, "should be a URI of at most 500 characters without fragment")
+    if "#" in location:
+        raise MlflowError("'artifact_location' URL can't include fragments or params.")
+    if "\0" in location or ".." in location.partition("?")[2] or len(location) > 500:
+        raise invalid("artifact_location", location, "should be a URI of at most 500 characters, without '..' or NUL")
 
 
 def _check_tag(key: str, value: str) -> None:
@@ -167,11 +169,15 @@ def cut(items: Sequence[_T], most: int, token: str) -> tuple[Sequence[_T], str]:
             said = json.loads(base64.urlsafe_b64decode(token.encode()))
             start = int(said["offset"])
         except (ValueError, TypeError, KeyError):
-            raise invalid("page_token", token, "was not given by this server") from None
+            raise _no_token(token) from None
     if start < 0:
-        raise invalid("page_token", token, "was not given by this server")
+        raise _no_token(token)
     end = start + most
     return items[start:end], offset_token(end) if end < len(items) else ""
+
+
+def _no_token(token: str) -> MlflowError:
+    return MlflowError(f"Invalid page token, it was not given by this server: {token[:100]!r}")
 
 
 def offset_token(offset: int) -> str:

@@ -159,17 +159,13 @@ def send(store: Store, file: File) -> Response:
 
 
 def remove(context: Context, home: Home) -> None:
-    """Remove a file, or all that is in a folder. Its contents go with the next `runlore gc`, unless others have them.
-
-    Raises:
-        MlflowError: there is nothing.
-    """
+    """Remove a file, or all that is in a folder: contents that nothing else has go with the next `runlore gc`."""
     known = files(context, home.run, home.prefix)
     gone = [
         file for name, file in known.items() if not home.name or name == home.name or name.startswith(f"{home.name}/")
     ]
-    if not gone and home.name:
-        raise MlflowError(f"No such artifact: {home.name[:200]!r}", MISSING)
+    if not gone:
+        return
     with held(context, home.run) as found:
         for file in gone:
             about = {"digest": file.digest, "reason": "deleted by a client of MLflow"}

@@ -123,7 +123,7 @@ class _Parser:
 
     def _wrong(self, why: str) -> MlflowError:
         return MlflowError(
-            f"Invalid filter string {self._text[:500]!r}: {why}. Expected, for example, metrics.acc > 0.9"
+            f"Invalid clause(s) in filter string: {self._text[:500]!r}: {why}. Expected, for example, metrics.acc > 0.9"
         )
 
     def end(self) -> None:
@@ -223,7 +223,9 @@ def _tokens(text: str) -> Sequence[_Token]:
     while at < end:
         match = _TOKEN.match(text, at)
         if match is None or match.lastgroup is None:
-            raise MlflowError(f"Invalid filter string {text[:500]!r}: {text[at : at + 20]!r} at {at} cannot be read")
+            raise MlflowError(
+                f"Invalid clause(s) in filter string: {text[:500]!r}: {text[at : at + 20]!r} at {at} cannot be read"
+            )
         found.append(_Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
         at = match.end()
     return found

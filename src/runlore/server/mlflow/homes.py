@@ -77,17 +77,38 @@ def container(context: Context, native: str) -> str:
     try:
         store.open_run(uid)
     except RunNotFound:
-        begun = begin_run(store, name, uid=uid, about={"name": "traces", "group": HIDDEN, "protocol": "mlflow"})
-        if begun is not None:
-            begun.recorder.event(model.NOTE, "note", "Spans and files that MLflow's clients recorded in no run")
-            context.recorders.adopt(begun, deleted=False, ends=True)
+        begin_own(context, name, uid, "traces", "Spans and files that MLflow's clients recorded in no run")
     return uid
+
+
+def begin_own(context: Context, experiment: str, uid: str, name: str, note: str) -> None:
+    """Begin a run that is the server's own, unless there is one with this uid: it ends with the server.
+
+    Args:
+        context: what the server works on.
+        experiment: of the run; MLflow's clients do not see it where it is claimed as `HIDDEN`.
+        uid: of the run.
+        name: of the run.
+        note: what it is, for those who find it.
+    """
+    about = {"name": name, "group": HIDDEN, "protocol": "mlflow"}
+    begun = begin_run(context.store, experiment, uid=uid, about=about)
+    if begun is not None:
+        begun.recorder.event(model.NOTE, "note", note)
+        context.recorders.adopt(begun, deleted=False, ends=True)
 
 
 @contextmanager
 def container_held(context: Context, native: str) -> Iterator[Recorder]:
-    """What appends to that run; where the server ended it when it ended itself, the run goes on."""
-    with held(context, container(context, native)) as found:
+    """What appends to the run of an experiment's things of no run."""
+    with own_held(context, container(context, native)) as recorder:
+        yield recorder
+
+
+@contextmanager
+def own_held(context: Context, uid: str) -> Iterator[Recorder]:
+    """What appends to a run of the server's own; where the server ended it when it ended itself, it goes on."""
+    with held(context, uid) as found:
         if "ends" not in found.known:
             found.known["ends"] = True
             found.recorder.event(model.RESUME, "resume", {"protocol": "mlflow"})
@@ -104,6 +125,13 @@ def model_home(context: Context, identifier: str, name: str = "") -> Home:
     if claimed is None:
         raise MlflowError(f"Logged model with ID '{identifier[:100]}' not found", MISSING)
     return Home(str(claimed["run"]), f"models/{identifier}/", name)
+
+
+def model_location(context: Context, identifier: str) -> str:
+    """Where clients find the files of a logged model."""
+    claimed = context.store.claimed(MODELS, identifier) or {}
+    place = Experiments(context).place_of(str(claimed.get("experiment")))
+    return f"{place.location}/models/{identifier}/artifacts"
 
 
 def home_of(context: Context, path: str) -> Home:

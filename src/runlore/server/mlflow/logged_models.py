@@ -6,6 +6,8 @@ and further params are said of it later, as of any card.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +52,7 @@ def create(message: Message) -> dict[str, Any]:
     source = message.optional("source_run_id")
     params = dict(read_pair(item, "Parameter", _MAX_PARAM, "params.") for item in message.parts("params"))
     tags = _tags(message)
-    if source is not None:
+    if source is not None and is_uid(source):
         with held(context, source):  # it is there, and not in the trash
             home = source
     else:
@@ -58,9 +60,10 @@ def create(message: Message) -> dict[str, Any]:
     identifier = f"m-{new_uid()}"
     context.store.claim(MODELS, identifier, {"run": home, "experiment": experiment.native})
     card = registry.register(
-        KIND, SPACE, identifier, version="1.0.0", tags=tags, run=source, run_role="output", store=context.store,
-        metadata={
+        KIND, SPACE, identifier, version="1.0.0", tags=tags, run=home if home == source else None, run_role="output",
+        store=context.store, metadata={
             "name": name, "model_type": message.text("model_type"), "experiment": experiment.native, "params": params,
+            **({"source_run": source} if source else {}),
         },
     )  # fmt: skip
     return {"model": documents(context, [card], experiments)[0]}
@@ -109,8 +112,9 @@ def _document(card: Card, experiments: Experiments, metrics: list[dict[str, Any]
         "artifact_uri": f"{place.location}/models/{card.name}/artifacts", "model_type": said.get("model_type") or "",
         "tags": entities.as_pairs(dict(sorted(tags.items()))),
     }  # fmt: skip
-    if card.run:
-        info["source_run_id"] = card.run
+    source = card.run or said.get("source_run")
+    if source:
+        info["source_run_id"] = source
     return {"info": info, "data": {"params": entities.as_pairs(_params(card)), "metrics": metrics}}
 
 
@@ -157,8 +161,10 @@ def finalize(message: Message) -> dict[str, Any]:
 
 
 def delete(message: Message) -> dict[str, Any]:
-    """Delete it."""
-    registry.delete(find(message.context, message.path("model_id")))
+    """Delete it; nothing happens where it is deleted already."""
+    card = find(message.context, message.path("model_id"), deleted=True)
+    if not card.deleted:
+        registry.delete(card)
     return {}
 
 
@@ -218,8 +224,29 @@ def search(message: Message) -> dict[str, Any]:
             models, [(kind, key, descends)], lambda model, kind, key, of=of: value_of(model, kind, key, of),  # type: ignore[misc]
             lambda _: 0,
         )  # fmt: skip
-    page, token = cut(models, message.integer("max_results", 50, low=1, high=10_000), message.text("page_token"))
-    return {"models": list(page), **({"next_page_token": token} if token else {})}
+    page, token = cut(models, message.integer("max_results", 50, low=1, high=10_000), _check_token(message))
+    return {"models": list(page), **({"next_page_token": f"{_mark(message)}.{token}"} if token else {})}
+
+
+def _mark(message: Message) -> str:
+    """What tells a search from another one, within its page tokens."""
+    said = [message.fields.get(name) or [] for name in ("experiment_ids", "filter", "order_by", "datasets")]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _check_token(message: Message) -> str:
+    """The page token that was given for this very search; empty: none was given.
+
+    Raises:
+        MlflowError: it belongs to another search.
+    """
+    mark, dot, token = message.text("page_token").partition(".")
+    if dot and mark != _mark(message):
+        raise MlflowError(
+            "The page token belongs to another search: experiment_ids, filter, order_by and datasets in the page token "
+            "do not match the requested ones"
+        )
+    return token if dot else mark
 
 
 def _order(item: Message) -> tuple[str, str, bool, list[tuple[str, str]]]:
@@ -270,6 +297,21 @@ def _is_of(point: dict[str, Any], datasets: list[tuple[str, str]]) -> bool:
 
 def _pair(pairs: list[dict[str, str]], key: str) -> str | None:
     return next((pair["value"] for pair in pairs if pair["key"] == key), None)
+
+
+VERSIONS = "mlflow.modelVersions"
+"""Tag of a logged model: which versions of registered models it became, as JSON."""
+
+
+def say_registered(context: Context, identifier: str, name: str, number: int) -> None:
+    """Say that a logged model became a version of a registered one."""
+    card = find(context, identifier, deleted=True)
+    try:
+        known = json.loads(card.tags.get(VERSIONS, "[]"))
+    except ValueError:
+        known = []  # a client wrote something else over it
+    versions = [*(known if isinstance(known, list) else []), {"name": name, "version": number}]
+    registry.tag(card, VERSIONS, json.dumps(versions))
 
 
 def source_run(context: Context, identifier: str) -> str | None:

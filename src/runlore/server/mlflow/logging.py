@@ -23,7 +23,7 @@ from runlore.server.mlflow.message import (
     as_number,
     endpoint,
     guarded,
-    invalid,
+    lacking,
     read,
 )
 from runlore.server.mlflow.values import (
@@ -219,11 +219,10 @@ def _whole(metrics: list[Message]) -> list[Message]:
     Raises:
         MlflowError: one lacks its key, value or time.
     """
-    for metric in metrics:
-        lacking = [name for name in ("key", "value", "timestamp") if not metric.has(name)]
-        if lacking:
-            given = [item.fields for item in metrics]
-            raise invalid("metrics", given, f"lacks {', '.join(lacking)} in one of them")
+    for place, metric in enumerate(metrics):
+        for name in ("key", "value", "timestamp"):
+            if not metric.has(name):
+                raise lacking(f"metrics[{place}].{name}")
     return metrics
 
 
@@ -246,9 +245,10 @@ def log_model(message: Message) -> dict[str, Any]:
         said = json.loads(message.required("model_json"))
     except (ValueError, RecursionError) as error:
         raise MlflowError(f"Malformed model info. It is not a valid JSON: {error}") from None
-    lacking = [key for key in ("artifact_path", "flavors", "utc_time_created", "run_id") if key not in said]
-    if not isinstance(said, dict) or lacking:
-        raise MlflowError(f"Model json is missing mandatory fields: {lacking}")
+    named = said if isinstance(said, dict) else {}
+    gone = [key for key in ("artifact_path", "flavors", "utc_time_created", "run_id") if key not in named]
+    if gone:
+        raise MlflowError(f"Model json is missing mandatory fields: {gone}")
     key = check_key("mlflow.log-model.history", "Tag")
     with held(message.context, uid) as found:
         events = [event for event in found.run.events([model.TAG]) if event.key == key]

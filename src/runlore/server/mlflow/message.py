@@ -28,11 +28,18 @@ EXISTS = "RESOURCE_ALREADY_EXISTS"
 
 STATUSES = {
     "BAD_REQUEST": 400, INVALID: 400, EXISTS: 400, MISSING: 404, "NOT_FOUND": 404, "ENDPOINT_NOT_FOUND": 404,
-    "PERMISSION_DENIED": 403, "RESOURCE_CONFLICT": 409, "NOT_IMPLEMENTED": 501, "TEMPORARILY_UNAVAILABLE": 503,
+    "UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403, "RESOURCE_CONFLICT": 409, "INTERNAL_ERROR": 500,
+    "NOT_IMPLEMENTED": 501, "TEMPORARILY_UNAVAILABLE": 503,
 }  # fmt: skip
 """Of HTTP, by MLflow's error code. What has a status from 500 on, clients try again for minutes."""
 
-_CODES = {404: MISSING, 403: "PERMISSION_DENIED", 503: "TEMPORARILY_UNAVAILABLE", 501: "NOT_IMPLEMENTED"}
+_CODES = {
+    401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: MISSING, 500: "INTERNAL_ERROR", 501: "NOT_IMPLEMENTED",
+    503: "TEMPORARILY_UNAVAILABLE",
+}  # fmt: skip
+
+_KEPT = frozenset({408, 413, 429})
+"""Statuses that say something to proxies and HTTP libraries, for which MLflow has no code of its own."""
 
 PATH = "/{root:mlflow_root}/mlflow"
 """`/api/2.0`, `/api/3.0` and both with `/ajax-api`: clients of different ages ask for one thing under several."""
@@ -103,10 +110,7 @@ class Message:
         """
         found = self.text(name)
         if not found:
-            raise MlflowError(
-                f"Missing value for required parameter '{name}'. See the API docs for more information about request "
-                "parameters."
-            )
+            raise lacking(name)
         return found
 
     def integer(self, name: str, default: int = 0, *, low: int = -(1 << 63), high: int = (1 << 63) - 1) -> int:
@@ -188,6 +192,14 @@ class Message:
         if isinstance(value, dict):
             return {str(key): Message(self.context, value).text(key) for key in value}
         return {item.required("key"): item.text("value") for item in self.parts(name)}
+
+
+def lacking(name: str) -> MlflowError:
+    """That a field is not there which has to be."""
+    return MlflowError(
+        f"Missing value for required parameter '{name}'. See the API docs for more information about request "
+        "parameters."
+    )
 
 
 def invalid(name: str, value: Any, why: str) -> MlflowError:
@@ -289,7 +301,11 @@ def refuse(error: Exception) -> Response:
     if problem is None:
         raise error
     code = EXISTS if isinstance(error, errors.AlreadyExists) else _CODES.get(problem.status, INVALID)
-    return refusal(MlflowError(problem.detail, code))
+    answered = refusal(MlflowError(problem.detail, code))
+    if problem.status in _KEPT:
+        answered.status_code = problem.status
+    answered.headers.update(problem.headers)
+    return answered
 
 
 def refusal(error: MlflowError) -> Response:

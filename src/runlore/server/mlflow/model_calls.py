@@ -15,6 +15,7 @@ from runlore.server.mlflow.message import MISSING, Message, MlflowError, endpoin
 from runlore.server.mlflow.model_versions import STAGES, stage_of, version_document
 from runlore.server.mlflow.registered_models import PROMPT, Model, Models
 from runlore.server.mlflow.values import check_key
+from runlore.server.mlflow.webhook_calls import announce
 
 if TYPE_CHECKING:
     from runlore.server.context import Context
@@ -49,7 +50,10 @@ def latest(model: Model, stages: list[str]) -> list[int]:
 def create(message: Message) -> dict[str, Any]:
     """Register a model."""
     tags = read_tags(message)
-    made = Models(message.context).create(message.required("name"), tags, message.optional("description"))
+    description = message.optional("description")
+    made = Models(message.context).create(message.required("name"), tags, description)
+    told = {key: value for key, value in tags.items() if key != PROMPT}
+    announce(message.context, made, "REGISTERED_MODEL", "CREATED", {"tags": told, "description": description})
     return {"registered_model": document(message.context, made)}
 
 
@@ -112,8 +116,16 @@ def set_tag(message: Message) -> dict[str, Any]:
     """Set a tag of a model."""
     key, value = message.required("key"), message.text("value")
     check_tag(key, value)
-    registry.tag(Models(message.context).card_of(_find(message)), key, value)
+    model = _find(message)
+    registry.tag(Models(message.context).card_of(model), key, value)
+    _announce_tag(message, model, "SET", {"key": key, "value": value})
     return {}
+
+
+def _announce_tag(message: Message, model: Model, action: str, data: dict[str, Any]) -> None:
+    """Tell of a tag of a prompt; MLflow has no event for those of a model."""
+    if model.is_prompt:
+        announce(message.context, model, "PROMPT_TAG", action, data)
 
 
 def delete_tag(message: Message) -> dict[str, Any]:
@@ -121,6 +133,7 @@ def delete_tag(message: Message) -> dict[str, Any]:
     model, key = _find(message), message.required("key")
     if key in model.tags:
         registry.tag(Models(message.context).card_of(model), key, None)
+        _announce_tag(message, model, "DELETED", {"key": key})
     return {}
 
 
@@ -138,7 +151,9 @@ def set_alias(message: Message) -> dict[str, Any]:
     """Give a version an alias."""
     model, alias = _find(message), message.required("alias")
     check_alias(alias)
-    registry.alias(version_of(model, message.required("version")), alias)
+    version = message.required("version")
+    registry.alias(version_of(model, version), alias)
+    announce(message.context, model, "MODEL_VERSION_ALIAS", "CREATED", {"alias": alias, "version": version})
     return {}
 
 
@@ -166,6 +181,7 @@ def delete_alias(message: Message) -> dict[str, Any]:
     number = model.aliases.get(alias)
     if number is not None:
         registry.remove_alias(model.versions[number], alias)
+        announce(message.context, model, "MODEL_VERSION_ALIAS", "DELETED", {"alias": alias})
     return {}
 
 

@@ -12,12 +12,11 @@ from runlore._version import __version__
 from runlore.model import new_uid
 from runlore.names import is_uid
 from runlore.server.mlflow.entities import MILLISECOND, as_pairs
-from runlore.server.mlflow.experiments import OURS, Experiments
+from runlore.server.mlflow.experiments import OURS
 from runlore.server.mlflow.files import files
 from runlore.server.mlflow.homes import MODEL_ID, Home, checked, home_of, model_home
-from runlore.server.mlflow.message import MlflowError
-from runlore.server.mlflow.reading import read_about
-from runlore.server.mlflow.registered_models import Model, description_of
+from runlore.server.mlflow.message import MISSING, MlflowError
+from runlore.server.mlflow.registered_models import Model, Models, description_of
 from runlore.versions import MAJOR, next_version
 
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ STAGES = ("None", "Staging", "Production", "Archived")
 
 _RUNS = re.compile(r"runs:/([0-9a-f]{32})/?(.*)", re.DOTALL)
 _MODELS = re.compile(r"models:/(m-[0-9a-f]{32})/?(.*)", re.DOTALL)
+_VERSION = re.compile(r"models:/([^/@:]+)(?:/(\d{1,17})|@([\w-]+))/?")
 _PROXY = re.compile(r"mlflow-artifacts:/{1,3}(?:[^/]*:\d+/+)?(.+)", re.DOTALL)
 _LOCAL = re.compile(r"(?:/|file:|\.\.?(?:/|$)|[A-Za-z]:[\\/])")
 
@@ -43,13 +43,12 @@ def stage_of(card: Card) -> str:
 def version_document(context: Context, model: Model, number: int) -> dict[str, Any]:
     """A version as MLflow's clients read it."""
     card = model.versions[number]
-    said = card.metadata.get("mlflow")
-    about: Mapping[str, Any] = said if isinstance(said, dict) else {}
+    about = _about(card)
     found = {
         "name": model.name, "version": str(number), "creation_timestamp": card.created_ns // MILLISECOND,
         "last_updated_timestamp": card.updated_ns // MILLISECOND, "current_stage": stage_of(card),
-        "description": description_of(card), "source": about.get("source") or _source(context, card),
-        "run_id": card.run or "", "status": "READY", "run_link": about.get("run_link") or "",
+        "description": description_of(card), "source": source_of(context, card),
+        "run_id": card.run or about.get("run_id") or "", "status": "READY", "run_link": about.get("run_link") or "",
         "tags": as_pairs(tags_of(card)), "aliases": sorted(card.aliases),
     }  # fmt: skip
     if about.get("model_id"):
@@ -62,15 +61,48 @@ def tags_of(card: Card) -> dict[str, str]:
     return {key: value for key, value in sorted(card.tags.items()) if not key.startswith(OURS)}
 
 
-def _source(context: Context, card: Card) -> str:
-    """Where the files of a card are that was registered without MLflow: the run that made it, if it is known."""
+def _about(card: Card) -> Mapping[str, Any]:
+    said = card.metadata.get("mlflow")
+    return said if isinstance(said, dict) else {}
+
+
+def source_of(context: Context, card: Card) -> str:
+    """Where the files of a version are, as its client said; of one registered otherwise, the run that made it."""
+    said = _about(card).get("source")
+    if said:
+        return str(said)
     if card.run is None or not is_uid(card.run):
         return ""
     return f"runs:/{card.run}" if context.index.runs([card.run], facts=False) else ""
 
 
-def home_of_source(context: Context, source: str) -> Home | None:
+MOST_COPIES = 20
+"""How often a version may be a copy of a copy, before nobody looks for its files any more."""
+
+
+def copied(context: Context, source: str) -> Card | None:
+    """The version of which a source says that it is a copy, as `models:/name/3`; None: it says no such thing.
+
+    Raises:
+        MlflowError: there is no such version.
+    """
+    found = _VERSION.fullmatch(source)
+    if found is None or MODEL_ID.fullmatch(found[1]):
+        return None
+    model = Models(context).get(found[1])
+    number = int(found[2]) if found[2] else model.aliases.get(found[3], 0)
+    if number not in model.versions:
+        raise MlflowError(f"Model Version (name={model.name}, version={found[2] or found[3]}) not found", MISSING)
+    return model.versions[number]
+
+
+def home_of_source(context: Context, source: str, copies: int = MOST_COPIES) -> Home | None:
     """Where the files are that a source means; None: not here, and nobody follows it.
+
+    Args:
+        context: what the server works on.
+        source: of a version.
+        copies: how many copies of copies are followed.
 
     Raises:
         MlflowError: it is a path of some machine, or means nothing that there is.
@@ -84,6 +116,9 @@ def home_of_source(context: Context, source: str) -> Home | None:
         return Home(found[1], "", checked(found[2]) if found[2] else "")
     if found := _MODELS.fullmatch(source):
         return model_home(context, found[1], checked(found[2]) if found[2] else "")
+    origin = copied(context, source)
+    if origin is not None:
+        return home_of_source(context, source_of(context, origin), copies - 1) if copies else None
     if ".." in (plain := _decoded(source)).split("/") or "\0" in plain:
         raise MlflowError(
             f"Invalid model version source: '{source[:200]}'. If supplying a source as an http, https, ftp, s3 or "
@@ -105,22 +140,6 @@ def _decoded(source: str) -> str:
             break
         source = plain
     return source.replace("\\", "/")
-
-
-def download_uri(context: Context, source: str) -> str:
-    """Where clients find the files of a source."""
-    experiments = Experiments(context)
-    if found := _RUNS.fullmatch(source):
-        run = read_about(context, found[1])
-        base = f"{experiments.place_of(run.experiment).location}/{run.uid}/artifacts"
-        return f"{base}/{found[2]}" if found[2] else base
-    if found := _MODELS.fullmatch(source):
-        home = model_home(context, found[1])
-        claimed = context.store.claimed("mlflow-models", found[1]) or {}
-        place = experiments.place_of(str(claimed.get("experiment")))
-        base = f"{place.location}/models/{found[1]}/artifacts"
-        return f"{base}/{found[2]}" if found[2] and home else base
-    return source
 
 
 def model_id_of(source: str, given: str) -> str:

@@ -7,6 +7,7 @@ book reads what that run gained since the last time, whoever recorded it.
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import dataclass, field
 from time import time_ns
@@ -19,6 +20,7 @@ from runlore.errors import RunNotFound
 from runlore.server.mlflow import homes
 from runlore.server.mlflow.experiments import HIDDEN, Experiments
 from runlore.server.mlflow.message import MISSING, MlflowError
+from runlore.server.mlflow.span_meaning import INPUTS, OUTPUTS, meant, of_spans, resource_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,7 +34,6 @@ TRACE = "mlflow.trace"
 
 SPANS_LOCATION, ARTIFACTS, TRACE_NAME = "mlflow.trace.spansLocation", "mlflow.artifactLocation", "mlflow.traceName"
 SOURCE_RUN = "mlflow.sourceRun"
-INPUTS, OUTPUTS = "mlflow.spanInputs", "mlflow.spanOutputs"
 _MILLISECOND = 1_000_000
 _MOST_PREVIEW = 1_000
 
@@ -135,8 +136,13 @@ class Trace:
         if f"{which}_preview" in self.info:
             return str(self.info[f"{which}_preview"])
         root = self.root()
-        found = None if root is None else root[1].get("attributes", {}).get(INPUTS if which == "request" else OUTPUTS)
-        return None if found is None else str(found)[:_MOST_PREVIEW]
+        known = {} if root is None else meant(root[1].get("attributes") or {})
+        found = known.get(INPUTS if which == "request" else OUTPUTS)
+        return None if found is None else json.dumps(found)[:_MOST_PREVIEW]
+
+    def all_metadata(self) -> dict[str, str]:
+        """Its metadata, with what its spans say of it and no client did."""
+        return {**({} if self.said else of_spans(span for _, span in self.spans())), **self.metadata}
 
     def all_tags(self) -> dict[str, str]:
         """Its tags, with those that its spans give it."""
@@ -144,6 +150,8 @@ class Trace:
         if TRACE_NAME not in self.tags:
             root = self.root()
             more |= {TRACE_NAME: root[0]} if root is not None else {}
+        if not self.said:
+            more |= resource_tags(span for _, span in self.spans())
         return {**more, **self.tags}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
@@ -12,12 +13,14 @@ from runlore.server.mlflow.assessments import read_assessment
 from runlore.server.mlflow.experiments import Experiments
 from runlore.server.mlflow.homes import TRACE_ID
 from runlore.server.mlflow.logging import held
-from runlore.server.mlflow.message import MISSING, Message, MlflowError, endpoint, guarded, invalid
+from runlore.server.mlflow.message import MISSING, Message, MlflowError, endpoint, guarded, invalid, lacking
 from runlore.server.mlflow.trace_book import Books, Trace, now_ms
 from runlore.server.mlflow.trace_documents import (
+    LINKED_PROMPTS,
     experiment_of,
     info_document,
     old_document,
+    prompts_of,
     read_info,
     trace_document,
 )
@@ -138,6 +141,8 @@ def delete_tag(message: Message) -> dict[str, Any]:
 def link_to_run(message: Message) -> dict[str, Any]:
     """Say that traces belong to a run."""
     identifiers, uid = message.texts("trace_ids"), message.required("run_id")
+    if not identifiers:
+        raise lacking("trace_ids")
     if len(identifiers) > _MOST_LINKED:
         raise MlflowError(f"Cannot link more than {_MOST_LINKED} traces to a run in a single request.")
     books = Books(message.context)
@@ -150,23 +155,21 @@ def link_to_run(message: Message) -> dict[str, Any]:
 
 def link_prompts(message: Message) -> dict[str, Any]:
     """Say which versions of prompts a trace used: a tag, as MLflow's clients read it."""
-    import json
-
     books = Books(message.context)
     trace = books.find(message.required("trace_id"))
-    key = "mlflow.linkedPrompts"
-    known = json.loads(trace.tags.get(key, "[]"))
-    for item in message.parts("prompt_versions"):
-        said = {"name": item.required("name"), "version": item.required("version")}
-        known += [said] if said not in known else []
-    books.say(trace.native, trace.id, tags={key: json.dumps(known)})
+    if not message.has("prompt_versions"):
+        raise lacking("prompt_versions")
+    said = [f"{item.required('name')}/{item.required('version')}" for item in message.parts("prompt_versions")]
+    every = dict.fromkeys([*prompts_of(trace), *said])
+    pairs = [dict(zip(("name", "version"), one.rsplit("/", 1), strict=True)) for one in every]
+    books.say(trace.native, trace.id, tags={LINKED_PROMPTS: json.dumps(pairs)})
     return {}
 
 
 def delete_traces(message: Message) -> dict[str, Any]:
     """Delete traces of an experiment: those named, or those up to a time."""
     context, books = message.context, Books(message.context)
-    native = Experiments(context).get(message.required("experiment_id")).native
+    experiment = Experiments(context).find(message.required("experiment_id"))
     named = message.texts("request_ids") or message.texts("trace_ids")
     if bool(named) == message.has("max_timestamp_millis"):
         raise MlflowError("Either `max_timestamp_millis` or `trace_ids` must be specified, but not both.")
@@ -174,7 +177,9 @@ def delete_traces(message: Message) -> dict[str, Any]:
         raise MlflowError("`max_traces` can't be specified if `trace_ids` is specified.")
     if message.has("max_traces") and message.integer("max_traces") < 1:
         raise MlflowError(f"`max_traces` must be a positive integer, received {message.integer('max_traces')}.")
-    known = books.of(native)
+    if experiment is None:
+        return {"traces_deleted": 0}
+    native, known = experiment.native, books.of(experiment.native)
     if named:
         gone = [known[identifier] for identifier in dict.fromkeys(named) if identifier in known]
     else:

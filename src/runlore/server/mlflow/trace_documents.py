@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ from runlore.server.mlflow.trace_book import ARTIFACTS, SOURCE_RUN, Books, Trace
 
 if TYPE_CHECKING:
     from runlore.server.context import Context
+
+LINKED_PROMPTS = "mlflow.linkedPrompts"
+"""Tag of a trace: which versions of prompts it used, as JSON."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -81,7 +85,7 @@ def info_document(context: Context, trace: Trace) -> dict[str, Any]:
     found: dict[str, Any] = {
         "trace_id": trace.id, "request_time": from_ms(trace.start_ms), "state": trace.state,
         "trace_location": {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": place}},
-        "trace_metadata": {"mlflow.trace_schema.version": "3", **trace.metadata},
+        "trace_metadata": trace.all_metadata(),
         "tags": {ARTIFACTS: books.artifact_location(trace.native, trace.id), **trace.all_tags()},
         "assessments": list(trace.assessments.values()),
     }  # fmt: skip
@@ -125,6 +129,15 @@ def runs_of(trace: Trace) -> set[str]:
     """Uids of the runs that a trace belongs to."""
     source = trace.metadata.get(SOURCE_RUN)
     return trace.runs | ({source} if source else set())
+
+
+def prompts_of(trace: Trace) -> list[str]:
+    """Which versions of prompts a trace used, as `name/version`."""
+    try:
+        known = json.loads(trace.tags.get(LINKED_PROMPTS, "[]"))
+    except ValueError:
+        return []  # a client wrote something else into the tag
+    return [f"{item.get('name')}/{item.get('version')}" for item in known if isinstance(item, dict)]
 
 
 def page_size(message: Message, default: int, most: int) -> int:

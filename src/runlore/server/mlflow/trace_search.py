@@ -8,11 +8,14 @@ from runlore.server.mlflow.experiment_calls import cut, in_order
 from runlore.server.mlflow.experiments import Experiments
 from runlore.server.mlflow.filters import Comparison, Group, Node, holds, parse, parse_order
 from runlore.server.mlflow.message import Message, MlflowError
+from runlore.server.mlflow.span_meaning import meant
 from runlore.server.mlflow.trace_book import TRACE_NAME, Books, Trace
-from runlore.server.mlflow.trace_documents import info_document, old_document, page_size, runs_of
+from runlore.server.mlflow.trace_documents import info_document, old_document, page_size, prompts_of, runs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from runlore.server.context import Context
 
 MAX_RESULTS = 500
 _TAGS = frozenset({"tag", "tags"})
@@ -40,55 +43,68 @@ def search_old(message: Message) -> dict[str, Any]:
 
 def _found(message: Message, identifiers: list[str]) -> tuple[list[Trace], str]:
     size = page_size(message, 100, MAX_RESULTS)
-    if not identifiers:
-        raise MlflowError("Missing value for required parameter 'locations'. Name one experiment or several.")
     context = message.context
-    experiments, books = Experiments(context), Books(context)
-    context.freshness.wait_for_now()
     node = parse(message.text("filter"))
-    traces: list[Trace] = []
-    for identifier in dict.fromkeys(identifiers):
-        experiment = experiments.find(identifier)
-        if experiment is not None and not experiment.deleted:
-            traces += [trace for trace in books.of(experiment.native).values() if _matches(node, trace)]
+    traces = [trace for trace in traces_of(context, identifiers) if matches(node, trace)]
     orders = [parse_order(text) for text in message.texts("order_by")] or [("", "timestamp_ms", True)]
-    traces = in_order(traces, orders, _value, lambda trace: trace.id)
+    traces = in_order(traces, orders, _value, lambda trace: (-trace.start_ms, trace.id))
     page, token = cut(traces, size, message.text("page_token"))
     return list(page), token
 
 
-def _matches(node: Node | None, trace: Trace) -> bool:
+def traces_of(context: Context, identifiers: Iterable[str]) -> Iterator[Trace]:
+    """The traces of experiments; those that are deleted, or that there are not, have none."""
+    experiments, books = Experiments(context), Books(context)
+    context.freshness.wait_for_now()
+    for identifier in dict.fromkeys(identifiers):
+        experiment = experiments.find(identifier)
+        if experiment is not None and not experiment.deleted:
+            yield from books.of(experiment.native).values()
+
+
+def matches(node: Node | None, trace: Trace) -> bool:
     """Whether a filter holds; conditions on what a trace has several of hold if they do for one of them."""
     if isinstance(node, Group):
-        parts = (_matches(part, trace) for part in node.parts)
+        parts = (matches(part, trace) for part in node.parts)
         return not next(parts) if node.word == "not" else all(parts) if node.word == "and" else any(parts)
-    if isinstance(node, Comparison) and node.kind in {"span", *_ASSESSMENTS}:
+    if isinstance(node, Comparison) and (node.kind in {"span", *_ASSESSMENTS} or _is(node, "text", "prompt")):
         values = list(_several(node, trace))
         if node.operator in {"IS NULL", "IS NOT NULL"}:
             return bool(values) == (node.operator == "IS NOT NULL")
         return any(holds(node, lambda *_, value=value: value) for value in values)
-    if isinstance(node, Comparison) and node.kind in _ATTRIBUTES and node.key == "run_id":
+    if isinstance(node, Comparison) and _is(node, "run_id"):
         return any(holds(node, lambda *_, run=run: run) for run in runs_of(trace) or {""})
     return holds(node, lambda kind, key: _value(trace, kind, key))
 
 
+def _is(node: Comparison, *keys: str) -> bool:
+    return node.kind in _ATTRIBUTES and node.key in keys
+
+
 def _several(node: Comparison, trace: Trace) -> Iterator[Any]:
-    if node.kind == "span":
+    if _is(node, "text"):
+        yield from filter(None, (trace.preview("request"), trace.preview("response")))
+    if _is(node, "prompt"):
+        yield from prompts_of(trace)
+        return
+    if node.kind == "span" or _is(node, "text"):
+        key = "content" if _is(node, "text") else node.key
         for name, span in trace.spans():
-            value = _of_span(node.key, name, span)
+            value = _of_span(key, name, span)
             if value is not None:
                 yield value
         return
     for item in trace.assessments.values():
         sort = "feedback" if "feedback" in item else "expectation"
         if item.get("assessment_name") == node.key and node.kind in {"assessment", sort}:
-            value = item[sort].get("value") if sort in item else None
+            said = item.get(sort) or {}
+            value = said.get("value", (said.get("serialized_value") or {}).get("value"))
             yield str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _of_span(key: str, name: str, span: dict[str, Any]) -> str | None:
     """What a span has under the key of a filter; None: it has no such attribute."""
-    attributes = span.get("attributes") or {}
+    attributes = meant(span.get("attributes") or {})
     if key.startswith("attributes."):
         value = attributes.get(key.removeprefix("attributes.").strip('`"'))
         return None if value is None else str(value).strip('"')
@@ -116,7 +132,6 @@ def _value(trace: Trace, kind: str, key: str) -> str | int | None:
             "state": trace.state, "request_id": trace.id, "trace_id": trace.id, "id": trace.id,
             "client_request_id": trace.info.get("client_request_id"), "name": trace.all_tags().get(TRACE_NAME),
             "experiment_id": None, "run_id": next(iter(runs_of(trace)), None),
-            "text": f"{trace.preview('request')} {trace.preview('response')}",
         }  # fmt: skip
         if key in values:
             found: str | int | None = values[key]

@@ -45,12 +45,17 @@ def check_key(key: Any, what: str, path: str = "key") -> str:
     if _is_plain(key):
         return key
     if len(key) > MAX_KEY:
-        raise MlflowError(f"'{path}' exceeds the maximum length of {MAX_KEY} characters: {what} name {key[:100]!r}…")
+        called = _CALLED.get(what, path)
+        raise MlflowError(f"'{called}' exceeds the maximum length of {MAX_KEY} characters: {path} is {key[:100]!r}…")
     raise MlflowError(
-        f"Invalid value {json.dumps(key)} for parameter '{path}' supplied: Invalid {what.lower()} name. Names may be "
-        "treated as files in certain cases, and must not resolve to other names when treated as such. This name would "
-        f"resolve to {posixpath.normpath(key)!r}"
+        f"Invalid value {json.dumps(key)} for parameter '{path}' supplied: Names may be treated as files in certain "
+        f"cases, and must not resolve to other names when treated as such. This name would resolve to "
+        f"{posixpath.normpath(key)!r}"
     )
+
+
+_CALLED = {"Metric": "Metric name", "Parameter": "Param key"}
+"""What MLflow's messages call a key that is too long."""
 
 
 @lru_cache(maxsize=1 << 16)

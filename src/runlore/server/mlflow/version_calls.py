@@ -11,20 +11,22 @@ from runlore.server.mlflow import artifacts
 from runlore.server.mlflow.experiment_calls import cut, in_order
 from runlore.server.mlflow.filters import holds, parse, parse_order
 from runlore.server.mlflow.homes import Home, checked
-from runlore.server.mlflow.logged_models import source_run
+from runlore.server.mlflow.logged_models import say_registered, source_run
 from runlore.server.mlflow.message import MISSING, Message, MlflowError, endpoint, invalid
 from runlore.server.mlflow.model_calls import asks_for_prompts, check_tag, read_tags, version_of
 from runlore.server.mlflow.model_versions import (
     STAGES,
-    download_uri,
+    copied,
     home_of_source,
     model_id_of,
     register_version,
+    source_of,
     stage_of,
     tags_of,
     version_document,
 )
-from runlore.server.mlflow.registered_models import Model, Models
+from runlore.server.mlflow.registered_models import PROMPT, Model, Models
+from runlore.server.mlflow.webhook_calls import announce
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from runlore.registry.card import Card
 
 MAX_RESULTS = 200_000
+_TEMPLATE = "mlflow.prompt.text"
+_OF_PROMPTS = frozenset({_TEMPLATE, PROMPT, "_mlflow_prompt_type"})
+"""Tags of a prompt's versions that webhooks are not told as such."""
 
 
 def create(message: Message) -> dict[str, Any]:
@@ -41,19 +46,32 @@ def create(message: Message) -> dict[str, Any]:
     model = models.get(message.required("name"))
     source, tags = message.required("source"), read_tags(message)
     identifier = model_id_of(source, message.text("model_id"))
-    run = message.optional("run_id") or None
-    if run is not None and not is_uid(run):
-        raise MlflowError(f"Run with id={run[:100]} not found", MISSING)
-    if run is None and identifier:
-        run = source_run(context, identifier)
-    about = {
-        key: value for key, value in (("model_id", identifier), ("run_link", message.text("run_link"))) if value
-    }  # fmt: skip
+    named = message.text("run_id")
+    run: str | None = named if is_uid(named) else None
+    if not named:
+        origin = copied(context, source)
+        run = origin.run if origin is not None else source_run(context, identifier) if identifier else None
+    said = {"model_id": identifier, "run_link": message.text("run_link"), "run_id": "" if run else named}
+    about = {key: value for key, value in said.items() if value}
     register_version(
         context, model, source=source, run=run, about=about, tags=tags, description=message.optional("description")
     )
     found = models.get(model.name)
-    return {"model_version": version_document(context, found, max(found.versions))}
+    made = max(found.versions)
+    if identifier:
+        say_registered(context, identifier, model.name, made)
+    document = version_document(context, found, made)
+    announce(context, found, "MODEL_VERSION", "CREATED", _told(found, document, tags))
+    return {"model_version": document}
+
+
+def _told(model: Model, document: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
+    """What webhooks are told of a new version."""
+    said = {"version": document["version"], "description": document["description"] or None}
+    if not model.is_prompt:
+        return {**said, "tags": tags, "source": document["source"], "run_id": document["run_id"] or None}
+    plain = {key: value for key, value in tags.items() if key not in _OF_PROMPTS}
+    return {**said, "tags": plain, "template": tags.get(_TEMPLATE)}
 
 
 def _find(message: Message) -> tuple[Model, Card, int]:
@@ -107,30 +125,34 @@ def set_tag(message: Message) -> dict[str, Any]:
     """Set a tag of a version."""
     key, value = message.required("key"), message.text("value")
     check_tag(key, value)
-    registry.tag(_find(message)[1], key, value)
+    model, card, number = _find(message)
+    registry.tag(card, key, value)
+    data = {"version": str(number), "key": key, "value": value}
+    announce(message.context, model, "MODEL_VERSION_TAG", "SET", data)
     return {}
 
 
 def delete_tag(message: Message) -> dict[str, Any]:
     """Remove a tag of a version."""
-    card, key = _find(message)[1], message.required("key")
+    model, card, number = _find(message)
+    key = message.required("key")
     if key in tags_of(card):
         registry.tag(card, key, None)
+        announce(message.context, model, "MODEL_VERSION_TAG", "DELETED", {"version": str(number), "key": key})
     return {}
 
 
 def get_download_uri(message: Message) -> dict[str, Any]:
     """Where the files of a version are."""
     model, _, number = _find(message)
-    source = str(version_document(message.context, model, number)["source"])
-    return {"artifact_uri": download_uri(message.context, source)}
+    return {"artifact_uri": source_of(message.context, model.versions[number])}
 
 
 def get_artifact(message: Message) -> Response:
     """A file of a version."""
     path = checked(message.required("path"))
     model, _, number = _find(message)
-    source = str(version_document(message.context, model, number)["source"])
+    source = source_of(message.context, model.versions[number])
     home = home_of_source(message.context, source)
     if home is None:
         raise MlflowError("the files of this version are not on this server", MISSING)
@@ -150,7 +172,7 @@ def search(message: Message) -> dict[str, Any]:
     documents = [
         version_document(context, model, number)
         for model in Models(context).every().values()
-        if asks_for_prompts(node) or not model.is_prompt or _names(message, model)
+        if asks_for_prompts(node) or not model.is_prompt
         for number in model.versions
     ]
     found = [document for document in documents if holds(node, lambda *key, of=document: _value(of, *key))]
@@ -159,11 +181,6 @@ def search(message: Message) -> dict[str, Any]:
     found = in_order(found, orders, _value, lambda document: (document["name"], -int(document["version"])))
     page, token = cut(found, most, message.text("page_token"))
     return {"model_versions": list(page), **({"next_page_token": token} if token else {})}
-
-
-def _names(message: Message, model: Model) -> bool:
-    """Whether the filter asks for this very model: versions of prompts are found by their name."""
-    return f"'{model.name}'" in message.text("filter")
 
 
 def _value(document: dict[str, Any], kind: str, key: str) -> str | int | None:

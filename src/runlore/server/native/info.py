@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from runlore._version import __version__
-from runlore.server.endpoint import WRITE, Endpoint
+from runlore.server.endpoint import ADMIN, WRITE, Endpoint
 
 if TYPE_CHECKING:
     from runlore.server.endpoint import Call
@@ -21,7 +21,7 @@ ZONE_FILE = "/etc/localtime"
 
 
 class StoreInfo(msgspec.Struct):
-    """The store that is served."""
+    """The store that is served: its name, and where it is, which only who may do everything is told."""
 
     location: str
     name: str
@@ -49,13 +49,20 @@ class Info(msgspec.Struct):
 
 def info(call: Call) -> Info:
     """What the server is, and what it can do."""
-    location, caller = call.context.store.location, call.context.caller
+    context, caller = call.context, call.context.caller
+    name = context.store_name
     return Info(
         name="runlore", version=__version__, api=API_VERSION,
-        store=StoreInfo(location, location.rstrip("/").rpartition("/")[2]),
-        accounts=call.context.access.has_accounts, user=None if caller.name is None else User(caller.name),
-        read_only=not caller.may(WRITE), time_zone=zone_of_machine(), features=list(FEATURES),
+        store=StoreInfo(context.store.location if caller.may_everywhere(ADMIN) else name, name),
+        accounts=context.access.has_accounts, user=None if caller.name is None else User(caller.name),
+        read_only=not (caller.may(WRITE) and is_writable(context.store.location)), time_zone=zone_of_machine(),
+        features=list(FEATURES),
     )  # fmt: skip
+
+
+def is_writable(location: str) -> bool:
+    """Whether runs can be recorded in a store; of one that is no directory it is not known before."""
+    return not os.path.isdir(location) or os.access(os.path.join(location, "runs"), os.W_OK)
 
 
 def zone_of_machine() -> str:

@@ -11,18 +11,20 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from runlore.query.globs import experiment_matcher
-from runlore.server.endpoint import Endpoint, Parameter, dump
+from runlore.server.endpoint import READ, Endpoint, Parameter, dump
 from runlore.server.native.asking import EXPERIMENT, experiments_of
 from runlore.server.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from runlore.server.changes import Changed, Changes
+    from runlore.server.changes import Changed
     from runlore.server.endpoint import Call
 
 PING_S = 15.0
 """Something is said at least so often, so that nothing in between takes the stream for dead."""
+ASKED_S = 5.0
+"""After so long, and before each event, it is asked again what the caller may see."""
 FIRST_LOOK_S = 10.0
 """How long a stream waits until it is known how the runs are."""
 PAUSE_S = 0.5
@@ -38,12 +40,12 @@ class RunsChanged(msgspec.Struct):
 
 
 async def live(call: Call) -> StreamingResponse:
-    """A stream that ends when the caller goes."""
+    """A stream that ends when the caller goes, or the server."""
     given = call.request.headers.get("last-event-id") or call.text("since")
     since = None if given is None else _place(given)
     wanted = experiment_matcher(experiments_of(call))
     return StreamingResponse(
-        _events(call.context.changes, since, wanted), media_type=MEDIA_TYPE,
+        _events(_Watched(call), since, wanted), media_type=MEDIA_TYPE,
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )  # fmt: skip
 
@@ -54,8 +56,33 @@ def _place(given: str) -> int:
     return int(given)
 
 
-async def _events(changes: Changes, given: int | None, wanted: Callable[[str], bool]) -> AsyncIterator[bytes]:
+class _Watched:
+    """What changes, as the caller may know it now: an open stream keeps no role that was taken.
+
+    Attributes:
+        changes: of the runs that it sees by now.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._admitted = call.context
+        self.changes = call.context.changes
+
+    async def ask_again(self) -> bool | None:
+        """Whether the caller sees something else than before; None: it is let in no more."""
+        request = self._call.request
+        before = self._admitted.caller
+        try:
+            self._admitted = await self._admitted.access.admit(request, READ, request.app.state.context)
+        except Problem:
+            return None
+        self.changes = self._admitted.changes
+        return (self._admitted.caller.grants, self._admitted.caller.scopes) != (before.grants, before.scopes)
+
+
+async def _events(watched: _Watched, given: int | None, wanted: Callable[[str], bool]) -> AsyncIterator[bytes]:
     loop, news = asyncio.get_running_loop(), asyncio.Event()
+    changes = watched.changes
 
     def tell() -> None:
         loop.call_soon_threadsafe(news.set)
@@ -67,9 +94,18 @@ async def _events(changes: Changes, given: int | None, wanted: Callable[[str], b
         news.set()
         said_at = monotonic()
         while True:
-            if await _waited(news, PING_S):
+            has_news = await _waited(news, ASKED_S)
+            has_other_roles = await watched.ask_again()
+            if has_other_roles is None:
+                return  # it asks anew, and is told why it is not let in
+            if has_other_roles:
+                yield _text("reset", changes.place(), [])
+                said_at = monotonic()
+            if has_news:
                 news.clear()
-                changed = await run_in_threadpool(changes.since, since)
+                changed = await run_in_threadpool(watched.changes.since, since)
+                if changed.is_over:
+                    return
                 text = _event(changed, wanted)
                 if text is not None:
                     yield text

@@ -17,7 +17,7 @@ from runlore.reader.progress import live_columns
 from runlore.reader.run_view import RunView, data_refs_of
 from runlore.server.endpoint import Endpoint
 from runlore.server.native.asking import RUN, find_run
-from runlore.server.native.values import Number, ms, number, numbers, param, params
+from runlore.server.native.values import Meaning, Number, meanings, ms, number, numbers, param, params
 
 if TYPE_CHECKING:
     from runlore.index.records import SeriesRecord
@@ -98,6 +98,7 @@ class Run(msgspec.Struct):
     params: dict[str, Any]
     tags: dict[str, str]
     metrics: dict[str, Number]
+    definitions: dict[str, Meaning]
     detail: Detail
     children: list[Child]
     cards: list[CardLink]
@@ -142,6 +143,7 @@ def run(call: Call) -> Run:
         points=found.points, lost=found.lost, liveness=found.liveness, damage=list(found.damage),
         archived=found.archived, deleted=found.deleted, open=found.is_open,
         params=params(facts.params), tags=dict(facts.tags), metrics=numbers(facts.metrics),
+        definitions=meanings(view.definitions),
         detail=_detail(view, known, events), children=_children(call, found.uid), cards=_cards(call, found.uid),
         reproduce=provenance.reproduce(title, known, (item.name for item in artifacts)),
     )  # fmt: skip

@@ -9,6 +9,7 @@ import msgspec
 from runlore.reader.asking import ask
 from runlore.reader.cells import Field, all_fields, columns_of
 from runlore.reader.facts import facts_of
+from runlore.reader.goals import meanings
 from runlore.server.endpoint import Endpoint
 from runlore.server.native import values
 from runlore.server.native.asking import Experiment, check_count, clock_of
@@ -41,13 +42,14 @@ class TableQuestion(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Table(msgspec.Struct):
-    """Runs in order: `columns` has a cell for each of them."""
+    """Runs in order: `columns` has a cell for each of them, `definitions` how the metrics of the latest are meant."""
 
     uids: list[str]
     total: int | None
     next_cursor: str | None
     columns: dict[str, list[Any]]
     hints: list[str]
+    definitions: dict[str, values.Meaning]
 
 
 def table(call: Call) -> Table:
@@ -73,6 +75,7 @@ def table(call: Call) -> Table:
         uids=[run.uid for run in runs], total=total, next_cursor=page.next_cursor,
         columns={field.text: values.cells(field, columns[field.text]) for field in chosen},
         hints=list(question.hints(found=bool(runs), had=_had(question, runs))),
+        definitions=values.meanings(meanings(runs)),
     )  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from runlore.plain import CUT, MAX_DEPTH
 from runlore.reader.cells import TIMES
 
@@ -18,6 +20,19 @@ if TYPE_CHECKING:
     from runlore.reader.cells import Cells, Field
 
 Number = int | float | str | None
+
+
+class Meaning(msgspec.Struct):
+    """How a metric is meant, as `run.define_metric` says: `best` is min or max, `x` what it is drawn over, or null."""
+
+    best: str | None
+    x: str | None
+
+
+def meanings(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Meaning]:
+    """How metrics are meant, by key."""
+    texts = {key: {what: said for what, said in meant.items() if isinstance(said, str)} for key, meant in found.items()}
+    return {key: Meaning(said.get("best"), said.get("x")) for key, said in texts.items()}
 
 
 def number(value: float | None) -> Number:

@@ -73,8 +73,10 @@ def put_view(call: Call) -> View:
         if known is None and len(store.claims(NAMESPACE)) >= MAX_VIEWS:
             raise Problem(409, f"there are {MAX_VIEWS:,} views, and no more can be kept; delete one", field="name")
         if known is not None:
-            store.release(NAMESPACE, name, _said(known))
-        if store.claim(NAMESPACE, name, about):
+            is_kept = store.reclaim(NAMESPACE, name, _said(known), about)
+        else:
+            is_kept = store.claim(NAMESPACE, name, about)
+        if is_kept:
             return _view({**about, "name": name})
     raise Problem(409, f"the view {name[:100]!r} is being changed by others; try again", field="name")
 

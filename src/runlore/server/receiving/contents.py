@@ -55,10 +55,17 @@ def missing(call: Call) -> Missing:
     for digest in told.digests:
         if not is_digest(digest):
             raise InvalidArgument(f"digests: {digest[:100]!r} is no SHA-256 in hexadecimal")
-    store = files_of(call)
+    store, sight, sender = files_of(call), call.context.sight, _sender(call)
+    mine = set(told.digests) if sight is None else sight.reached(told.digests)
     return Missing({
-        digest: arrived_bytes(store, digest) for digest in told.digests if not store.has_content(digest)
+        digest: arrived_bytes(store, digest, sender) for digest in told.digests
+        if digest not in mine or not store.has_content(digest)
     })  # fmt: skip
+
+
+def _sender(call: Call) -> str:
+    """Whose bytes are put together. What one sent is no proof that another has it, nor told to that one."""
+    return "" if call.context.sight is None else f"u{call.context.sight.owner}"
 
 
 async def put(call: Call) -> Kept:
@@ -84,18 +91,18 @@ async def put(call: Call) -> Kept:
         return Kept(size, complete=True)
     try:
         await _take(call, arriving, size)
-        return await run_in_threadpool(_end, arriving, size)
+        return await run_in_threadpool(_end, call, arriving, size)
     finally:
         arriving.__exit__(None, None, None)
 
 
 def _begin(call: Call, digest: str, offset: int, size: int) -> Arriving | None:
     """What has arrived, open for more; None: they are here."""
-    store = files_of(call)
-    if store.has_content(digest):
+    store, sight = files_of(call), call.context.sight
+    if store.has_content(digest) and (sight is None or digest in sight.reached([digest])):
         return None
     with disk(f"contents {digest}"):
-        arriving = Arriving(store, digest)
+        arriving = Arriving(store, digest, _sender(call))
         if arriving.size < offset or arriving.size > size:
             have = arriving.size
             if have > size:
@@ -132,11 +139,13 @@ def _write(arriving: Arriving, content: bytes) -> None:
         arriving.write(content)
 
 
-def _end(arriving: Arriving, size: int) -> Kept:
+def _end(call: Call, arriving: Arriving, size: int) -> Kept:
     if arriving.size < size:
         return Kept(arriving.size, complete=False)
     with disk("contents"):
         arriving.keep()
+    if call.context.sight is not None:
+        call.context.sight.showed(arriving.digest)
     return Kept(size, complete=True)
 
 

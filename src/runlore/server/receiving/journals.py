@@ -10,6 +10,7 @@ import msgspec
 from runlore.journal.beginning import BEGINNING_BYTES
 from runlore.server.endpoint import WRITE, Endpoint, Parameter, json_response
 from runlore.server.problems import Problem
+from runlore.server.receiving.inspecting import Inspections
 from runlore.server.receiving.room import check_uid, disk, files_of, run_directory
 from runlore.store.received import DIFFERS, MAX_JOURNAL_BYTES, Received, ReceivedJournal
 
@@ -136,7 +137,8 @@ def read_beginning(text: str, field: str) -> bytes:
 def _journal(call: Call) -> ReceivedJournal:
     uid, writer = call.path("uid"), check_uid(call.path("writer"), "writer")
     directory = run_directory(call, uid, call.required("experiment"))
-    return ReceivedJournal(files_of(call), directory, uid, writer)
+    inspect = call.context.part(Inspections).inspector(call, uid, writer)
+    return ReceivedJournal(files_of(call), directory, uid, writer, inspect)
 
 
 def _settled(received: Received) -> int:

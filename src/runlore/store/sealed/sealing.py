@@ -47,7 +47,6 @@ FAILED = "failed"
 
 DAMAGED = "damaged"
 """The directory, within a run's, of journals that had damage when they were sealed."""
-_SURELY_DEAD_NS = 7 * 24 * 3600 * 1_000_000_000
 _PIECE_ROWS = 1 << 21
 
 
@@ -175,7 +174,7 @@ def _living(journal: UnsealedJournal, *, force: bool) -> str:
         return f"the writer {journal.writer} lives ({how})"
     if how == "age" and not force:
         silence = time_ns() - os.stat(journal.path).st_mtime_ns
-        if silence < _SURELY_DEAD_NS:
+        if silence < liveness.SURELY_DEAD_NS:
             host = chunk.context.header.get("host", "an unknown host")
             return f"the writer {journal.writer} on {host} may live; it wrote {silence // 10**9:,} s ago"
     return ""

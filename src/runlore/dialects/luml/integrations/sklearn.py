@@ -8,11 +8,11 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from runlore._version import __version__
-from runlore.dialects import _loading
 from runlore.dialects.luml._archive import write_archive
 from runlore.dialects.luml.modelref import ModelReference
 from runlore.errors import InvalidArgument, WrongType
-from runlore.media import encode_model
+from runlore.media import decode, encode_model
+from runlore.media.encoded import MODEL
 from runlore.model import new_uid
 
 if TYPE_CHECKING:
@@ -113,13 +113,13 @@ def _members(encoded: Encoded, manifest: dict[str, Any], environment: Any) -> di
 
 
 def load_sklearn(
-    model: ModelReference | str | os.PathLike[str], *, trusted: Iterable[str] = (), allow_pickle: bool = False
+    model: ModelReference | str | os.PathLike[str], *, trusted: Iterable[str] | bool = (), allow_pickle: bool = False
 ) -> Any:
     """The estimator that `save_sklearn` saved.
 
     Args:
         model: the file.
-        trusted: types that you trust, beyond those that skops knows and those that hold numbers only, such as trees.
+        trusted: types that you trust, beyond those that are known to be harmless; True for all of the file.
         allow_pickle: load a pickle, which runs code that the file brings. Only for files that you trust.
 
     Raises:
@@ -131,9 +131,9 @@ def load_sklearn(
         if MODEL_TAG in entry["tags"]:
             about = entry["payload"]
             content = reference.extract_file(about["member"])
-            return _loading.load(
-                content, "model", about["media_type"], about["metadata"], trusted=trusted, allow_pickle=allow_pickle
-            )  # fmt: skip
+            return decode(
+                MODEL, about["media_type"], about["metadata"], content, trusted=trusted, allow_pickle=allow_pickle
+            )
     raise InvalidArgument(
         f"the file {reference.path!r} holds no model that Runlore saved. One that LUML saved is a pickle within: "
         "load it with LUML"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-    from runlore.capture import Sink
+    from runlore.capture import Facts
 
 BURST_RECORDS = 20_000
 RECORDS_PER_SECOND = 200
@@ -46,12 +46,17 @@ class LoggingCapture:
         key_of: the key under which what is written to a Python stream is captured, or None.
     """
 
-    def __init__(self, sink: Sink, key_of: Callable[[Any], str | None] = lambda _stream: None) -> None:
-        self._sink = sink
+    def __init__(self, sink: Facts, key_of: Callable[[Any], str | None] = lambda _stream: None) -> None:
+        self.sink = sink
         self._key_of = key_of
         self._allowance = float(BURST_RECORDS)
         self._refilled = monotonic()
         self._dropped = 0
+
+    @property
+    def uid(self) -> str:
+        """Of the run in which it records."""
+        return self.sink.uid
 
     def start(self) -> None:
         """Observe `logging`, now or when the program imports it."""
@@ -69,8 +74,14 @@ class LoggingCapture:
         _active.remove(self)
         if not _active:
             sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
+            _leave()
+        self.report()
+
+    def report(self) -> None:
+        """Record how many records were left out since this was last called; nothing, where none were."""
         if self._dropped:
-            self._sink.event("capture", "console", {"dropped_logging_records": self._dropped})
+            self.sink.event("capture", "console", {"dropped_logging_records": self._dropped})
+            self._dropped = 0
 
     def record(self, record: Any, handlers: Sequence[Any] = ()) -> None:
         """Keep one `logging.LogRecord`, which these handlers have taken."""
@@ -93,14 +104,28 @@ class LoggingCapture:
         printed = next(filter(None, printing), None)
         if printed is not None:
             extra["printed"] = printed
-        self._sink.event("log", "logging", _plain(_message(record)), time_ns=int(record.created * 1e9), **extra)
+        self.sink.event("log", "logging", _plain(_message(record)), time_ns=int(record.created * 1e9), **extra)
+
+
+def is_recorded(uid: str, besides: Facts | None = None) -> bool:
+    """Whether the `logging` records of this process are captured for a run, so that nobody else need keep them.
+
+    Args:
+        uid: of the run.
+        besides: what is captured into this sink does not count.
+    """
+    return any(capture.uid == uid for capture in _active if capture.sink is not besides)
+
+
+_observed: list[tuple[Any, tuple[Any, Any], tuple[Any, Any]]] = []
+"""The module `logging`, the two methods of it that were replaced, and by what. Empty: it is as it was."""
 
 
 def observe(logging: Any) -> None:
-    """Have every logger tell the active captures of its records, and handlers which they took; once a process."""
-    call, handle = logging.Logger.callHandlers, logging.Handler.handle
-    if getattr(call, "observed_by_runlore", False):
+    """Have every logger tell the active captures of its records, and handlers which they took."""
+    if _observed:
         return
+    call, handle = logging.Logger.callHandlers, logging.Handler.handle
 
     def call_handlers(self: Any, record: Any) -> None:
         if not _active or getattr(_inside, "recording", False):
@@ -128,9 +153,18 @@ def observe(logging: Any) -> None:
             taken.append(self)
         return result
 
-    call_handlers.observed_by_runlore = True  # type: ignore[attr-defined]
     logging.Logger.callHandlers = call_handlers
     logging.Handler.handle = handler_handle
+    _observed.append((logging, (call, handle), (call_handlers, handler_handle)))
+
+
+def _leave() -> None:
+    """Leave `logging` as it was found. Where somebody has wrapped ours since, it stays, and does nothing."""
+    for logging, before, ours in _observed:
+        if (logging.Logger.callHandlers, logging.Handler.handle) == ours:
+            logging.Logger.callHandlers, logging.Handler.handle = before
+            _observed.clear()
+        return
 
 
 _INFO = 20
