@@ -9,6 +9,31 @@ export interface Span {
   end: number;
 }
 
+export interface Placed<Row> {
+  row: Row;
+  index: number;
+}
+
+/**
+ * Rows on screen in the order of the elements that they are lent, so that no element is moved within the document. A row that stays is the
+ * same object as before: what is drawn of it is not looked at again.
+ */
+export class Placing<Row> {
+  #before = new Map<number, Placed<Row>>();
+
+  place(rows: readonly Row[], span: Span, pool: number): Placed<Row>[] {
+    const now = new Map<number, Placed<Row>>();
+    for (let index = span.start; index < span.end; index++) {
+      const row = rows[index];
+      if (row === undefined) continue;
+      const known = this.#before.get(index);
+      now.set(index, known?.row === row ? known : { row, index });
+    }
+    this.#before = now;
+    return [...now.values()].sort((a, b) => (a.index % pool) - (b.index % pool));
+  }
+}
+
 /** Rows of equal height, with some more above and below so that fast scrolling shows no gaps. */
 export function visibleRows(scroll: number, height: number, row: number, count: number, extra = 6): Span {
   const start = Math.max(0, Math.floor(scroll / row) - extra);
