@@ -199,12 +199,12 @@ class Index(ABC):
         from runlore.index.records import CardFilter, HolderRecord
 
         wanted = set(digests)
-        found = set()
+        found: set[HolderRecord] = set()
         for page in self.pages(include_deleted=True):
             for uid, known in self.artifacts([run.uid for run in page.runs]).items():
                 found.update(HolderRecord(one.digest, "run", uid) for one in known if one.digest in wanted)
         for card in self.cards(CardFilter(deleted=True)):
-            held = {one.get("digest") for one in card.artifacts} & wanted
+            held = {str(one.get("digest")) for one in card.artifacts} & wanted
             found.update(HolderRecord(digest, "card", card.uid) for digest in held)
         return sorted(found, key=lambda one: (one.digest, one.target, one.uid))
 
