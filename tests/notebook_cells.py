@@ -10,9 +10,12 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 
 def run_cells(directory, *cells, environment=None):
     """Run cells in a new kernel; texts without an id, or (id, code). Each gives the contents of its output messages."""
+    pytest.importorskip("ipykernel", reason="notebooks need Jupyter's kernel for Python: pip install ipykernel")
     asked = [cell if isinstance(cell, tuple) else (None, cell) for cell in cells]
     settings = {**os.environ, "IPYTHONDIR": str(directory / "ipython"), **(environment or {})}
     done = subprocess.run(
