@@ -66,6 +66,7 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         warming = threading.Thread(target=opened.warm_up, name="runlore-warm-up", daemon=True)
         begun = asyncio.get_running_loop().call_later(WARM_UP_S, warming.start)
+        opened.access.begin(opened)
         yield
         begun.cancel()
         if warming.ident is not None:

@@ -133,7 +133,7 @@ class Endpoint:
             response = await self._answered(call)
         finally:
             if self.needs in (WRITE, ADMIN):  # also where it failed half-way
-                context.freshness.wrote()
+                context.freshness.wrote(call.wrote)
         if self.audited is not None and response.status_code < 400:
             await run_in_threadpool(context.access.record, call, self.audited(call))
         return response
@@ -179,6 +179,7 @@ class Call:
         request: as Starlette has it.
         context: what the server works on.
         raw: the body, where it was read as a whole.
+        wrote: uids of the runs that it recorded to, where it changes nothing else; None: nobody knows what it changes.
     """
 
     def __init__(self, endpoint: Endpoint, request: Request, context: Context) -> None:
@@ -186,6 +187,7 @@ class Call:
         self.request = request
         self.context = context
         self.raw = b""
+        self.wrote: tuple[str, ...] | None = None
 
     @cached_property
     def body(self) -> Any:

@@ -102,6 +102,8 @@ def _begin(call: Call, digest: str, offset: int, size: int) -> Arriving | None:
     store, sight = files_of(call), call.context.sight
     if store.has_content(digest) and (sight is None or digest in sight.reached([digest])):
         return None
+    if sight is not None:
+        sight.make_room(None)
     with disk(f"contents {digest}"):
         try:
             arriving = Arriving(store, digest, _sender(call))
