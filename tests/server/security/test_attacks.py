@@ -348,3 +348,10 @@ def test_a_server_on_all_addresses_answers_to_the_names_that_it_was_told(tmp_pat
         here = world.address.replace("0.0.0.0", "127.0.0.1")
         for host, status in (("ml.example.com", 200), ("localhost", 200), ("evil.example", 421)):
             assert httpx.get(f"{here}/health", headers={"host": host}).status_code == status
+
+
+def test_nothing_of_the_package_runs_when_a_python_starts():
+    package = os.path.dirname(runlore.__file__)
+    shipped = [os.path.relpath(path, package) for path in tree(package)]
+    assert [path for path in shipped if path.endswith(".pth") or "customize" in os.path.basename(path)] == []
+    assert len(shipped) > 300
