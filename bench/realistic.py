@@ -58,6 +58,27 @@ def finish(run, i):
         run.finish("stopped" if i % 41 == 0 else "succeeded")
 
 
+def complete(store, rng):
+    """A run that has everything: eight GPUs of which one lags, a coloured console, files, notes, a checkpoint."""
+    params = {"model": {"name": "llama", "layers": 24}, "lr": 3e-4, "epochs": 3, "tokenizer": "bpe-32k", "world": 8}
+    with runlore.start("llm/pretrain", name="pretrain-8gpu", params=params, tags={"paper": ""}, store=store) as run:
+        begun = time.time() - 3600
+        for step in range(400):
+            busy = {f"system/gpu/{k}/utilization_percent": 96 - 60 * (k == 5) + rng.gauss(0, 2) for k in range(8)}
+            power = {f"system/gpu/{k}/power_watts": 390 - 180 * (k == 5) + rng.gauss(0, 6) for k in range(8)}
+            run.log_metrics(busy | power, time=begun + step * 9)
+            loss = 2.1 + 6 * math.exp(-step / 60) + rng.gauss(0, 0.04) + 3 * (step == 211)
+            run.log_metrics({"train/loss": loss, "train/grad_norm": rng.lognormvariate(0, 0.3)}, step=step * 100)
+            if step % 20 == 0:
+                run.log_metrics({"val/loss": loss * 1.04, "val/acc": 1 - loss / 9}, step=step * 100)
+                print(f"\x1b[36mstep {step * 100:6}\x1b[0m loss \x1b[1m{loss:.4f}\x1b[0m  \x1b[32m412k tok/s\x1b[0m")
+        print("\x1b[33mUserWarning: lr_scheduler.step() before optimizer.step()\x1b[0m", file=sys.stderr)
+        run.log_artifact(b"# Report\n\nLoss **2.1**, as good as the baseline.\n", "report.md")
+        run.log_artifact(b"id,label,score\n1,cat,0.93\n2,dog,0.88\n", "tables/predictions.csv")
+        run.log_dict({"layers": 24, "heads": [8, 16], "bf16": True}, "config/model.json")
+        run.set_description("Same as the baseline with cosine decay. Keep for the paper.")
+
+
 def main(store, runs=2000):
     rng = random.Random(3)
     for i in range(runs):
@@ -70,6 +91,7 @@ def main(store, runs=2000):
         run, lr = sweep(store, rng, i)
         curves(run, rng, 12 if i < runs - 60 else 120, lr, 4 if i < runs - 60 else 40)
         finish(run, i)
+    complete(store, rng)
     live = [sweep(store, rng, i) for i in range(6)]
     print("live", flush=True)
     step = 0

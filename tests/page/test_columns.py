@@ -32,6 +32,20 @@ def test_a_column_is_as_wide_as_it_was_drawn_and_the_address_keeps_it(desk):
     assert abs(header(desk, "val/acc").bounding_box()["width"] - before - 80) <= 1
 
 
+def test_a_column_is_made_wider_by_keys(desk):
+    desk.open("?layout=table&columns=params.lr,metrics.val/acc")
+    head = desk.page.get_by_role("columnheader").filter(has_text="lr")
+    before = head.bounding_box()["width"]
+    head.get_by_role("button", name="lr").focus()
+    desk.page.keyboard.press("Shift+ArrowRight")
+    desk.page.keyboard.press("Shift+ArrowRight")
+    desk.page.keyboard.press("Shift+ArrowLeft")
+    assert head.bounding_box()["width"] == before + 16
+    assert desk.parameters()["widths"] == f"params.lr={before + 16:.0f}"
+    head.get_by_role("separator").dblclick()
+    assert head.bounding_box()["width"] == before
+
+
 def test_a_column_is_dragged_to_another_place(desk):
     desk.open(VISION)
     before = titles(desk)

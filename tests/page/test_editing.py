@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 from tests.page.conftest import WIDE, Desk, train
@@ -111,6 +113,19 @@ def test_wish_34_new_runs_and_points_come_by_themselves(own):
     expect(row).to_contain_text("running", timeout=20_000)
     run.finish()
     expect(row).to_contain_text("succeeded", timeout=20_000)
+
+
+def test_wish_13_progress_and_time_left_stand_beside_the_status(own):
+    desk = own
+    with runlore.start("tried", name="going", store=own.store, params={"max_steps": 400}, capture=False) as run:
+        run.log_metric("loss", 1.0, step=100)
+        desk.open("?columns=status")
+        row = desk.page.get_by_role("row").filter(has_text="going")
+        expect(row).to_contain_text(re.compile(r"running\s*25 % · .+ left"))
+        desk.page.get_by_role("link", name="going").click()
+        expect(desk.page.get_by_role("article")).to_contain_text(re.compile(r"running\s*25 % · .+ left"))
+    expect(desk.page.get_by_role("article")).to_contain_text("succeeded")
+    expect(desk.page.get_by_role("article")).not_to_contain_text("left")
 
 
 def test_wish_34_memory_is_steady_while_points_come(own):

@@ -14,7 +14,8 @@ from tests.server.live import serving
 import runlore
 
 PROGRAM = r"""
-import runlore, sys
+import runlore, sys, time
+begun = time.time()
 run = runlore.start("printed", name="printer")
 print("\x1b[1;31mred\x1b[0m start")
 for i in range(101):
@@ -22,6 +23,8 @@ for i in range(101):
 print()
 for i in range(3000):
     print("line", i)
+for i in range(20):
+    run.log_metrics({f"system/gpu/{k}/utilization_percent": 96 - 60 * (k == 2) for k in range(4)}, time=begun + i)
 print("\x1b[38;5;208mRuntimeError\x1b[0m: out of memory", file=sys.stderr)
 run.finish()
 """
@@ -81,6 +84,20 @@ def test_wish_41_search_is_over_all_lines_and_jumps(console):
     expect(desk.page.locator(".line.now")).to_contain_text("line 17")
     desk.page.get_by_role("button", name="First error").click()
     expect(desk.page.locator(".line").filter(has_text="RuntimeError")).to_be_visible()
+
+
+def test_wish_42_gpus_are_one_chart_that_names_who_lags(console):
+    desk = console
+    desk.page.get_by_role("link", name="System").click()
+    card = desk.page.get_by_role("region", name="system/gpu/*/utilization_percent")
+    expect(card).to_contain_text("gpu 2: 36 %, others 96 %")
+    expect(card.get_by_role("img", name="Means of 4 lanes")).to_be_visible()
+    expect(desk.page.get_by_role("region", name="system/gpu/0/utilization_percent")).to_have_count(0)
+    card.get_by_role("button", name="Each").click()
+    expect(card.get_by_role("img", name="gpu 3: last 96")).to_be_visible()
+    heat = card.get_by_role("img", name="Means of 4 lanes").bounding_box()
+    desk.page.mouse.move(heat["x"] + 30, heat["y"] + heat["height"] * 0.6)
+    expect(card).to_contain_text(re.compile(r"gpu 2 · .* · 36 %"))
 
 
 def test_reproduce_shows_the_command_that_ran(console):

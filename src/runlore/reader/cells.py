@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from runlore.errors import InvalidArgument
 from runlore.reader.facts import facts_of
 from runlore.reader.goals import goal_of
+from runlore.reader.progress import live_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -51,6 +52,9 @@ ATTRIBUTES: dict[str, Callable[[RunRecord], Any]] = {
 }  # fmt: skip
 """Attributes of a run. Times are in ns since 1970 UTC; `duration` and `active` are the seconds for which it was
 recorded, `wall` those from its start to its end."""
+
+LIVE = ("progress", "eta")
+"""Attributes of runs that go on: the share of its length that a run has come, and the seconds that are left."""
 
 STATISTICS: dict[str, Callable[[SeriesRecord], Any]] = {
     name: attrgetter(name)
@@ -94,11 +98,11 @@ class Field:
             >>> Field.parse("metrics.acc@min(val_loss)")
             Field(text='metrics.acc@min(val_loss)', kind='metrics', key='acc', statistic='last', best='min', of='val_loss')
         """  # noqa: E501 - what Python prints
-        if text in ATTRIBUTES:
+        if text in ATTRIBUTES or text in LIVE:
             return cls(text, "attribute", text)
         kind, _, key = text.partition(".")
         if kind not in ("params", "tags", "metrics") or not key:
-            known = ", ".join(sorted(ATTRIBUTES))
+            known = ", ".join(sorted((*ATTRIBUTES, *LIVE)))
             raise InvalidArgument(
                 f"columns: {text[:100]!r} is no field; write params.KEY, tags.KEY, metrics.KEY, or one of {known}"
             )
@@ -129,8 +133,10 @@ def columns_of(
     logged: dict[str, list[Any]] = {
         kind: [getattr(known, kind) for known in facts] for kind in {field.kind for field in wanted} - {"attribute"}
     }
-    found: dict[str, Cells] = {}
+    found: dict[str, Cells] = live_columns(session, runs, {field.key for field in wanted if field.text in LIVE})
     for field in wanted:
+        if field.text in LIVE:
+            continue
         if field.kind == "attribute":
             found[field.text] = list(map(ATTRIBUTES[field.key], runs))
         elif field.best is not None:
@@ -145,7 +151,7 @@ def columns_of(
 
 def all_fields(runs: Sequence[RunRecord]) -> list[Field]:
     """A field for each attribute, param, metric and tag that any of these runs has."""
-    found = [Field(name, "attribute", name) for name in ATTRIBUTES]
+    found = [Field(name, "attribute", name) for name in (*ATTRIBUTES, *LIVE)]
     for kind in ("params", "metrics", "tags"):
         keys: dict[str, None] = {}
         for run in runs:

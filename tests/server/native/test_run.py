@@ -65,3 +65,27 @@ def test_a_run_that_there_is_not(api, name, what):
     answer = api.get(f"runs/{name}{what}")
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_gpus_and_ranks_together(api, store):
+    metrics = {f"system/gpu/{n}/utilization_percent": [90.0, 90.0 - n] for n in range(4)} | {
+        "system/cpu_percent": [5.0]
+    }
+    uid = make_run(store, metrics=metrics)
+    for rank in range(2):
+        recorder = store.open_run(uid).record()
+        recorder.columns({"rank": rank})
+        recorder.scalar("train/loss", 1.0 + rank, step=0)
+        recorder.close()
+    (found,) = api.get(f"runs/{uid}/lanes").json()["resources"]
+    assert found["resource"] == "system/gpu/*/utilization_percent"
+    assert found["lanes"] == ["gpu 0", "gpu 1", "gpu 2", "gpu 3"]
+    assert [row[-1] for row in found["mean"]] == [90, 89, 88, 87]
+    assert (found["low"][-1], found["high"][-1]) == (87, 90)
+    (loss,) = api.get(f"runs/{uid}/lanes?key=train/loss&buckets=1").json()["resources"]
+    assert loss["lanes"] == ["rank 0", "rank 1"]
+    assert (loss["low"], loss["mean"], loss["high"]) == ([1], [[1], [2]], [2])
+    assert api.get(f"runs/{uid}/lanes?key=none").json() == {"resources": []}
+    for wrong in ("buckets=0", "buckets=1001", "buckets=x", "&".join(["key=x"] * 201)):
+        assert api.get(f"runs/{uid}/lanes?{wrong}").status_code == 400
+    assert api.get("runs/none/lanes").status_code == 404

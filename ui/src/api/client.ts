@@ -93,6 +93,8 @@ export const api = {
   run: (uid: string, signal?: AbortSignal) => get<T.Run>(apiPath(runPath(uid)), signal).then(learned),
   metrics: (uid: string, signal?: AbortSignal) =>
     get<Record<string, T.SeriesFacts>>(apiPath(runPath(uid, "/metrics")), signal),
+  lanes: (uid: string, signal?: AbortSignal) =>
+    get<{ resources: T.Resource[] }>(apiPath(runPath(uid, "/lanes")), signal).then((answer) => answer.resources),
   curves: async (request: T.CurvesRequest, signal?: AbortSignal): Promise<Curves> =>
     decodeCurves(await (await post(apiPath("curves"), request, signal)).arrayBuffer()),
   sparklines: async (runs: string[], key: string, signal?: AbortSignal): Promise<Curves> =>

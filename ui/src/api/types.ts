@@ -108,6 +108,8 @@ export interface Run {
   ended_ms: number | null;
   updated_ms: number;
   duration_s: number | null;
+  progress: number | null;
+  eta_s: number | null;
   active_s: number | null;
   user: string | null;
   host: string | null;
@@ -179,6 +181,18 @@ export interface CurveHeader {
 export interface Curve extends CurveHeader {
   x: Float64Array;
   y: Float64Array;
+}
+
+/** What a run has several of, over time: `mean` has a list for each lane. */
+export interface Resource {
+  resource: string;
+  keys: string[];
+  lanes: string[];
+  /** Seconds since the run's start. */
+  x: number[];
+  mean: (number | null)[][];
+  low: (number | null)[];
+  high: (number | null)[];
 }
 
 export interface ConsoleLine {

@@ -92,6 +92,11 @@ export function formatDuration(seconds: number | null): string {
 }
 
 /** Bytes, in powers of 1000. */
+/** A share as percent: whole ones, and no hundred before the end. */
+export function formatShare(share: number): string {
+  return `${share < 1 ? Math.min(99, Math.floor(share * 100)) : 100} %`;
+}
+
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   const units = ["kB", "MB", "GB", "TB", "PB"];

@@ -14,7 +14,12 @@ function commonLength(names: string[], at: (name: string, i: number) => string |
 }
 
 /** How many characters at the start and at the end all of `names` share, cut back to whole words. */
-export function sharedEnds(names: string[]): { start: number; end: number } {
+export interface SharedEnds {
+  start: number;
+  end: number;
+}
+
+export function sharedEnds(names: string[]): SharedEnds {
   const distinct = [...new Set(names)];
   if (distinct.length < 2) return { start: 0, end: 0 };
   const [first = ""] = distinct;

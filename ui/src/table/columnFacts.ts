@@ -67,7 +67,8 @@ const WIDTHS: Record<Field["format"], number> = {
   time: 112,
   duration: 96,
   count: 80,
-  status: 104,
+  share: 80,
+  status: 158,
   curve: 96,
 };
 

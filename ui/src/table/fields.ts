@@ -11,6 +11,8 @@ export const ATTRIBUTES: Record<string, string> = {
   started: "Started",
   ended: "Ended",
   updated: "Updated",
+  progress: "Progress",
+  eta: "Time left",
   user: "User",
   host: "Host",
   experiment: "Experiment",
@@ -24,7 +26,7 @@ export const ATTRIBUTES: Record<string, string> = {
 };
 
 const TIMES = new Set(["started", "ended", "updated"]);
-const DURATIONS = new Set(["duration", "active"]);
+const DURATIONS = new Set(["duration", "active", "eta"]);
 const NUMBERS = new Set(["number", "points", "lost"]);
 
 export type FieldKind = "attribute" | "param" | "tag" | "metric" | "curve";
@@ -37,7 +39,7 @@ export interface Field {
   /** Of a metric: `last`, `min` … or `at min of OTHER`. */
   note: string;
   title: string;
-  format: "text" | "number" | "time" | "duration" | "count" | "status" | "curve";
+  format: "text" | "number" | "time" | "duration" | "count" | "share" | "status" | "curve";
 }
 
 /** Reads a field; what no kind has is an attribute with its own name. `curve.KEY` is the page's own: the line of a metric. */
@@ -56,6 +58,7 @@ function attributeFormat(id: string): Field["format"] {
   if (TIMES.has(id)) return "time";
   if (DURATIONS.has(id)) return "duration";
   if (NUMBERS.has(id)) return "count";
+  if (id === "progress") return "share";
   return id === "status" ? "status" : "text";
 }
 
@@ -85,7 +88,7 @@ export function toLanguage(id: string): string | null {
   if (field.kind === "param") return `params.${key}`;
   if (field.kind === "tag") return `tags.${key}`;
   if (field.kind === "curve") return null;
-  if (field.kind === "attribute") return ["active", "liveness"].includes(id) ? null : id;
+  if (field.kind === "attribute") return ["active", "liveness", "progress", "eta"].includes(id) ? null : id;
   if (field.note === "last") return `metrics.${key}`;
   return ["min", "max", "first", "mean"].includes(field.note) ? `${field.note}(metrics.${key})` : null;
 }

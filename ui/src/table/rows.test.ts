@@ -5,7 +5,7 @@ import { makeRows, sortPlaces } from "./rows";
 import { click, nothing } from "./selection";
 import { formatCell } from "./values";
 import { parseField } from "./fields";
-import { edges, visibleColumns, visibleRows } from "./windowing";
+import { edges, Placing, visibleColumns, visibleRows } from "./windowing";
 
 function load(columns: Record<string, unknown[]>): RunData {
   const uids = Object.values(columns)[0]?.map((_, i) => `r${i}`) ?? [];
@@ -124,4 +124,16 @@ test("only what is on screen is drawn", () => {
   const { left, total } = edges(Array<number>(50).fill(100));
   expect(visibleColumns(left, total, 1000, 500, 0)).toEqual({ start: 10, end: 15 });
   expect(visibleColumns([], 0, 0, 500)).toEqual({ start: 0, end: 0 });
+});
+
+test("rows that stay on screen are the same objects, in the order of their elements", () => {
+  const rows = Array.from({ length: 100 }, (_, n) => ({ n }));
+  const placing = new Placing<{ n: number }>();
+  const before = placing.place(rows, { start: 10, end: 15 }, 6);
+  const after = placing.place(rows, { start: 12, end: 17 }, 6);
+  expect(after.map((placed) => placed.index)).toEqual([12, 13, 14, 15, 16]);
+  expect(placing.place(rows, { start: 16, end: 19 }, 6).map((placed) => placed.index)).toEqual([18, 16, 17]);
+  expect(after[0]).toBe(before.find((placed) => placed.index === 12));
+  const others = rows.map((row) => ({ ...row }));
+  expect(placing.place(others, { start: 16, end: 19 }, 6)[1]).not.toBe(after[4]);
 });

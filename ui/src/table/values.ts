@@ -1,6 +1,14 @@
 /** Cells as they are compared and written. */
 import type { Cell } from "../api/types";
-import { formatAgo, formatCount, formatDuration, formatExact, formatInColumn, formatNumber } from "../shared/format";
+import {
+  formatAgo,
+  formatCount,
+  formatDuration,
+  formatExact,
+  formatInColumn,
+  formatNumber,
+  formatShare,
+} from "../shared/format";
 import type { Field } from "./fields";
 
 const NAMED: Record<string, number> = { NaN: NaN, Infinity: Infinity, "-Infinity": -Infinity };
@@ -50,6 +58,8 @@ export function formatCell(cell: Cell, field: Field, decimals: number | null, no
         return formatAgo(cell, now);
       case "duration":
         return formatDuration(cell);
+      case "share":
+        return formatShare(cell);
       case "count":
         return formatCount(cell);
       case "number":

@@ -1,9 +1,37 @@
 /** Which rows and columns are on screen. Pixels everywhere. */
 
+/** Of a row of the table. */
+export const ROW_HEIGHT = 30;
+
 export interface Span {
   /** First and one past the last. */
   start: number;
   end: number;
+}
+
+export interface Placed<Row> {
+  row: Row;
+  index: number;
+}
+
+/**
+ * Rows on screen in the order of the elements that they are lent, so that no element is moved within the document. A row that stays is the
+ * same object as before: what is drawn of it is not looked at again.
+ */
+export class Placing<Row> {
+  #before = new Map<number, Placed<Row>>();
+
+  place(rows: readonly Row[], span: Span, pool: number): Placed<Row>[] {
+    const now = new Map<number, Placed<Row>>();
+    for (let index = span.start; index < span.end; index++) {
+      const row = rows[index];
+      if (row === undefined) continue;
+      const known = this.#before.get(index);
+      now.set(index, known?.row === row ? known : { row, index });
+    }
+    this.#before = now;
+    return [...now.values()].sort((a, b) => (a.index % pool) - (b.index % pool));
+  }
 }
 
 /** Rows of equal height, with some more above and below so that fast scrolling shows no gaps. */

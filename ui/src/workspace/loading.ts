@@ -20,6 +20,8 @@ export const ALWAYS = [
   "archived",
   "deleted",
   "parent",
+  "progress",
+  "eta",
 ];
 
 /** The order in the query language, of those keys that it has. */

@@ -11,8 +11,9 @@ from runlore import model
 from runlore.index.records import CardFilter
 from runlore.query.expression import Attribute, Compare, OrderKey
 from runlore.reader import provenance
-from runlore.reader.cells import ATTRIBUTES
+from runlore.reader.cells import ATTRIBUTES, LIVE
 from runlore.reader.facts import facts_of
+from runlore.reader.progress import live_columns
 from runlore.reader.run_view import RunView, data_refs_of
 from runlore.server.endpoint import Endpoint
 from runlore.server.native.asking import RUN, find_run
@@ -80,6 +81,8 @@ class Run(msgspec.Struct):
     duration_s: float
     active_s: float
     wall_s: float
+    progress: float | None
+    eta_s: float | None
     user: str | None
     host: str | None
     description: str | None
@@ -129,11 +132,13 @@ def run(call: Call) -> Run:
     events = view.events(provenance.CAPTURE, model.NOTE, model.DATA, model.UNSET)
     known = provenance.captured(events)
     artifacts = call.context.index.artifacts([found.uid]).get(found.uid, [])
+    live = live_columns(call.context.session, [found], LIVE)
     title = found.uid if found.number is None else f"{found.experiment}#{found.number}"
     return Run(
         uid=found.uid, experiment=found.experiment, number=found.number, name=found.name, status=found.status,
         started_ms=found.started_ns / 1e6, ended_ms=ms(found.ended_ns), updated_ms=found.updated_ns / 1e6,
         duration_s=found.active_ns / 1e9, active_s=found.active_ns / 1e9, wall_s=ATTRIBUTES["wall"](found),
+        progress=live["progress"][0], eta_s=live["eta"][0],
         user=found.user, host=found.host, description=found.description, group=found.group, parent=found.parent,
         points=found.points, lost=found.lost, liveness=found.liveness, damage=list(found.damage),
         archived=found.archived, deleted=found.deleted, open=found.is_open,
