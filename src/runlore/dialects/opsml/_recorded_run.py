@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from runlore import model as words
 from runlore import registry
-from runlore.dialects._native import is_number
+from runlore.dialects._native import cells_of, is_number
 from runlore.dialects._several import do_each
 from runlore.dialects.opsml._listed import Listed
 from runlore.dialects.opsml._metrics import (
@@ -125,8 +125,6 @@ class RecordedRun(Listed):
     @property
     def metrics(self) -> dict[str, list[Metric]]:
         """Every logged value, by name, in the order of time."""
-        from runlore.reader.plain import cells_of
-
         data = self.view.data(event="metric")
         found: dict[str, list[Metric]] = {}
         stamps = cells_of(data["timestamp"]) if "timestamp" in data else [None] * len(data)
