@@ -100,6 +100,18 @@ in one private module, whichever that is."""
 INDOORS = {"journal.format", "catalog.database.sqlite_connection", "catalog.database.sqlite_dialect"}
 """Modules that know a layout byte by byte, or one kind of database: none but those of their own package import them."""
 
+DIALECTS_ROOM = frozenset(
+    {
+        "capture", "config", "errors", "leaving", "media", "model", "names", "notices", "opening", "query", "reader",
+        "registry", "run", "tracing", "versions", "_version", "index.records", "store.base", "reader.session",
+    }
+)  # fmt: skip
+"""What dialects know of Runlore: the public API and the contracts; the packages `reader` and `run`, not their modules.
+More than that is known to `dialects._native` alone."""
+
+WHOLE_ROOMS = frozenset({"capture", "media", "query", "registry"})
+"""Those of them whose modules are public too."""
+
 Kind = Literal["module", "typing", "function"]
 
 
@@ -247,6 +259,23 @@ def indoor_violations(tree: Tree) -> list[str]:
         for package in (item.target.rpartition(".")[0],)
         if item.target.partition(".")[2] in INDOORS and not f"{item.importer}.".startswith(f"{package}.")
     ]
+
+
+def private_violations(tree: Tree) -> list[str]:
+    """Imports by which a dialect reaches into a room of Runlore's that is not public; types do no harm."""
+    return [
+        f"{item}: dialects know it by dialects._native alone"
+        for item in _internal(tree)
+        if item.kind != "typing" and _room(item.importer) == "dialects" and item.importer != "runlore.dialects._native"
+        and _room(item.target) != "dialects" and not _is_public(item.target.partition(".")[2])
+    ]  # fmt: skip
+
+
+def _is_public(module: str) -> bool:
+    room, *inside = module.split(".")
+    if any(part.startswith("_") for part in inside):
+        return False
+    return module in DIALECTS_ROOM or (room in WHOLE_ROOMS and room in DIALECTS_ROOM)
 
 
 def documented_layers(text: str) -> dict[str, int]:

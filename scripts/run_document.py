@@ -7,16 +7,22 @@
 - ```` ```python file=train.py ```` blocks are written to that file.
 - ```` ```console ```` blocks: lines that start with `$ runlore` or `$ python` are run, and what the block shows below
   them must be what they print, apart from uids, times, durations and sizes; `...` stands for anything. `exit=1` beside
-  `console` says that the last command fails. A block marked `no-run` is left alone.
+  `console` says that the last command fails; `terminal`, that it runs in a terminal of 100 columns, as people see it.
+  A block marked `no-run` is left alone.
 """
 
 from __future__ import annotations
 
 import doctest
+import fcntl
 import os
+import pty
 import re
+import struct
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,15 +108,38 @@ def run_console(block: Block, name: str) -> None:
     environment = {**os.environ, "PATH": path, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
     commands = [pair for pair in read_commands(block.text) if re.match(r"(runlore|python)\b", pair[0])]
     for position, (command, shown) in enumerate(commands, 1):
-        done = subprocess.run(  # noqa: S602 - the documents are ours, and show what a user types into a shell
-            command, shell=True, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
-        )
+        run = run_in_terminal if "terminal" in block.flags else run_piped
+        code, printed = run(command, environment)
         expected = int(block.flags.get("exit", "0")) if position == len(commands) else 0
         place = f"{name}:{block.line}: $ {command}"
-        if done.returncode != expected:
-            raise AssertionError(f"{place}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
-        if shown.strip() and not matches(shown, done.stdout + done.stderr):
-            raise AssertionError(f"{place}\nprinted:\n{done.stdout}{done.stderr}\nbut the document shows:\n{shown}")
+        if code != expected:
+            raise AssertionError(f"{place}\nended with {code}:\n{printed}")
+        if shown.strip() and not matches(shown, printed):
+            raise AssertionError(f"{place}\nprinted:\n{printed}\nbut the document shows:\n{shown}")
+
+
+def run_piped(command: str, environment: dict[str, str]) -> tuple[int, str]:
+    """Run a command in a shell: its exit code, and what it printed."""
+    done = subprocess.run(  # noqa: S602 - the documents are ours, and show what a user types into a shell
+        command, shell=True, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def run_in_terminal(command: str, environment: dict[str, str]) -> tuple[int, str]:
+    """The same in a terminal of 100 columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
+    with subprocess.Popen(  # noqa: S602 - as above
+        command, shell=True, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        printed = b""
+        with suppress(OSError):  # the end of what a terminal has to say
+            while piece := os.read(ours, 65536):
+                printed += piece
+    os.close(ours)
+    return process.returncode, printed.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 def run_document(path: Path) -> int:

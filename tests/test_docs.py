@@ -199,3 +199,10 @@ def test_broken_links_are_found(tmp_path):
 def test_headings_name_commands():
     text = "## `runlore ls`\none\n## `runlore show RUN`\ntwo `--json`\n"
     assert sections(text) == {"runlore ls": "\none\n", "runlore show": "\ntwo `--json`\n"}
+
+
+def test_a_command_runs_in_a_terminal_where_the_block_says_so(tmp_path, monkeypatch):
+    command = """$ python -c "import os; print(os.isatty(1), os.get_terminal_size().columns)"\n"""
+    assert run(tmp_path, monkeypatch, f"```console terminal\n{command}True 100\n```\n") == 1
+    with pytest.raises(AssertionError, match="True 100"):
+        run(tmp_path, monkeypatch, f"```console terminal\n{command}False 100\n```\n")

@@ -38,6 +38,7 @@ def run(command, environment, directory):
         ("loop", "math", 3, r"best of 3: lr=0\.1, loss 0\.\d+\nweights: \["),
         ("with_sklearn", "sklearn", 2, r"best of 2: max_depth=3, acc 0\.9\d+"),
         ("sweep", "optuna", 11, r"10 trials, the best (\S+) as Optuna says \1"),
+        ("ddp", "torch", 1, r"one run, 40 points of 2 ranks; last losses: 0\.\d+, 0\.\d+"),
     ],
 )
 def test_a_program_runs_and_its_runs_are_there(environment, tmp_path, name, library, runs, says):

@@ -18,6 +18,7 @@ from import_graph import (
     indoor_violations,
     layer_violations,
     neighbour_violations,
+    private_violations,
     read_tree,
     unplaced_modules,
 )
@@ -50,6 +51,10 @@ def test_there_are_no_import_cycles(tree):
 
 def test_the_bytes_of_a_layout_are_known_in_one_room(tree):
     assert indoor_violations(tree) == []
+
+
+def test_dialects_reach_into_no_private_room(tree):
+    assert private_violations(tree) == []
 
 
 def test_the_documented_table_of_layers_is_the_one_enforced(tree):
@@ -133,6 +138,14 @@ def test_who_reads_a_layout_from_outside_is_found(tmp_path):
     text = "def f():\n    from runlore.journal import format"
     tree = make_tree(tmp_path, journal__format="", journal__scan=text, store__content=text)
     assert [v.split(":")[0] for v in indoor_violations(tree)] == ["runlore.store.content"]
+
+
+@pytest.mark.parametrize("target", ["journal.values", "store.contents", "run.ends", "reader.facts", "media._skops"])
+def test_a_dialect_in_a_private_room_is_found(tmp_path, target):
+    text = f"def f():\n    from runlore.{target} import x"
+    files = {target.replace(".", "__"): "", "dialects__opsml__a": text, "dialects___native": text}
+    tree = make_tree(tmp_path, **files)
+    assert [v.split(":")[0] for v in private_violations(tree)] == ["runlore.dialects.opsml.a"]
 
 
 def test_a_new_room_must_be_placed(tmp_path):

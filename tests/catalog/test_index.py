@@ -53,6 +53,27 @@ def test_a_refresh_looks_only_at_what_changed(store):
     assert catalog.refresh() == 0
 
 
+def test_open_runs_are_brought_up_to_date_alone(store):
+    ended = record()
+    asked, other = runlore.start("e"), runlore.start("e")
+    catalog = open_catalog(open_store())
+    catalog.refresh()
+    for run in (asked, other):
+        run.log_metric("m", 2.5, step=7)
+    assert catalog.refresh_open([asked.uid])
+    steps = {uid: found["m"].last_step for uid, found in catalog.series([asked.uid, other.uid]).items() if "m" in found}
+    assert steps == {asked.uid: 7}
+    assert not catalog.refresh_open([asked.uid, ended.uid])  # what has ended may be sealed: its directory says so
+    assert not catalog.refresh_open([asked.uid, "0" * 32])
+    made = runlore.start("e")
+    assert not catalog.refresh_open([made.uid])  # its directory was not found yet
+    for run in (asked, other, made):
+        run.finish()
+    assert catalog.refresh_open([asked.uid])  # the catalog took it for open
+    [found] = catalog.runs([asked.uid])
+    assert found.status == "succeeded"
+
+
 def test_events_recorded_after_the_end_are_found(store):
     run = record()
     open_catalog(open_store()).refresh()

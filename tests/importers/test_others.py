@@ -99,6 +99,26 @@ def test_runs_of_trackio(take, tmp_path, written_by):
     assert math.isnan(view.metrics["bad"])
 
 
+def test_damage_of_trackio_costs_what_cannot_be_read(store, tmp_path, written_by):
+    folder = written_by("trackio", TRACKIO, tmp_path, TRACKIO_DIR=str(tmp_path / "kept")) / "kept"
+    (path,) = folder.glob("*.db")
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE metrics SET metrics = substr(metrics, 1, 5) WHERE step = 3")
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    report = import_runs(store, Projects(str(folder)))
+    (run,) = report.runs
+    assert (run.is_same, len(run.problems)) == (True, 2)
+    assert len(points_of(runlore.get_run(run.uid), "loss")) == 19
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    report = import_runs(store, Projects(str(folder)))
+    assert not report.is_whole
+    path.write_bytes(b"\0" * 100)
+    report = import_runs(store, Projects(str(folder)))
+    assert (report.runs, len(report.problems)) == ([], 1)
+
+
 def test_a_database_as_older_versions_of_trackio_made_it(take, tmp_path):
     with closing(sqlite3.connect(tmp_path / "old.db")) as database, database:
         database.execute(
@@ -136,6 +156,22 @@ def test_runs_of_dvclive(take, tmp_path, written_by):
     assert points_of(view, "train/loss") == [(step, 1 / (step + 1)) for step in range(4)]
     assert view.metrics["acc"] == 3.0
     assert view.metrics["summary"] == 0.25
+
+
+def test_damage_of_dvclive_costs_itself_and_the_rest_comes_later(store, tmp_path, written_by):
+    folder = written_by("dvclive", DVCLIVE, tmp_path) / "project"
+    series, params = folder / "dvclive/plots/metrics/train/loss.tsv", folder / "dvclive/params.yaml"
+    whole = series.read_bytes()
+    series.write_bytes(whole[:-3])
+    params.write_text("lr: [")
+    (run,) = import_runs(store, LiveFolders(str(folder))).runs
+    assert (run.is_same, len(run.problems)) == (True, 2)
+    assert len(points_of(runlore.get_run(run.uid), "train/loss")) == 3
+    series.write_bytes(whole)
+    params.write_text("lr: 0.1")
+    report = import_runs(store, LiveFolders(str(folder)))
+    assert (report.is_whole, report.runs[0].state) == (True, "extended")
+    assert points_of(runlore.get_run(run.uid), "train/loss") == [(step, 1 / (step + 1)) for step in range(4)]
 
 
 def test_a_folder_as_dvclive_writes_it_whole_and_torn(take, store, tmp_path):

@@ -61,9 +61,7 @@ def test_lists_have_the_best_of_each_name_whose_runs_have_the_metric(capsys):
 
 def test_where_there_is_none_it_says_why():
     registry.register("model", "nlp", "tagger")
-    with pytest.raises(
-        CardNotFound, match=r"no run that registered one has a number of this metric; there are 0\.1\.0"
-    ):
+    with pytest.raises(CardNotFound, match=r"no run that .* has a number of this metric; there are 0\.1\.0"):
         best()
     register(float("nan"), goal="max")
     with pytest.raises(CardNotFound, match="has a number of this metric"):

@@ -21,6 +21,13 @@ class Index:
         self.may_go_on.set()
         self.begun = threading.Event()
         self.error = None
+        self.alone, self.can_alone, self.error_alone = [], True, None
+
+    def refresh_open(self, uids):
+        self.alone.append(set(uids))
+        if self.error_alone is not None:
+            raise self.error_alone
+        return self.can_alone
 
     def refresh(self):
         self.at_once += 1
@@ -124,3 +131,42 @@ def test_what_was_written_through_the_server_is_waited_for_and_nothing_else(inde
         assert index.times == once + 1
     finally:
         kept.close()
+
+
+@pytest.fixture
+def old(index):
+    """One that refreshes nothing for its age, and has refreshed once."""
+    made = Freshness(index, 1e6)
+    made.wait()
+    yield made
+    made.close()
+
+
+def test_runs_that_alone_were_written_to_are_refreshed_alone(index, old):
+    old.wrote(["a"])
+    old.wrote(["b"])
+    old.wait_for_written()
+    old.wait_for_written()
+    assert (index.alone, index.times) == ([{"a", "b"}], 1)
+    old.wrote(["a"])
+    old.wrote()  # something else, too: all is refreshed, and the run with it
+    old.wait_for_written()
+    old.wait_for_written()
+    assert (index.alone, index.times) == ([{"a", "b"}], 2)
+
+
+@pytest.mark.parametrize("error", [None, NotReachable("gone")])
+def test_where_runs_cannot_be_refreshed_alone_all_are(index, old, error):
+    index.can_alone, index.error_alone = False, error
+    old.wrote(["a"])
+    old.wait_for_written()
+    old.wait_for_written()
+    assert (index.alone, index.times) == ([{"a"}], 2)
+
+
+@pytest.mark.parametrize(("name", "count"), [("MOST_ALONE", 3), ("MOST_TOUCHED", 3)])
+def test_many_runs_are_refreshed_with_all(index, old, monkeypatch, name, count):
+    monkeypatch.setattr(freshness, name, count - 1)
+    old.wrote([str(number) for number in range(count)])
+    old.wait_for_written()
+    assert (index.alone, index.times) == ([], 2)

@@ -21,6 +21,7 @@ from runlore.remote.store import open_server
 from runlore.store import open_store
 
 ENDS_WITHIN_S = 5
+FIRST_ANSWER_S = 0.8
 PATIENCE_S = 30
 
 
@@ -39,7 +40,7 @@ def started(*arguments, code=None):
     try:
         yield process, process.stdout.readline().rpartition(" ")[2].strip().rstrip("/")
     finally:
-        with contextlib.suppress(ProcessLookupError):
+        if process.poll() is None:  # else its number may be somebody else's by now
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
@@ -72,6 +73,12 @@ def ended(process):
     return code
 
 
+def cpu_seconds(pid):
+    """What a process has used: how long it takes where nobody else wants the machine."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def children(pid):
     """Processes that a process has started and that go on."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -83,6 +90,7 @@ def test_a_port_that_is_taken(store_path):
         with started("ui", "--store", store_path, "--port", port, "--no-browser") as (process, address):
             assert port < urlsplit(address).port <= port + 100
             assert healthy(address)
+            assert cpu_seconds(process.pid) < FIRST_ANSWER_S
             process.send_signal(signal.SIGTERM)
             ended(process)
             assert f"port {port} is taken" in process.stderr.read()
@@ -92,6 +100,14 @@ def test_a_port_that_is_taken(store_path):
             error = process.stderr.read()
             assert f"port={port} of 127.0.0.1 is taken by another program" in error
             assert "Traceback" not in error
+
+
+def test_a_server_may_open_more_files_than_programs_usually_do(store_path):
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 4096)); from runlore.cli import main"
+    with started("server", "--store", store_path, "--port", 0, code=("-c", f"{limited}; main()")) as (process, address):
+        assert healthy(address)
+        limits = Path(f"/proc/{process.pid}/limits").read_text()
+        assert next(line.split()[3] for line in limits.splitlines() if line.startswith("Max open files")) == "4096"
 
 
 def test_only_this_machine_reaches_a_server_without_accounts(store_path):
@@ -146,9 +162,13 @@ def test_records_of_one_run_go_through_several_workers_some_of_which_are_killed(
             assert (run.status, run.number, run.metrics) == ("succeeded", 1, {"m": 39.0})
             assert run.metric("m")["value"].tolist() == [float(step) for step in range(40)]
             assert [event.key for event in run.recorded().events(["alert"])] == ["late"]
+        process.send_signal(signal.SIGHUP)  # as for a new certificate: it ends nothing
+        assert healthy(address)
         process.send_signal(signal.SIGTERM)
         assert ended(process) == 0
-        assert process.stderr.read().count("another one is started") == 2
+        log = process.stderr.read()
+        assert log.count("another one is started") == 2
+        assert log.count("SIGHUP: there is no certificate to take anew") == 3
 
 
 def test_workers_end_with_the_process_that_started_them(store_path):

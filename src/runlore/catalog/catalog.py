@@ -12,7 +12,7 @@ from runlore.catalog import card_answers, run_answers
 from runlore.catalog.cards import refresh_cards
 from runlore.catalog.database.location import identity, places
 from runlore.catalog.database.sqlite import SqliteDatabase
-from runlore.catalog.refresh import refresh_runs
+from runlore.catalog.refresh import refresh_open_runs, refresh_runs
 from runlore.errors import RunNotFound
 from runlore.index.base import DEFAULT_TIME_LIMIT_S, Index
 from runlore.index.limits import check_limit, check_time_limit
@@ -21,7 +21,7 @@ from runlore.notices import say_once
 from runlore.store.listing import Stranger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from runlore.catalog.database.base import Database, Transactions
     from runlore.index.records import (
@@ -116,6 +116,11 @@ class Catalog(Index):
                         raise
             self._name_strangers()
             return looked_at
+
+    def refresh_open(self, uids: Collection[str]) -> bool:
+        """See `Index.refresh_open`."""
+        with self._refreshing:
+            return self.database.is_there() and refresh_open_runs(self.database, self.store.runs_root, uids)
 
     def _refresh(self, progress: Callable[[int, int], None] | None) -> int:
         looked_at = 0

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runlore.catalog.changes import Changes, above, find_changes, one_place_each, untrusted
-from runlore.catalog.database.tables import ARTIFACTS, DIRECTORIES, FACTS, SEARCHED
+from runlore.catalog.changes import Candidate, Changes, above, find_changes, one_place_each, untrusted
+from runlore.catalog.database.tables import ARTIFACTS, DIRECTORIES, FACTS, OPEN, SEARCHED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from runlore.catalog.database.base import Transactions
 
@@ -40,6 +40,28 @@ def refresh_runs(database: Transactions, root: str, progress: Callable[[int, int
     if changes.directories or changes.gone_directories:
         _remember(database, changes)
     return len(changes.candidates)
+
+
+def refresh_open_runs(database: Transactions, root: str, uids: Collection[str]) -> bool:
+    """Bring the catalog up to date with some runs alone.
+
+    Directories are not looked at: that a run was moved, removed, sealed or copied is for `refresh_runs` to find out.
+
+    Args:
+        database: of the catalog.
+        root: the store's runs/ directory.
+        uids: of the runs.
+
+    Returns:
+        Whether it did; False where the catalog lacks one of them, or knows that it ended.
+    """
+    with database.reading() as connection:
+        found = list(connection.rows("SELECT path, mtime_ns, state FROM runs WHERE uid IN ??", list(uids)))
+    if len(found) < len(set(uids)) or any(state != OPEN for _, _, state in found):
+        return False
+    candidates = [Candidate(path, mtime_ns) for path, mtime_ns, _ in found]
+    _take_in(database, root, Changes(candidates, [], {}, []), None)
+    return True
 
 
 def _take_in(

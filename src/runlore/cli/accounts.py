@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runlore.cli import _streams
-from runlore.cli._accounts import address_of, open_book
+from runlore.cli._accounts import address_of, open_book, quota_record, quota_text
 from runlore.cli._command import Entry, Group, command
 from runlore.cli._options import argument, flag, json_option, option, store_option
 from runlore.cli._output import Cell, json_line, print_json, say
@@ -46,6 +46,7 @@ team = Group("team", (
     Entry("role", "accounts:team_role", "Give a team a role on experiments."),
     Entry("join", "accounts:join", "Make a user a member."),
     Entry("leave", "accounts:leave", "Make a user no member."),
+    Entry("quota", "policies:set_quota", "Say how many bytes and runs a team may have."),
     Entry("remove", "accounts:remove_team", "Remove a team; its members stay."),
 ), no_args_is_help=True, help="Teams of users: add, list, change, remove.")  # fmt: skip
 
@@ -66,7 +67,8 @@ def opened(store: str | None, accounts: str | None, *, create: bool = False) -> 
         book.close()
 
 
-def _tell(book: Book, action: str, target: str, **detail: Any) -> None:
+def tell(book: Book, action: str, target: str, **detail: Any) -> None:
+    """Record in the audit log what was done here."""
     from runlore.server.accounts.audit import CONSOLE
 
     book.audit.add(CONSOLE, action, target, **detail)
@@ -80,7 +82,7 @@ def _moment(time_s: float | None) -> str:
     return "" if time_s is None else dt.datetime.fromtimestamp(time_s).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _done(record: dict[str, Any], text: str, *, json: bool) -> None:
+def done(record: dict[str, Any], text: str, *, json: bool) -> None:
     """Say what was done."""
     if json:
         print_json(record)
@@ -112,11 +114,11 @@ def add_user(
     password = None if service else _read_password() if password_stdin else secrets.token_urlsafe(18)
     with opened(store, accounts, create=True) as book:
         book.people.add_user(user, password, is_service=service)
-        _tell(book, "user.add", user, is_service=service)
+        tell(book, "user.add", user, is_service=service)
         if admin:
             book.people.grant(book.people.user(user), "**", "admin")
-            _tell(book, "user.role", user, path="**", role="admin")
-    _done(
+            tell(book, "user.role", user, path="**", role="admin")
+    done(
         {"user": user, "password": None if service or password_stdin else password},
         f"{user} was added" + ("" if service or password_stdin else f", with the password {password}"),
         json=json,
@@ -171,8 +173,8 @@ def user_role(user: str, path: str, role: str, json: bool, accounts: str | None,
     """
     with opened(store, accounts) as book:
         book.people.grant(book.people.user(user), path, _role(role))
-        _tell(book, "user.role", user, path=path, role=_role(role))
-    _done(
+        tell(book, "user.role", user, path=path, role=_role(role))
+    done(
         {"user": user, "path": path, "role": _role(role)},
         f"{user} is {role} of {path}" if _role(role) else f"{user} has no role of its own on {path}",
         json=json,
@@ -199,8 +201,8 @@ def set_password(user: str, password_stdin: bool, json: bool, accounts: str | No
     password = _read_password() if password_stdin else secrets.token_urlsafe(18)
     with opened(store, accounts) as book:
         book.people.set_password(user, password)
-        _tell(book, "user.password", user)
-    _done(
+        tell(book, "user.password", user)
+    done(
         {"user": user, "password": None if password_stdin else password},
         f"{user} has another password" + ("" if password_stdin else f": {password}"),
         json=json,
@@ -227,8 +229,8 @@ def disable(user: str, undo: bool, json: bool, accounts: str | None, store: str 
     """
     with opened(store, accounts) as book:
         book.people.disable(user, disabled=not undo)
-        _tell(book, "user.enable" if undo else "user.disable", user)
-    _done(
+        tell(book, "user.enable" if undo else "user.disable", user)
+    done(
         {"user": user, "disabled": not undo},
         f"{user} is let in again" if undo else f"{user} is let in no more",
         json=json,
@@ -249,8 +251,8 @@ def remove_user(user: str, json: bool, accounts: str | None, store: str | None) 
     """
     with opened(store, accounts) as book:
         book.people.remove_user(user)
-        _tell(book, "user.remove", user)
-    _done({"user": user}, f"{user} was removed", json=json)
+        tell(book, "user.remove", user)
+    done({"user": user}, f"{user} was removed", json=json)
 
 
 # -- teams ------------------------------------------------------------------------------------------------------------
@@ -270,8 +272,8 @@ def add_team(team: str, json: bool, accounts: str | None, store: str | None) -> 
     """
     with opened(store, accounts, create=True) as book:
         book.people.add_team(team)
-        _tell(book, "team.add", team)
-    _done({"team": team}, f"{team} was added", json=json)
+        tell(book, "team.add", team)
+    done({"team": team}, f"{team} was added", json=json)
 
 
 @command("list")
@@ -279,7 +281,7 @@ def add_team(team: str, json: bool, accounts: str | None, store: str | None) -> 
 @accounts_option
 @store_option
 def list_teams(json: bool, accounts: str | None, store: str | None) -> None:
-    """List the teams, their members and roles.
+    """List the teams, their members and roles, and how much of their quota they have.
 
     \b
     Examples:
@@ -287,17 +289,19 @@ def list_teams(json: bool, accounts: str | None, store: str | None) -> None:
     """
     with opened(store, accounts) as book:
         found = book.people.teams()
+        quotas = {quota.team: quota for quota in book.quotas.all()}
     if json:
         roles = [[{"path": grant.pattern, "role": grant.role} for grant in one.grants] for one in found]
         print_json({"teams": [
-            {"name": one.name, "members": list(one.members), "roles": own}
+            {"name": one.name, "members": list(one.members), "roles": own, "quota": quota_record(quotas[one.name])}
             for one, own in zip(found, roles, strict=True)
         ]})  # fmt: skip
         return
     print_table(
-        [Column("TEAM"), Column("MEMBERS"), Column("ROLES")],
-        [[Cell(one.name), Cell(", ".join(one.members)), Cell(_roles(one))] for one in found],
-    )
+        [Column("TEAM"), Column("MEMBERS"), Column("ROLES"), Column("HAS")],
+        [[Cell(one.name), Cell(", ".join(one.members)), Cell(_roles(one)), Cell(quota_text(quotas[one.name]))]
+         for one in found],
+    )  # fmt: skip
 
 
 @command("role")
@@ -316,8 +320,8 @@ def team_role(team: str, path: str, role: str, json: bool, accounts: str | None,
     """
     with opened(store, accounts) as book:
         book.people.grant(book.people.team(team), path, _role(role))
-        _tell(book, "team.role", team, path=path, role=_role(role))
-    _done(
+        tell(book, "team.role", team, path=path, role=_role(role))
+    done(
         {"team": team, "path": path, "role": _role(role)},
         f"{team} is {role} of {path}" if _role(role) else f"{team} has no role on {path}",
         json=json,
@@ -339,8 +343,8 @@ def join(team: str, user: str, json: bool, accounts: str | None, store: str | No
     """
     with opened(store, accounts) as book:
         book.people.join(team, user)
-        _tell(book, "team.join", team, user=user)
-    _done({"team": team, "user": user, "member": True}, f"{user} is a member of {team}", json=json)
+        tell(book, "team.join", team, user=user)
+    done({"team": team, "user": user, "member": True}, f"{user} is a member of {team}", json=json)
 
 
 @command("leave")
@@ -358,8 +362,8 @@ def leave(team: str, user: str, json: bool, accounts: str | None, store: str | N
     """
     with opened(store, accounts) as book:
         book.people.join(team, user, member=False)
-        _tell(book, "team.leave", team, user=user)
-    _done({"team": team, "user": user, "member": False}, f"{user} is no member of {team}", json=json)
+        tell(book, "team.leave", team, user=user)
+    done({"team": team, "user": user, "member": False}, f"{user} is no member of {team}", json=json)
 
 
 @command("remove")
@@ -376,8 +380,8 @@ def remove_team(team: str, json: bool, accounts: str | None, store: str | None) 
     """
     with opened(store, accounts) as book:
         book.people.remove_team(team)
-        _tell(book, "team.remove", team)
-    _done({"team": team}, f"{team} was removed", json=json)
+        tell(book, "team.remove", team)
+    done({"team": team}, f"{team} was removed", json=json)
 
 
 # -- tokens and audit -------------------------------------------------------------------------------------------------
@@ -413,8 +417,8 @@ def create_token(
     """
     with opened(store, accounts) as book:
         made, text = book.keys.make_token(book.people.user(user), name, scopes, days)
-        _tell(book, "token.create", made.id, user=user, name=name, scopes=list(made.scopes))
-    _done({"id": made.id, "user": user, "name": name, "token": text}, text, json=json)
+        tell(book, "token.create", made.id, user=user, name=name, scopes=list(made.scopes))
+    done({"id": made.id, "user": user, "name": name, "token": text}, text, json=json)
 
 
 @command("list")
@@ -460,8 +464,8 @@ def revoke_token(token: str, json: bool, accounts: str | None, store: str | None
         raise InvalidArgument("name a token by its id, the 16 digits between the first two underscores of it")
     with opened(store, accounts) as book:
         book.keys.revoke(token)
-        _tell(book, "token.revoke", token)
-    _done({"id": token}, f"{token} is worth nothing any more", json=json)
+        tell(book, "token.revoke", token)
+    done({"id": token}, f"{token} is worth nothing any more", json=json)
 
 
 @command("audit")

@@ -56,6 +56,7 @@ _COMMANDS = (
     Entry("user", "accounts:user", "Users of a server: add, list, change, remove.", SHARE),
     Entry("team", "accounts:team", "Teams of users: add, list, change, remove.", SHARE),
     Entry("token", "accounts:token", "Tokens of a server: create, list, revoke.", SHARE),
+    Entry("retention", "policies:retention", "What a server does by itself with old runs.", SHARE),
     Entry("audit", "accounts:audit", "Who did what on a server.", SHARE),
     Entry("login", "login:login", "Keep the token of a server.", SHARE),
     Entry("logout", "login:logout", "Forget the token of a server.", SHARE),

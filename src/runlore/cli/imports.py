@@ -35,6 +35,7 @@ import_ = _Imports(
         Entry("sacred", "imports:sacred", "Take in the runs that Sacred's FileStorageObserver kept."),
         Entry("dvclive", "imports:dvclive", "Take in the runs that DVCLive kept."),
         Entry("neptune", "imports:neptune", "Take in the runs that neptune-exporter wrote as Parquet."),
+        Entry("aim", "imports:aim", "Take in the runs of a repository of Aim."),
         Entry("csv", "imports:csv", "Take in the rows of a CSV file as runs."),
         Entry("jsonl", "imports:jsonl", "Take in the rows of a file of JSON Lines as runs."),
         Entry("wandb", "imports:wandb", "Take in runs that W&B recorded offline."),
@@ -273,3 +274,22 @@ def neptune(
     from runlore.importers.neptune import Exports
 
     take_in(lambda: Exports(folder, files), experiment, store, dry=dry_run, json=json)
+
+
+@command("aim")
+@argument("folder", metavar="FOLDER", help="The folder .aim, or the one that has it.", of="directories")
+@experiment_option
+@dry_option
+@store_option
+@json_option
+def aim(folder: str, experiment: str | None, dry_run: bool, store: str | None, json: bool) -> None:
+    """Take in the runs of a repository of Aim, from its files: a run goes into the experiment that it had.
+
+    \b
+    Examples:
+      runlore import aim .aim
+      runlore import aim . --dry-run
+    """
+    from runlore.importers.aim import Repository
+
+    take_in(lambda: Repository(folder), experiment, store, dry=dry_run, json=json)

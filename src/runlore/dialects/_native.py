@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.journal.values import flatten, number_of, step_of, to_json
 from runlore.run.arguments import check_columns
+from runlore.run.ends import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from runlore.store.base import Store, StoreLike
 
 __all__ = [
+    "cells_of",
     "check_columns",
     "find_runs",
     "flatten",
@@ -31,6 +33,7 @@ __all__ = [
     "open_session",
     "open_store",
     "record_now",
+    "status_of",
     "step_of",
     "to_json",
     "versions_taken",
@@ -42,6 +45,13 @@ def is_number(value: Any) -> bool:
     from runlore.store.summary import is_number as is_point
 
     return is_point(value)
+
+
+def cells_of(column: Any) -> list[Any]:
+    """The cells of a pandas column as Python values, with None where one is missing, NaN included."""
+    from runlore.reader import plain
+
+    return plain.cells_of(column)
 
 
 # -- stores ---------------------------------------------------------------------------------------------------------

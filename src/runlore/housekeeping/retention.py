@@ -16,6 +16,8 @@ from runlore.reader.run_view import RunView
 from runlore.store.annotate import REMOVED
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from runlore.reader.session import Session
 
 
@@ -86,16 +88,27 @@ def keep_best(
     drop: list[Drop] = []
     for view in views:
         if view.uid not in keep and view.ended_ns is not None:
-            drop += _drop(view, kind, f"not among the best {count} by {key}", dry_run=dry_run)
+            drop += drop_artifacts(view, kind, f"not among the best {count} by {key}", dry_run=dry_run)
     return Retention(list(keep), drop)
 
 
-def _drop(view: RunView, kind: str | None, reason: str, *, dry_run: bool) -> list[Drop]:
+def drop_artifacts(
+    view: RunView, kind: str | None, reason: str, *, but: Collection[str] = (), dry_run: bool = False
+) -> list[Drop]:
+    """Record that the contents of a run's artifacts are not kept, with the reason; which those are.
+
+    Args:
+        view: the run.
+        kind: only artifacts of this kind; None: all.
+        reason: in words.
+        but: kinds that are kept.
+        dry_run: change nothing.
+    """
     held = referred(view.events())
     found = [
         Drop(view.uid, view.experiment, view.number, item.name, item.digest, item.size or 0)
         for item in view.artifacts(kind)
-        if item.digest is not None and item.digest in held
+        if item.digest is not None and item.digest in held and item.kind not in but
     ]
     if found and not dry_run:
         facts = [(REMOVED, item.name, {"digest": item.digest, "reason": reason}) for item in found]

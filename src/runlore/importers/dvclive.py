@@ -18,7 +18,7 @@ from runlore.media.encoded import IMAGE
 from runlore.model import PARAM, SUCCEEDED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from runlore.importers._records import Record
 
@@ -74,7 +74,8 @@ class LiveFolder(SourceRun):
         """The rows of a file: `step`, the value, and perhaps a `timestamp` in ms."""
         points, broken = Points(key, [], [], []), 0
         with open(path, encoding="utf-8", errors="replace", newline="") as file:
-            reader = csv.DictReader(file, delimiter=separator)
+            cut: list[str] = []
+            reader = csv.DictReader(_ended(file, cut), delimiter=separator)
             column = next((name for name in reversed(reader.fieldnames or []) if name not in ("step", "timestamp")), "")
             for row in reader:
                 try:
@@ -88,10 +89,20 @@ class LiveFolder(SourceRun):
                 if len(points.values) == _BATCH:
                     yield points
                     points = Points(key, [], [], [])
+        broken += len(cut)
         if broken:
             self.problems.append(f"left out: {broken:,} rows of {path!r} that are no numbers, or not whole")
         if points.values:
             yield points
+
+
+def _ended(file: Iterable[str], cut: list[str]) -> Iterator[str]:
+    """The lines that have an end; one without goes into `cut`: half of a number would be another number."""
+    for line in file:
+        if line.endswith("\n"):
+            yield line
+        else:
+            cut.append(line)
 
 
 def _image(stem: str, path: str) -> File:

@@ -168,11 +168,11 @@ def _rows(path: str, *, system: bool = False) -> Iterator[dict[str, Any]]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             missing = _NEEDED - set(file.schema_arrow.names)
             if missing:
                 raise DamagedFile(f"{path!r} is no file of neptune-exporter: it lacks {', '.join(sorted(missing))}")
-            for number, batch in enumerate(file.iter_batches(_BATCH)):
+            for number, batch in enumerate(file.iter_batches(_BATCH, use_threads=False)):
                 rows = batch.to_pylist()
                 yield from (
                     row for place, row in enumerate(rows)

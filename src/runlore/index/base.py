@@ -13,7 +13,7 @@ from runlore.errors import RunNotFound
 from runlore.index.lineage import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from runlore.index.records import (
         ArtifactRecord,
@@ -75,6 +75,17 @@ class Index(ABC):
         Returns:
             How many runs were looked at; 0 where an index keeps itself up to date.
         """
+
+    def refresh_open(self, uids: Collection[str]) -> bool:  # noqa: ARG002 - for those that can
+        """Bring the index up to date with some runs alone that go on recording: far less work than `refresh`.
+
+        Args:
+            uids: of runs that the index has and that have not ended.
+
+        Returns:
+            Whether it did; False where it cannot, or where one of them is another sort of run: `refresh` does then.
+        """
+        return False
 
     @abstractmethod
     def close(self) -> None:
@@ -188,12 +199,12 @@ class Index(ABC):
         from runlore.index.records import CardFilter, HolderRecord
 
         wanted = set(digests)
-        found = set()
+        found: set[HolderRecord] = set()
         for page in self.pages(include_deleted=True):
             for uid, known in self.artifacts([run.uid for run in page.runs]).items():
                 found.update(HolderRecord(one.digest, "run", uid) for one in known if one.digest in wanted)
         for card in self.cards(CardFilter(deleted=True)):
-            held = {one.get("digest") for one in card.artifacts} & wanted
+            held = {str(one.get("digest")) for one in card.artifacts} & wanted
             found.update(HolderRecord(digest, "card", card.uid) for digest in held)
         return sorted(found, key=lambda one: (one.digest, one.target, one.uid))
 

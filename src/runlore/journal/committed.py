@@ -85,16 +85,27 @@ class Committed:
         return about if isinstance(about, dict) else {}
 
     def end_of_dead(self) -> int:
-        """How far the journal goes if its writer died: also what it left half done, but not the room it reserved."""
+        """How far the journal goes if its writer died: also what it left half done, but not the room it reserved.
+
+        0 where it died while it began the journal: there is no record.
+        """
         self.advance()
         size = os.fstat(self._descriptor).st_size
         while size > self.end:
             start = max(size - _PIECE_BYTES, self.end)
             rest = self._peek(start, size - start).rstrip(b"\0")
             if rest:
-                return min(start + fmt.padded(len(rest)), size)
+                end = min(start + fmt.padded(len(rest)), size)
+                return 0 if not self.end and end <= self._first_record() else end
             size = start
         return self.end
+
+    def _first_record(self) -> int:
+        """Where the first record is, or would be."""
+        fixed = self._peek(0, fmt.HEADER_BYTES)
+        if len(fixed) < fmt.HEADER_BYTES or not fixed.startswith(fmt.MAGIC):
+            return fmt.HEADER_BYTES
+        return int(fmt.FILE_HEADER.unpack_from(fixed)[3]) + fmt.RECORD_BYTES
 
     def _peek(self, offset: int, length: int) -> bytes:
         return os.pread(self._descriptor, length, offset)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
 _MAX_COLUMNS_IN_METADATA = 200
+_THREADS_FROM_ROWS = 1 << 20
+"""Arrow's threads can abort a process that ends while they are starting: only large tables are worth them."""
 
 
 def encode_table(data: Any, *, columns: Sequence[str] | None = None) -> Encoded:
@@ -228,9 +230,10 @@ def decode_table(
 
     try:
         source: Any = pa.BufferReader(content) if isinstance(content, bytes) else content
-        with pq.ParquetFile(source) as file:
+        with pq.ParquetFile(source, pre_buffer=False) as file:
             _check_size(file.metadata, expansion_limit(content_size(content), max_bytes))
-            table = file.read(columns=list(columns) if columns is not None else None)
+            threads = file.metadata.num_rows >= _THREADS_FROM_ROWS
+            table = file.read(columns=list(columns) if columns is not None else None, use_threads=threads)
         return table if as_arrow else _to_pandas(table)
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, FileNotFoundError):
@@ -241,9 +244,9 @@ def decode_table(
 def _to_pandas(table: Any) -> Any:
     """The table as a DataFrame, with index and types as they were; without those that pandas cannot name again."""
     try:
-        return table.to_pandas()
+        return table.to_pandas(use_threads=table.num_rows >= _THREADS_FROM_ROWS)
     except (TypeError, ValueError, NotImplementedError):
-        frame = table.to_pandas(ignore_metadata=True)
+        frame = table.to_pandas(ignore_metadata=True, use_threads=table.num_rows >= _THREADS_FROM_ROWS)
     levels = [name for name in _index_names(table.schema.metadata or {}) if name in table.column_names]
     names = [None if name.startswith("__index_level_") else name for name in levels]
     return frame.set_index(levels).rename_axis(names) if levels else frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
     from runlore.server.settings import Settings
 
 
+WARM_UP_S = 0.1
+"""After which the first answers are prepared: the very first one, that there is a server, does not wait for that."""
+
+
 def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
     """An ASGI application that serves a store.
 
@@ -60,9 +65,12 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         warming = threading.Thread(target=opened.warm_up, name="runlore-warm-up", daemon=True)
-        warming.start()
+        begun = asyncio.get_running_loop().call_later(WARM_UP_S, warming.start)
+        opened.access.begin(opened)
         yield
-        warming.join()
+        begun.cancel()
+        if warming.ident is not None:
+            warming.join()
         opened.close()
 
     routes = list_routes()

@@ -19,6 +19,7 @@ from runlore.server.freshness import Freshness
 from runlore.server.measures import Measures
 from runlore.server.problems import Problem
 from runlore.server.recorders import Recorders
+from runlore.server.sharing import SharedAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -46,6 +47,9 @@ class Access(Protocol):
             Problem: its caller is not known (401), or may not do this (403).
         """
 
+    def begin(self, context: Context) -> None:
+        """The server answers from now on."""
+
     def record(self, call: Call, target: str) -> None:
         """Record that something was done, for who looks after the server."""
 
@@ -65,6 +69,17 @@ class Sight(Protocol):
     def showed(self, digest: str) -> None:
         """The caller sent these contents, whole."""
 
+    def make_room(self, experiment: str | None, *, runs: int = 0) -> None:
+        """See that something may be added, as quotas go.
+
+        Args:
+            experiment: to which; None: that is not known yet.
+            runs: how many runs are about to be made.
+
+        Raises:
+            NotAllowed: there is as much as there may be.
+        """
+
     def vet(self, uid: str, facts: Iterable[Fact]) -> None:
         """See that the caller may have a run say something, before it is recorded.
 
@@ -81,6 +96,9 @@ class Everybody:
     async def admit(self, request: Request, needs: str, context: Context) -> Context:  # noqa: ARG002 - as above
         """Let it pass."""
         return context
+
+    def begin(self, context: Context) -> None:
+        """There is nothing to do by itself."""
 
     def record(self, call: Call, target: str) -> None:
         """Nobody has a name that could be recorded."""
@@ -103,6 +121,7 @@ class Context:
         consoles: the same of consoles.
         changes: which runs changed, for those who watch.
         measures: what was done.
+        shared: answers that several callers ask for at once.
         recorders: of the runs that others send piecemeal.
         served: the store and its index themselves, for who checks by itself what the caller may do.
         sight: what of them the caller sees; None: all, and it may do all.
@@ -119,6 +138,7 @@ class Context:
     consoles: ConsoleReader = field(init=False)
     changes: Changes = field(init=False)
     measures: Measures = field(default_factory=Measures)
+    shared: SharedAnswers = field(default_factory=SharedAnswers)
     recorders: Recorders = field(init=False)
     served: Session = field(init=False)
     sight: Sight | None = None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from runlore.errors import RunloreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from runlore.index.base import Index
 
@@ -26,6 +26,12 @@ LEAST_S = 0.05
 
 AWAKE_S = 5.0
 """How long after the last request the index is kept up to date."""
+
+MOST_ALONE = 20
+"""Runs that are brought up to date one by one, for somebody who waits; where it is more, all are."""
+
+MOST_TOUCHED = 1_000
+"""Runs that are remembered as written to; where it is more, all are taken to be."""
 
 PATIENCE_S = 5.0
 """How long a request waits for an index that takes its time, as one that is built: then it is answered with what is
@@ -49,6 +55,7 @@ class Freshness:
         self._wanted_since = 0.0
         self._known_at = float("-inf")
         self._written_at = float("-inf")
+        self._touched: dict[str, float] = {}
         self._watchers: list[Callable[[], None]] = []
         self._closed = False
 
@@ -67,18 +74,54 @@ class Freshness:
             self._asked_at = now
             self._wait_until(now)
 
-    def wrote(self) -> None:
-        """Say that something was recorded through this server, before whoever sent it is told so."""
-        self._written_at = monotonic()
+    def wrote(self, uids: Collection[str] | None = None) -> None:
+        """Say that something was recorded through this server, before whoever sent it is told so.
+
+        Args:
+            uids: of the runs, where nothing else was changed; None: nobody knows what was.
+        """
+        now = monotonic()
+        if uids is None:
+            self._written_at = now
+            return
+        with self._condition:
+            self._touched.update(dict.fromkeys(uids, now))
+            if len(self._touched) > MOST_TOUCHED:
+                self._touched.clear()
+                self._written_at = now
 
     def wait_for_written(self) -> None:
         """Return when the index has all of which `wrote` told; what came otherwise is there as after `wait`."""
         now = monotonic()
         with self._condition:
             self._asked_at = now
+            self._forget_touched()
+            touched = dict(self._touched)
             moment = max(self._written_at, now - self._every_s)
-            if self._known_at < moment:
-                self._wait_until(moment)
+            if self._known_at < moment or len(touched) > MOST_ALONE:
+                self._wait_until(max([moment, *touched.values()]))
+                return
+        if touched and not self._refresh_alone(touched):
+            with self._condition:
+                self._wait_until(max(touched.values()))
+
+    def _refresh_alone(self, touched: dict[str, float]) -> bool:
+        """Bring the index up to date with runs of which `wrote` told, and nothing else; whether that was possible."""
+        try:
+            if not self._index.refresh_open(touched):
+                return False
+        except (RunloreError, OSError) as error:
+            log.warning("the index could not be brought up to date with %s runs: %s", len(touched), error)
+            return False
+        with self._condition:
+            for uid, at in touched.items():
+                if self._touched.get(uid) == at:
+                    del self._touched[uid]
+        return True
+
+    def _forget_touched(self) -> None:
+        """Those that the last refresh of all has taken in."""
+        self._touched = {uid: at for uid, at in self._touched.items() if at > self._known_at}
 
     @contextmanager
     def watching(self, look: Callable[[], None]) -> Iterator[None]:
@@ -92,6 +135,11 @@ class Freshness:
         finally:
             with self._condition:
                 self._watchers.remove(look)
+
+    @property
+    def moment(self) -> float:
+        """When the index was last brought up to date, in seconds of the monotonic clock; -inf: never."""
+        return self._known_at
 
     def age_s(self) -> float:
         """Seconds since the index was last brought up to date; infinite: never."""

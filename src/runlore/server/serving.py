@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import resource
 import signal
 import socket
 import ssl
@@ -30,6 +31,9 @@ log = logging.getLogger("runlore.server")
 
 TRIED_PORTS = 100
 """How many are tried beyond the one that is taken."""
+
+DESCRIPTORS = 1 << 16
+"""That a server may have open. The usual 1,024 are fewer than what some hundred clients take."""
 
 GRACE_S = 3
 """How long requests that are being answered may go on when the server is told to end."""
@@ -132,10 +136,19 @@ def serve(settings: Settings, listening: socket.socket, when_ready: Callable[[],
     def work(when_ready: Callable[[], None] | None) -> None:
         Serving(settings, Context.open(settings), when_ready).run(sockets=[listening])
 
+    allow_descriptors()
     if settings.workers == 1:
         work(when_ready)
     else:
         Workers(settings.workers, work, GRACE_S + 1).run(when_ready)
+
+
+def allow_descriptors() -> None:
+    """Let this process open as many files as the system lets it: a connection takes one, a recorder two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class Serving(uvicorn.Server):

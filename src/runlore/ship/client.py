@@ -61,6 +61,10 @@ class TooLarge(Refused):
     """The server, or a proxy before it, takes less at once (413)."""
 
 
+class Busy(Refused):
+    """Somebody else sends the same contents just now."""
+
+
 class Gap(Refused):
     """The server has less than was thought.
 
@@ -178,6 +182,8 @@ def _refusal(answer: Answer, about: Mapping[str, Any], text: str) -> Refused | N
     """What a Runlore server refuses for good; None: it is something else, or somebody else's answer."""
     if answer.status == 413:
         return TooLarge(text, 413, about)
+    if answer.status == 409 and about.get("reason") == "busy":
+        return Busy(text, 409, about)
     if answer.status == 409 and about.get("reason") == "gap" and _is_count(about.get("offset")):
         return Gap(text, about, about["offset"])
     if answer.status == 404 and about.get("error") == "RunNotFound":

@@ -6,11 +6,12 @@ import os
 import threading
 from contextlib import closing
 from queue import Empty, SimpleQueue
+from time import sleep
 from typing import TYPE_CHECKING
 
 from runlore.errors import DamagedFile
 from runlore.files import open_binary
-from runlore.ship.client import Client, Gap, Refused, TooLarge
+from runlore.ship.client import Busy, Client, Gap, Refused, TooLarge
 from runlore.ship.connection import Unreachable
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ _PIECE_BYTES = 256 * 1024
 _TRIES = 5
 _LARGEST_PART = 1 << 40
 _SMALLEST_PART = 64 * 1024
+_OTHERS_S = 0.1
+"""Before contents are asked for again that somebody else is just sending."""
 
 
 class OutgoingContents:
@@ -48,6 +51,7 @@ class OutgoingContents:
         self._queued: set[str] = set()
         self._awaited: set[str] = set()
         self._failure: Unreachable | OSError | None = None
+        self._others: set[str] = set()
         self.known: set[str] = set()
         self.refused: dict[str, str] = {}
         self.sent_bytes = 0
@@ -85,6 +89,10 @@ class OutgoingContents:
         for helper in self._helpers:
             helper.join(patience_s)
         self._helpers = [helper for helper in self._helpers if helper.is_alive()]
+        if self._others:  # once they have them, they are not missing any more
+            self._others.clear()
+            self._listed_ns = -1
+            sleep(_OTHERS_S)
         failure, self._failure = self._failure, None
         if failure is not None:
             self._listed_ns = -1
@@ -124,6 +132,8 @@ class OutgoingContents:
     def _deliver(self, client: Client, digest: str, offset: int) -> None:
         try:
             self._put(client, digest, offset)
+        except Busy:
+            self._others.add(digest)
         except (Unreachable, OSError) as error:
             self._failure = error
         except Refused as error:

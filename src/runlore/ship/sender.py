@@ -114,13 +114,14 @@ class Sender:
         """
         for outgoing in self.held.values():
             outgoing.look()
+        finished = sum(map(self._dropped, list(self.held.values())))
         announced = [outgoing for outgoing in self.held.values() if self._announced(outgoing)]
         if announced:
             self.contents.send(self._client, patience_s=_PATIENCE_S)
         self._tell_refused_contents()
         awaited = self.contents.awaited()
         budget = _ROUND_BYTES if len(awaited) <= _MOST_AWAITED else 0
-        sent = finished = 0
+        sent = 0
         for outgoing in announced:
             sent += self._send(outgoing, budget, awaited)
             finished += outgoing.journal.path not in self.held
@@ -141,6 +142,14 @@ class Sender:
         except Refused as error:
             self._refused(outgoing, error)
         return max(outgoing.sent - begun, 0)
+
+    def _dropped(self, outgoing: Outgoing) -> bool:
+        """Whether nothing was recorded, as its writer died while it began; there is nothing to send then."""
+        if not outgoing.is_over or outgoing.final:
+            return False
+        self._spool.release(outgoing.journal, keep=self._keep)
+        self._let_go(outgoing)
+        return True
 
     def _announced(self, outgoing: Outgoing) -> bool:
         """Whether the server knows the run; it is told."""

@@ -13,17 +13,21 @@ journal is left that is older than they are: only a journal that was there befor
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from runlore.errors import DamagedFile, RunNotFound
+from runlore.errors import DamagedFile, NotStored, RunNotFound
+from runlore.failures import reason_of
 from runlore.files import is_directory, is_regular, read_bytes
 from runlore.journal.folder import JOURNAL, journals_in
 from runlore.journal.liveness import lock_path
 from runlore.model import new_uid, uid_time_ns
 from runlore.names import check_path_name, encode, is_uid
+from runlore.notices import say_once
 from runlore.ship.settings import spool_root
 from runlore.store import DirectoryStore, open_store
 
@@ -199,6 +203,20 @@ class Spool:
             else:
                 os.unlink(aside)
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """A block that no other process has at the same time, of those that ask for it; they are waited for."""
+        descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say_once(f"another process is sending what waits for {self.address}; it is waited for (Ctrl-C: not)")
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
     def waiting_bytes(self, journals: list[SpooledJournal]) -> int:
         """How large journals are at most; files of writers that live have room reserved."""
         return sum(_size(journal.path) for journal in journals)
@@ -209,15 +227,28 @@ def open_spool(address: str) -> Spool:
 
     Raises:
         InvalidArgument: there is no place for it.
-        ReadOnlyStore, OSError: it cannot be made.
+        NotStored: it cannot be made, or is another user's.
+        UnsupportedFormat: a newer version of Runlore made it.
     """
     root = os.path.join(spool_root(), encode(address))
+    try:
+        _make(root, address)
+    except OSError as error:
+        raise NotStored(
+            f"the spool {root!r}, in which runs wait that are sent to {address}, cannot be used: {reason_of(error)}. "
+            "Nothing was recorded; name another place with RUNLORE_SPOOL"
+        ) from error
+    return Spool(address, root)
+
+
+def _make(root: str, address: str) -> None:
     if not is_regular(os.path.join(root, _ADDRESS)):
         os.makedirs(root, mode=0o700, exist_ok=True)
         open_store(root, create=True)
         _write(os.path.join(root, _ADDRESS), json.dumps(address))
     open_store(root, create=True)
-    return Spool(address, root)
+    if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "it belongs to another user", root)
 
 
 def every_spool() -> list[Spool]:

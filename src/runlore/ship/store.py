@@ -44,7 +44,7 @@ def open_spooled(address: str) -> SpooledStore:
 
     Raises:
         InvalidArgument: there is no kind of store with such an address, or no place for a spool.
-        ReadOnlyStore, OSError: the spool cannot be made.
+        NotStored: the spool cannot be used.
     """
     is_offline()
     sync_timeout_s()
@@ -264,6 +264,13 @@ class SpooledRun(RecordedRun):
     @property
     def journal_directory(self) -> str:  # noqa: D102
         return f"{self._spool_directory}/{JOURNAL}"
+
+    @property
+    def outputs(self) -> str:
+        """A directory of the spool. What is in it becomes artifacts when the run ends: at the server it has none."""
+        return f"{self._store.spool.root}/outputs/{self.uid}"
+
+    keeps_outputs = False
 
     @property
     def _spool_directory(self) -> str:

@@ -24,6 +24,10 @@ _PATIENCE_S = 20.0
 _PAUSE_S = 0.02
 
 
+LIVES = "its process lives, and sends it"
+"""Why a run is left that should be."""
+
+
 class SyncedRun(NamedTuple):
     """What became of a run that waited.
 
@@ -62,7 +66,7 @@ class Synced(NamedTuple):
     @property
     def is_complete(self) -> bool:
         """Whether nothing is left that should have been sent."""
-        return not self.refused_contents and not any(run.reason for run in self.runs)
+        return not self.refused_contents and all(run.reason in ("", LIVES) for run in self.runs)
 
 
 def sync(
@@ -79,10 +83,14 @@ def sync(
         InvalidArgument: the spool's address, or a setting, makes no sense.
         OSError: the spool cannot be read.
     """
-    waiting = list(spool.journals())
     if dry_run:
-        return Synced(_told(spool, waiting, lambda _: "it was not sent: this is a dry run", {}), {})
-    sender = Sender(spool, keep=keeps_spool(), refuse=lambda _, __: None)
+        return Synced(_told(spool, list(spool.journals()), lambda _: "it was not sent: this is a dry run", {}), {})
+    with spool.alone():
+        return _sync(spool, Sender(spool, keep=keeps_spool(), refuse=lambda _, __: None), progress)
+
+
+def _sync(spool: Spool, sender: Sender, progress: Callable[[int, int], None] | None) -> Synced:
+    waiting = list(spool.journals())
     problem = ""
     with closing(sender):
         done = 0
@@ -100,7 +108,7 @@ def sync(
         def why(journal: SpooledJournal) -> str:
             if journal.path not in left:
                 return ""
-            return sender.refused.get(journal.path) or problem or "its process lives, and sends it"
+            return sender.refused.get(journal.path) or problem or LIVES
 
         refused = dict(sender.contents.refused)
         if problem and not waiting:

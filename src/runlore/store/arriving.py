@@ -37,6 +37,10 @@ def arrived_bytes(store: DirectoryStore, digest: str, sender: str = "") -> int:
         return 0
 
 
+class BeingSent(NotStored):
+    """Somebody else is just sending the same contents."""
+
+
 class Arriving:
     """Contents that arrive; one sender at a time.
 
@@ -51,7 +55,7 @@ class Arriving:
 
     Raises:
         InvalidArgument: it is none.
-        NotStored: somebody else is just sending them.
+        BeingSent: somebody else is just sending them.
 
     Example:
         >>> from runlore.store import open_store
@@ -80,7 +84,7 @@ class Arriving:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._descriptor)
-            raise NotStored(f"contents {digest} are just being sent by somebody else; try again") from None
+            raise BeingSent(f"contents {digest} are just being sent by somebody else; try again") from None
         self.size = os.fstat(self._descriptor).st_size
 
     def __enter__(self) -> Arriving:  # noqa: PYI034 - typing.Self is newer than Python 3.10

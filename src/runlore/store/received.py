@@ -112,7 +112,8 @@ class ReceivedJournal:
             size: of the journal.
             check: CRC-32 of its bytes behind the first `BEGINNING_BYTES`.
             beginning: those.
-            died: its writer did not close it.
+            died: its writer did not close it. What is here may be longer then: its machine can have lost what it had
+                sent, as by a loss of power.
 
         Raises:
             InvalidArgument: the beginning is none.
@@ -124,7 +125,7 @@ class ReceivedJournal:
             found = os.fstat(descriptor).st_size
             if found < size:
                 return Received(found, GAP)
-            if found > size or _check_of(descriptor, size) != check:
+            if (found > size and not died) or _check_of(descriptor, size) != check:
                 return Received(found, DIFFERS)
             self._begin_anew(descriptor, beginning)
             os.fsync(descriptor)
@@ -137,7 +138,7 @@ class ReceivedJournal:
             else:
                 with suppress(FileNotFoundError):  # said before
                     os.unlink(sender)
-            return Received(size)
+            return Received(found)
 
     @contextmanager
     def _opened(self, begins: bytes = b"") -> Iterator[int | None]:

@@ -191,8 +191,8 @@ class IndexSuite:
 
     def test_what_has_contents_is_found_by_their_digest(self, store: Store, index: Index) -> None:
         mine, theirs, digest = _ended(store, "e"), _ended(store, "e"), "a" * 64
-        for name in ("model.bin", "again.bin"):
-            store.open_run(mine).annotate([(model.ARTIFACT, name, {"digest": digest, "size": 1})])
+        for path in ("model.bin", "again.bin"):
+            store.open_run(mine).annotate([(model.ARTIFACT, path, {"digest": digest, "size": 1})])
         store.open_run(theirs).annotate([(model.ARTIFACT, "other.bin", {"digest": "b" * 64, "size": 1})])
         name, version = CardName("model", "team", "m"), Version.parse("1.0.0")
         store.claim_version(name, lambda _: version)

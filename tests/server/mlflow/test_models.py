@@ -203,3 +203,42 @@ def test_logged_models_are_tagged_and_deleted(mlflow, client, experiment):
     with pytest.raises(MlflowException) as caught:
         client.get_logged_model(model.model_id)
     assert caught.value.error_code == "RESOURCE_DOES_NOT_EXIST"
+
+
+@pytest.mark.soak
+def test_autologging_of_lightning(mlflow, experiment, client):
+    torch, lightning = pytest.importorskip("torch"), pytest.importorskip("lightning")
+    data = torch.utils.data
+
+    class Sum(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(2, 1)
+
+        def forward(self, pair):
+            return self.layer(pair)
+
+        def training_step(self, batch, _):
+            loss = torch.nn.functional.mse_loss(self(batch[0]), batch[1])
+            self.log("train_loss", loss, on_epoch=True)
+            return loss
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=0.01)
+
+    pairs = torch.rand(32, 2)
+    loader = data.DataLoader(data.TensorDataset(pairs, pairs.sum(1, keepdim=True)), batch_size=8)
+    mlflow.pytorch.autolog(log_models=True, checkpoint=False)
+    try:
+        trainer = lightning.Trainer(
+            max_epochs=3, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            enable_model_summary=False,
+        )  # fmt: skip
+        trainer.fit(Sum(), loader)
+    finally:
+        mlflow.pytorch.autolog(disable=True)
+    [run] = client.search_runs([experiment])
+    assert (run.info.status, run.data.params["epochs"], run.data.params["optimizer_name"]) == ("FINISHED", "3", "SGD")
+    assert [point.step for point in client.get_metric_history(run.info.run_id, "train_loss_epoch")] == [0, 1, 2]
+    [model] = mlflow.search_logged_models(experiment_ids=[experiment], output_format="list")
+    assert mlflow.pytorch.load_model(model.model_uri)(torch.ones(1, 2)).shape == (1, 1)

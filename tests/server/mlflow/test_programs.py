@@ -116,9 +116,15 @@ def test_the_first_answer_comes_soon(mlflow, server):
     assert httpx.get(f"{address}/ajax-api/2.0/mlflow/experiments/search?max_results=5").status_code == 200
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
-def test_what_there_is_not_is_said_in_mlflows_form(mlflow, uri, method):
-    answer = httpx.request(method, f"{uri}/api/3.0/mlflow/gateway/endpoints/list")
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/api/3.0/mlflow/gateway/endpoints/list"), ("POST", "/api/3.0/mlflow/scorers/register"),
+     ("DELETE", "/api/3.0/mlflow/gateway/secrets/delete"), ("PATCH", "/api/3.0/mlflow/issues/1"),
+     ("POST", "/ajax-api/3.0/jobs/search"), ("PUT", "/api/2.0/mlflow-artifacts/nothing"), ("GET", "/graphql"),
+     ("POST", "/graphql")],
+)  # fmt: skip
+def test_what_there_is_not_is_said_in_mlflows_form(uri, method, path):
+    answer = httpx.request(method, uri + path)
     assert (answer.status_code, answer.json()["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
 
 

@@ -230,7 +230,7 @@ def test_async_logging(mlflow, experiment, client):
         ("set-tag", {"key": "k", "value": 41}, "Invalid value 41 for parameter 'value' supplied"),
         ("log-batch", {"metrics": "foo"}, "Invalid value \"foo\" for parameter 'metrics' supplied"),
         ("log-batch", {"metrics": [{"key": "k", "value": 2.5}]},
-         "Invalid value [{\"key\":\"k\",\"value\":2.5}] for parameter 'metrics' supplied"),
+         "Missing value for required parameter 'metrics[0].timestamp'. See the API docs"),
         ("search", {"max_results": 10**9}, "Invalid value 1000000000 for parameter 'max_results' supplied"),
     ],
 )  # fmt: skip

@@ -58,6 +58,21 @@ async function postJson<Answer>(path: string, body: unknown, signal?: AbortSigna
   return (await (await post(path, body, signal)).json()) as Answer;
 }
 
+/** One request with a JSON body, and the JSON that comes back; nothing where nothing comes. */
+export async function request<Answer = void>(
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<Answer> {
+  const headers: HeadersInit = body === undefined ? {} : { "content-type": "application/json" };
+  const content = body === undefined ? {} : { body: JSON.stringify(body) };
+  const response = await send(path, { method, headers, ...content, ...(signal ? { signal } : {}) });
+  const text = await response.text();
+  const isJson = (response.headers.get("content-type") ?? "").includes("json");
+  return (text && isJson ? JSON.parse(text) : undefined) as Answer;
+}
+
 const runPath = (uid: string, rest = ""): string => `runs/${encodeURIComponent(uid)}${rest}`;
 
 function learned<Answer extends { definitions: Record<string, T.Meaning> }>(answer: Answer): Answer {

@@ -10,6 +10,7 @@ export interface Info {
   version: string;
   store: { location: string; name: string };
   read_only: boolean;
+  accounts: boolean;
   user: { name: string } | null;
   time_zone: string;
   features: string[];

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from runlore import model
 from runlore.dialects._native import is_number
 from runlore.dialects.luml._experiments import ID_TAG
-from runlore.reader.facts import facts_of
+from runlore.reader import RunView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from runlore.index.records import RunRecord
-    from runlore.reader import Artifact, RunView
+    from runlore.reader import Artifact
     from runlore.reader.session import Session
     from runlore.store.content import StoredEvent
 
@@ -58,7 +58,7 @@ def list_experiments(session: Session, query: Any, order_by: Any, limit: int | N
 
 def _summaries(session: Session, runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
     """Experiments of a list: id, name, created_at, status, group, tags (in the order in which they were set)."""
-    tags = {run.uid: dict(facts_of(run).tags) for run in runs}
+    tags = {run.uid: dict(RunView(session, run).tags) for run in runs}
     several = [uid for uid, mine in tags.items() if len(mine.keys() - {ID_TAG}) > 1]
     for uid, events in session.store.events(several, [model.TAG]) if several else ():
         place = {event.key: number for number, event in enumerate(events)}

@@ -86,20 +86,19 @@ def restore(value: Mapping[str, Any], store: Any, *, trusted: Iterable[str] | bo
         UnsafeLoad: a pickle, or types that are not trusted.
         InvalidArgument: the value is no cell of an artifact.
     """
-    from runlore.media import decode
     from runlore.media.encoded import KINDS, MODEL
     from runlore.media.model import is_model_type
-    from runlore.store.contents import checked_path, read_content
+    from runlore.reader import Artifact
 
     digest, kind = value.get("digest"), value.get("kind")
     if not isinstance(digest, str) or not _DIGEST(digest) or not isinstance(kind, str):
         raise InvalidArgument(f"value={value!r} is not the value of an artifact, as data() shows it")
-    media_type, place = value.get("media_type") or "", _native.open_store(store)
+    media_type, name, place = value.get("media_type") or "", str(value.get("name")), _native.open_store(store)
+    artifact = Artifact(name, None, digest, None, media_type, kind, dict(value), 0, place)
     try:
         if kind not in KINDS or (kind == MODEL and not is_model_type(media_type)):
-            return read_content(place, digest)
-        path = checked_path(place, digest)
-        obj = decode(kind, media_type, value, path, trusted=trusted, allow_pickle=allow_pickle)
+            return artifact.read_bytes()
+        obj = artifact.load(trusted=trusted, allow_pickle=allow_pickle)
     except FileNotFoundError as error:
         raise ArtifactNotFound(
             f"the contents of artifact {value.get('name')!r} (sha256 {digest}) are missing from the store"

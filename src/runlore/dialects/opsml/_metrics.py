@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from runlore import model
-from runlore.dialects._native import is_number, number_of, step_of
+from runlore.dialects._native import cells_of, is_number, number_of, step_of
 from runlore.dialects.opsml._errors import OpsmlError
 from runlore.errors import RunNotFound, StoreNotFound
 from runlore.names import is_uid
@@ -141,7 +141,6 @@ def read_metrics(uid: str, names: Sequence[str] | None = None, store: Any = None
     view = view_of(uid, store)
     if view is None:
         return Metrics([])
-    from runlore.reader.plain import cells_of
 
     data = view.data(event="metric", key=list(names) if names is not None else None)
     columns = {name: data[name].tolist() for name in ("key", "value", "step")}

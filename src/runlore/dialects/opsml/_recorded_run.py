@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from runlore import model as words
 from runlore import registry
-from runlore.dialects._native import is_number
+from runlore.dialects._native import cells_of, is_number
 from runlore.dialects._several import do_each
 from runlore.dialects.opsml._listed import Listed
 from runlore.dialects.opsml._metrics import (
@@ -47,7 +47,7 @@ class ArtifactUris(dict[str, str]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """The file of this name, or else the default."""
-        return self[name] if name in self else default
+        return self[name] if name in self else default  # noqa: SIM401 - that is this method
 
 
 class RecordedRun(Listed):
@@ -110,7 +110,7 @@ class RecordedRun(Listed):
         return self.native.metadata.get("contact")
 
     @property
-    def created_at(self) -> datetime:
+    def created_at(self) -> datetime:  # type: ignore[override]  # of a card that others only read
         """When the card was registered, UTC."""
         return datetime.fromtimestamp(self.native.created_ns / 1e9, timezone.utc)
 
@@ -125,8 +125,6 @@ class RecordedRun(Listed):
     @property
     def metrics(self) -> dict[str, list[Metric]]:
         """Every logged value, by name, in the order of time."""
-        from runlore.reader.plain import cells_of
-
         data = self.view.data(event="metric")
         found: dict[str, list[Metric]] = {}
         stamps = cells_of(data["timestamp"]) if "timestamp" in data else [None] * len(data)

@@ -81,7 +81,7 @@ class OpsmlProject:
             self.run_id = info.run_id
 
     def _own_card(self) -> NativeCard:
-        called = {"kind": "project", "space": self._info.repository, "name": self._info.name}
+        called: dict[str, Any] = {"kind": "project", "space": self._info.repository, "name": self._info.name}
         found = registry.list_cards(**called, deleted=True, store=self._store)
         if found:
             return found[-1]

@@ -10,6 +10,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from runlore.files import open_binary
+from runlore.importers._crc32c import masked_crc32c
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,33 +21,6 @@ MOST_BYTES = 1 << 30
 
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 _PIECE_BYTES = 1 << 22
-
-
-def _table() -> list[int]:
-    table = []
-    for byte in range(256):
-        value = byte
-        for _ in range(8):
-            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-        table.append(value)
-    return table
-
-
-_CRC32C = _table()
-
-
-def masked_crc32c(data: bytes | memoryview) -> int:
-    """The CRC-32C of the data, masked as TensorFlow does.
-
-    Example:
-        >>> hex(masked_crc32c(b"123456789"))
-        '0xc78ab0e5'
-    """
-    crc, table = 0xFFFFFFFF, _CRC32C
-    for byte in bytes(data):
-        crc = crc >> 8 ^ table[(crc ^ byte) & 0xFF]
-    crc ^= 0xFFFFFFFF
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 class Piece(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from dataclasses import dataclass, field
 from functools import partial
 from math import nan
@@ -10,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from runlore.errors import DamagedFile, InvalidArgument, NotFound
 from runlore.importers._folders import files_below
+from runlore.importers._framed_log import LogReader
 from runlore.importers._json_values import leaves, number_of
 from runlore.importers._names import uid_of
 from runlore.importers._protobuf import message, piece, text, whole
 from runlore.importers._records import End, Fact, File, Points, Source, SourceRun
 from runlore.importers.wandb import records as said
-from runlore.importers.wandb.leveldb import LogReader
 from runlore.importers.wandb.media import media_files, text_file
 from runlore.model import ALERT, FAILED, LOG, PARAM, SUCCEEDED, TAG
 
@@ -85,7 +86,7 @@ class _State:
 
 
 def _session(path: str, state: _State) -> Iterator[Record]:
-    reader = LogReader(path)
+    reader = _log(path)
     folder = os.path.join(os.path.dirname(path), FILES)
     state.status = None
     for data in reader.records():
@@ -258,6 +259,11 @@ class RunFolders(Source):
         return sorted(found.values(), key=lambda run: (run.started_ns, run.id))
 
 
+def _log(path: str) -> LogReader:
+    """A file of W&B: a mark, two bytes of magic and the version stand before its records."""
+    return LogReader(path, zlib.crc32, mark=b":W&B", header_bytes=7)
+
+
 def _head(path: str) -> tuple[int, Fields]:
     """(start in ns, the record of the run) of a session.
 
@@ -265,7 +271,7 @@ def _head(path: str) -> tuple[int, Fields]:
         DamagedFile: it has none that can be read.
         OSError: it cannot be read.
     """
-    for data in LogReader(path).records():
+    for data in _log(path).records():
         record = message(data)
         if said.RUN in record:
             run = message(piece(record, said.RUN))

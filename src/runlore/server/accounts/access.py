@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 
+from runlore.server.accounts.keeper import Keeper
 from runlore.server.accounts.rates import Rates
 from runlore.server.accounts.seen_runs import SeenChanges, SeenRecorders
 from runlore.server.accounts.seen_store import SeenSession
@@ -55,6 +56,7 @@ class Accounts:
         self.provider = provider
         self.base_path = base_path
         self.rates = Rates(requests_per_second)
+        self._keeper: Keeper | None = None
 
     async def admit(self, request: Request, needs: str, context: Context) -> Context:
         """Let the request pass; gives what its caller may work on.
@@ -68,7 +70,9 @@ class Accounts:
         caller = await run_in_threadpool(self.identify, request)
         if caller is None:
             raise self._unknown(request)
-        self.rates.take(caller)
+        if "runlore.counted" not in request.scope:  # a stream asks again and again, of one request
+            self.rates.take(caller)
+            request.scope["runlore.counted"] = True
         if caller.session is not None and request.method not in _SAFE:
             check_origin(request, csrf_of(caller.session))
         may = needs == SIGNED_IN or (caller.may_everywhere(ADMIN) if needs == ADMIN else caller.may(needs))
@@ -76,9 +80,14 @@ class Accounts:
             raise Problem(403, _refusal(caller, needs))
         if all(map(caller.may_everywhere, SCOPES)):
             return context.limited(caller, context.session, context.changes, context.recorders, None)
-        session = SeenSession(context.session, caller, self.book.proofs)
+        session = SeenSession(context.session, caller, self.book)
         recorders = SeenRecorders(context.recorders, session.seen, caller)
         return context.limited(caller, session, SeenChanges(context.changes, caller), recorders, session.seen)
+
+    def begin(self, context: Context) -> None:
+        """Begin to do what the server does by itself."""
+        self._keeper = Keeper(self.book, context.served)
+        self._keeper.start()
 
     def record(self, call: Call, target: str) -> None:
         """Record in the audit log that something was done."""
@@ -88,7 +97,9 @@ class Accounts:
         self.book.audit.add(name, f"{call.request.method} {path}", target, client_of(call.request), **token)
 
     def close(self) -> None:
-        """Let go of the database, and of connections to the provider."""
+        """End what it does by itself, and let go of the database and of connections to the provider."""
+        if self._keeper is not None:
+            self._keeper.close()
         if self.provider is not None:
             self.provider.close()
         self.book.close()

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from runlore.server.accounts.keys import Keys
     from runlore.server.accounts.people import People
     from runlore.server.accounts.proofs import Proofs
+    from runlore.server.accounts.quotas import Quotas
+    from runlore.server.accounts.rules import Rules
     from runlore.server.accounts.throttle import Throttle
 
 VARIABLE = "RUNLORE_ACCOUNTS"
@@ -45,6 +47,8 @@ class Book:
         proofs: who has shown which contents.
         throttle: how often somebody was wrong.
         identities: users whom a provider knows.
+        quotas: how much teams may have.
+        rules: what the server does by itself with old runs.
 
     Raises:
         InvalidArgument: the address is none.
@@ -59,6 +63,8 @@ class Book:
     proofs: Proofs
     throttle: Throttle
     identities: Identities
+    quotas: Quotas
+    rules: Rules
 
     def __init__(self, address: str, *, create: bool = False) -> None:
         try:
@@ -69,6 +75,8 @@ class Book:
             from runlore.server.accounts.keys import Keys
             from runlore.server.accounts.people import People
             from runlore.server.accounts.proofs import Proofs
+            from runlore.server.accounts.quotas import Quotas
+            from runlore.server.accounts.rules import Rules
             from runlore.server.accounts.throttle import Throttle
         except ImportError as error:
             raise MissingDependency(error.name or "SQLAlchemy", "accounts", "letting in who has an account") from error
@@ -89,6 +97,8 @@ class Book:
         self.proofs = Proofs(self._database)
         self.throttle = Throttle(self._database)
         self.identities = Identities(self._database, self.people)
+        self.quotas = Quotas(self._database, self.people)
+        self.rules = Rules(self._database)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -14,6 +14,7 @@ from runlore.server.endpoint import ADMIN, Endpoint, Parameter, dump
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from runlore.server.accounts.quotas import Quota
     from runlore.server.endpoint import Call
 
 LINES = "application/x-ndjson"
@@ -56,12 +57,22 @@ class UserChange(msgspec.Struct, forbid_unknown_fields=True):
     is_disabled: bool
 
 
+class Allowance(msgspec.Struct):
+    """How much a team may have, null: as much as it likes; and how much it has, null: that was not measured yet."""
+
+    most_bytes: int | None
+    most_runs: int | None
+    used_bytes: int | None
+    used_runs: int | None
+
+
 class TeamInfo(msgspec.Struct):
     """A team."""
 
     name: str
     members: list[str]
     roles: list[Role]
+    quota: Allowance
 
 
 class Teams(msgspec.Struct):
@@ -124,8 +135,17 @@ def user_role(call: Call) -> None:
 
 def teams(call: Call) -> Teams:
     """All teams."""
-    found = accounts_of(call).book.people.teams()
-    return Teams([TeamInfo(team.name, list(team.members), list(map(role_of, team.grants))) for team in found])
+    book = accounts_of(call).book
+    quotas = {quota.team: allowance_of(quota) for quota in book.quotas.all()}
+    return Teams([
+        TeamInfo(team.name, list(team.members), list(map(role_of, team.grants)), quotas[team.name])
+        for team in book.people.teams() if team.name in quotas
+    ])  # fmt: skip
+
+
+def allowance_of(quota: Quota) -> Allowance:
+    """A quota as it is sent."""
+    return Allowance(quota.most_bytes, quota.most_runs, quota.used_bytes, quota.used_runs)
 
 
 def add_team(call: Call) -> None:

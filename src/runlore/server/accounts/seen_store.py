@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from runlore.index.base import Index
     from runlore.recorder import Recorder
-    from runlore.server.accounts.proofs import Proofs
+    from runlore.server.accounts.book import Book
     from runlore.server.caller import Caller
     from runlore.store.base import Fact, Follower, Store
     from runlore.store.cards import CardName
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 class SeenSession(Session):
     """A store and its index, as one caller sees both."""
 
-    def __init__(self, session: Session, caller: Caller, proofs: Proofs) -> None:
+    def __init__(self, session: Session, caller: Caller, book: Book) -> None:
         seen = SeenIndex(session.index, caller)
         self.index = seen
-        self.store = self.seen = SeenStore(session.store, seen, caller, proofs)
+        self.store = self.seen = SeenStore(session.store, seen, caller, book)
 
 
 class SeenRun(RecordedRun):
@@ -83,8 +83,9 @@ class SeenRun(RecordedRun):
 class SeenStore(IndexedStore):
     """See the module. Contents are there for who may read something that has them, and who showed them."""
 
-    def __init__(self, store: Store, index: SeenIndex, caller: Caller, proofs: Proofs) -> None:
-        self._store, self._index, self._caller, self._proofs = store, index, caller, proofs
+    def __init__(self, store: Store, index: SeenIndex, caller: Caller, book: Book) -> None:
+        self._store, self._index, self._caller = store, index, caller
+        self._proofs, self._quotas = book.proofs, book.quotas
         self.owner = caller.user
 
     @property
@@ -98,6 +99,7 @@ class SeenStore(IndexedStore):
 
     def create_run(self, experiment: str, uid: str) -> bool:  # noqa: D102
         require(self._caller, WRITE, [experiment])
+        self.make_room(experiment, runs=1)
         return self._store.create_run(experiment, uid)
 
     def abandon_run(self, experiment: str, uid: str) -> None:  # noqa: D102
@@ -206,11 +208,13 @@ class SeenStore(IndexedStore):
     # -- contents -----------------------------------------------------------------------------------------------
 
     def put_bytes(self, content: bytes) -> tuple[str, int]:  # noqa: D102
+        self.make_room(None)
         kept = self._store.put_bytes(content)
         self.showed(kept[0])
         return kept
 
     def put_file(self, path: str | os.PathLike[str]) -> tuple[str, int]:  # noqa: D102
+        self.make_room(None)
         kept = self._store.put_file(path)
         self.showed(kept[0])
         return kept
@@ -225,6 +229,13 @@ class SeenStore(IndexedStore):
     def content_path(self, digest: str) -> str:  # noqa: D102
         self._require_content(digest)
         return self._store.content_path(digest)
+
+    def make_room(self, experiment: str | None, *, runs: int = 0) -> None:
+        """See `runlore.server.context.Sight`."""
+        if experiment is None:
+            self._quotas.check_caller(self._caller)
+        else:
+            self._quotas.check(experiment, runs=runs)
 
     def showed(self, digest: str) -> None:
         """See `runlore.server.context.Sight`."""

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runlore.server.endpoint import WRITE
 from runlore.server.mlflow.message import MISSING, Message, MlflowError, endpoint
 from runlore.server.mlflow.trace_book import Books, Trace, now_ms
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _FIELDS = (
     "assessment_name", "span_id", "source", "feedback", "expectation", "issue", "rationale", "metadata", "overrides",
     "valid", "create_time", "last_update_time", "run_id",
 )  # fmt: skip
+_OBJECTS = frozenset({"source", "feedback", "expectation", "issue", "metadata"})
 _SORTS = ("feedback", "expectation", "issue")
 _CHANGEABLE = ("assessment_name", "feedback", "expectation", "rationale", "metadata")
 
@@ -30,11 +34,25 @@ def read_assessment(message: Message, trace_id: str) -> dict[str, Any]:
     if not any(message.has(sort) for sort in _SORTS):
         raise MlflowError(f"Unknown assessment type: it has none of {', '.join(_SORTS)}")
     now = from_ms(now_ms())
-    said = {name: message.fields[name] for name in _FIELDS if message.has(name)}
+    said = _read(message, _FIELDS)
     return {
         "create_time": now, "last_update_time": now, "valid": True, **said, "trace_id": trace_id,
         "assessment_id": message.text("assessment_id") or f"a-{secrets.token_hex(16)}",
     }  # fmt: skip
+
+
+def _read(message: Message, names: Iterable[str]) -> dict[str, Any]:
+    """The fields that are given, each of its type.
+
+    Raises:
+        MlflowError: one is of another.
+    """
+    given = [name for name in names if message.has(name)]
+    return {name: message.part(name).fields if name in _OBJECTS else _plain(message, name) for name in given}
+
+
+def _plain(message: Message, name: str) -> str | bool:
+    return message.flag(name) if name == "valid" else message.text(name)
 
 
 def create(message: Message) -> dict[str, Any]:
@@ -74,7 +92,7 @@ def update(message: Message) -> dict[str, Any]:
         message.required("assessment")
     given = message.part("assessment")
     masked = _mask(message)
-    said = {name: given.fields[name] for name in _CHANGEABLE if given.has(name) and (not masked or name in masked)}
+    said = _read(given, [name for name in _CHANGEABLE if not masked or name in masked])
     for value in ("feedback", "expectation"):
         if value in said and value not in known:
             other = "expectation" if value == "feedback" else "feedback"

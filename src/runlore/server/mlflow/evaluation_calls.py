@@ -243,7 +243,7 @@ def _order(text: str) -> tuple[str, str, bool]:
 def _value(dataset: EvaluationSet, kind: str, key: str) -> str | int | None:
     if kind in {"tag", "tags"}:
         return dataset.tags.get(key)
-    values = {
+    values: dict[str, str | int | None] = {
         "name": dataset.name, "created_time": dataset.created_ms, "last_update_time": dataset.updated_ms,
         "created_by": dataset.created_by, "last_updated_by": dataset.updated_by,
     }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import PlainTextResponse, Response
 
 from runlore.server.endpoint import OPEN, SIGNED_IN, Endpoint
-from runlore.server.mlflow.message import PATH, Message, MlflowError, endpoint, refuse
+from runlore.server.mlflow.message import Message, MlflowError, endpoint, refuse
 
 if TYPE_CHECKING:
     from runlore.server.endpoint import Call
@@ -26,18 +26,23 @@ def server_info(message: Message) -> dict[str, Any]:  # noqa: ARG001 - as above
     return {
         "store_type": "SqlStore", "artifact_serving_enabled": True, "workspaces_enabled": False,
         "trace_archival_enabled": False, "multipart_uploads_enabled": False, "multipart_downloads_enabled": False,
-        "features_enabled": [],
+        "artifacts_presigned_only": False, "features_enabled": {"gateway": False, "scheduled_issue_detection": False},
     }  # fmt: skip
 
 
 def unknown(call: Call) -> Response:
     """What this server does not have, said so that MLflow's clients understand it; the body is not read."""
-    return refuse(MlflowError(f"there is nothing at {call.path('rest')[:200]!r} on this server", "ENDPOINT_NOT_FOUND"))
+    path = call.request.path_params.get("rest", "graphql")
+    return refuse(MlflowError(f"there is nothing at {path[:200]!r} on this server", "ENDPOINT_NOT_FOUND"))
 
 
 UNKNOWN = tuple(
-    Endpoint(method, f"{PATH}/{{rest:path}}", unknown, "What there is not.", SIGNED_IN, problems=[404])
-    for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+    Endpoint(method, path, unknown, "What there is not.", SIGNED_IN, problems=[404])
+    for path, methods in (
+        ("/{root:mlflow_root}/{rest:path}", ("GET", "POST", "PUT", "PATCH", "DELETE")),
+        ("/graphql", ("GET", "POST")),  # of MLflow's own page
+    )
+    for method in methods
 )
 """Answers last, where nothing else does."""
 

@@ -115,11 +115,20 @@ def _uid_in(raw: bytes) -> str:
     return found[1].decode() if found else ""
 
 
+@contextmanager
+def _held_alone(message: Message, uid: str) -> Iterator[Held]:
+    """As `held`, by a call that changes nothing but this run."""
+    if message.call is not None:
+        message.call.wrote = (uid,)
+    with held(message.context, uid) as found:
+        yield found
+
+
 def log_metric(message: Message) -> dict[str, Any]:
     """Record one point."""
     uid = run_id(message)
     point = read_point(message.fields)
-    with held(message.context, uid) as found:
+    with _held_alone(message, uid) as found:
         found.recorder.scalar(*point)
         link_to_model(found, point, message)
     return {}
@@ -149,7 +158,7 @@ def log_param(message: Message) -> dict[str, Any]:
     """Record a param; the same again with another value changes it."""
     uid = run_id(message)
     key, value = read_pair(message, "Parameter", MAX_PARAM)
-    with held(message.context, uid) as found:
+    with _held_alone(message, uid) as found:
         found.recorder.event(model.PARAM, key, from_text(value))
     return {}
 
@@ -158,7 +167,7 @@ def set_tag(message: Message) -> dict[str, Any]:
     """Set a tag."""
     uid = run_id(message)
     key, value = read_pair(message, "Tag", MAX_TAG)
-    with held(message.context, uid) as found:
+    with _held_alone(message, uid) as found:
         record_tag(found.recorder, key, value)
     return {}
 
@@ -201,7 +210,7 @@ def log_batch(message: Message) -> dict[str, Any]:
     pairs = [read_pair(item, "Parameter", MAX_PARAM, f"params[{place}].") for place, item in enumerate(params)]
     words = [read_pair(item, "Tag", MAX_TAG, f"tags[{place}].") for place, item in enumerate(tags)]
     _check_unique(pairs)
-    with held(message.context, uid) as found:
+    with _held_alone(message, uid) as found:
         recorder = found.recorder
         for point, item in zip(points, metrics, strict=True):
             recorder.scalar(*point)

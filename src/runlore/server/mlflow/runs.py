@@ -47,7 +47,8 @@ def create(message: Message) -> dict[str, Any]:
         raise MlflowError("the new run's id is taken; try again")
     if experiment.native != experiment.home:
         begun.recorder.event(model.ATTRIBUTE, "experiment", experiment.native)
-    for key, value in {**tags, entities.REMOTE: ""}.items():
+    tags[entities.REMOTE] = ""
+    for key, value in tags.items():
         begun.recorder.event(model.TAG, key, value)
     context.recorders.adopt(begun, deleted=False)
     run = read_about(context, begun.uid, tags)

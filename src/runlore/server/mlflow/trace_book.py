@@ -73,7 +73,7 @@ class Trace:
         """Take one event into account."""
         value = event.value if isinstance(event.value, dict) else {}
         if event.kind == model.SPAN:
-            self._spans[str(value.get("span_id"))] = msgspec.json.encode((event.key, value))
+            self._spans[str(value.get("span_id"))] = _packed((event.key, value))
             return
         self.said = self.said or "info" in value
         self.info.update(value.get("info") or {})
@@ -100,7 +100,7 @@ class Trace:
 
     def spans(self) -> list[tuple[str, dict[str, Any]]]:
         """(name, span) of all spans, in the order of their beginning."""
-        found: list[tuple[str, dict[str, Any]]] = [msgspec.json.decode(raw) for raw in self._spans.values()]
+        found = [_unpacked(raw) for raw in self._spans.values()]
         return sorted(((name, span) for name, span in found), key=lambda pair: pair[1].get("start_ns") or 0)
 
     def root(self) -> tuple[str, dict[str, Any]] | None:
@@ -153,6 +153,23 @@ class Trace:
         if not self.said:
             more |= resource_tags(span for _, span in self.spans())
         return {**more, **self.tags}
+
+
+def _packed(span: tuple[str, dict[str, Any]]) -> bytes:
+    """A span as JSON; its texts may be no valid Unicode."""
+    try:
+        return msgspec.json.encode(span)
+    except UnicodeEncodeError:
+        return json.dumps(span).encode("ascii")
+
+
+def _unpacked(raw: bytes) -> tuple[str, dict[str, Any]]:
+    """What `_packed` was given."""
+    try:
+        name, span = msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        name, span = json.loads(raw)
+    return name, span
 
 
 class Book:

@@ -137,7 +137,8 @@ def prompts_of(trace: Trace) -> list[str]:
         known = json.loads(trace.tags.get(LINKED_PROMPTS, "[]"))
     except ValueError:
         return []  # a client wrote something else into the tag
-    return [f"{item.get('name')}/{item.get('version')}" for item in known if isinstance(item, dict)]
+    every = known if isinstance(known, list) else []
+    return [f"{item.get('name')}/{item.get('version')}" for item in every if isinstance(item, dict)]
 
 
 def page_size(message: Message, default: int, most: int) -> int:

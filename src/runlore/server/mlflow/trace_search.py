@@ -98,7 +98,7 @@ def _several(node: Comparison, trace: Trace) -> Iterator[Any]:
         sort = "feedback" if "feedback" in item else "expectation"
         if item.get("assessment_name") == node.key and node.kind in {"assessment", sort}:
             said = item.get(sort) or {}
-            value = said.get("value", (said.get("serialized_value") or {}).get("value"))
+            value = said.get("value") if "value" in said else (said.get("serialized_value") or {}).get("value")
             yield str(value).lower() if isinstance(value, bool) else str(value)
 
 

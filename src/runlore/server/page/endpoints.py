@@ -96,6 +96,8 @@ def _not_built(why: str) -> str:
 ENDPOINTS = (
     Endpoint("GET", "/", document, "The page.", SIGNED_IN, answer="text/html"),
     Endpoint("GET", "/runs/{rest:path}", document, "The page, showing a run.", SIGNED_IN, answer="text/html"),
+    Endpoint("GET", "/account", document, "The page, showing one's account.", SIGNED_IN, answer="text/html"),
+    Endpoint("GET", "/account/{rest:path}", document, "The page, showing accounts.", SIGNED_IN, answer="text/html"),
     Endpoint(
         "GET", "/assets/{name}", asset, "A file of the page.", OPEN, answer="application/octet-stream", problems=[404]
     ),

@@ -12,7 +12,7 @@ from runlore.errors import InvalidArgument
 from runlore.server.endpoint import WRITE, Endpoint, Parameter
 from runlore.server.problems import Problem
 from runlore.server.receiving.room import disk, files_of
-from runlore.store.arriving import Arriving, arrived_bytes
+from runlore.store.arriving import Arriving, BeingSent, arrived_bytes
 from runlore.store.blobs import is_digest
 
 if TYPE_CHECKING:
@@ -73,8 +73,9 @@ async def put(call: Call) -> Kept:
 
     Raises:
         InvalidArgument: the digest is none, or all has arrived and does not match it.
-        Problem: a gap would come about (409); they are too large (413); the request broke off (400).
-        NotStored, ReadOnlyStore: they cannot be stored, or somebody else is just sending them.
+        Problem: a gap would come about, or somebody else is just sending them (409); they are too large (413); the
+            request broke off (400).
+        NotStored, ReadOnlyStore: they cannot be stored.
     """
     digest = call.path("digest")
     if not is_digest(digest):
@@ -101,8 +102,13 @@ def _begin(call: Call, digest: str, offset: int, size: int) -> Arriving | None:
     store, sight = files_of(call), call.context.sight
     if store.has_content(digest) and (sight is None or digest in sight.reached([digest])):
         return None
+    if sight is not None:
+        sight.make_room(None)
     with disk(f"contents {digest}"):
-        arriving = Arriving(store, digest, _sender(call))
+        try:
+            arriving = Arriving(store, digest, _sender(call))
+        except BeingSent as error:
+            raise Problem(409, str(error), reason="busy", headers={"retry-after": "1"}) from error
         if arriving.size < offset or arriving.size > size:
             have = arriving.size
             if have > size:

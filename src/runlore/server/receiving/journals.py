@@ -70,6 +70,8 @@ def append(call: Call) -> Response:
     given = call.request.headers.get(BEGINNING)
     beginning = read_beginning(given, BEGINNING) if given else b""
     journal = _journal(call)
+    if content and call.context.sight is not None:
+        call.context.sight.make_room(call.required("experiment"))
     with disk(f"journal {call.path('writer')}"):
         appended = Appended(_settled(journal.append(offset, content, beginning)))
     return json_response(appended)  # in this thread: going to another one takes as long as all the rest

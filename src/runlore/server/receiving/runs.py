@@ -63,6 +63,8 @@ def announce(call: Call) -> SentRun:
     store = files_of(call)
     with disk(f"run {uid}"):
         run = _known(call, uid, experiment)
+        if run is None and call.context.sight is not None:
+            call.context.sight.make_room(experiment, runs=1)
         is_new = run is None and store.create_run(experiment, uid)
         if run is None:
             run = store.open_run(uid, experiment=experiment)

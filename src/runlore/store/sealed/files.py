@@ -127,7 +127,8 @@ def _parquet(file: BinaryIO, path: str, columns: tuple[str, ...]) -> Any:
     import pyarrow.parquet as pq
 
     with _reading(path):
-        parquet = pq.ParquetFile(file, page_checksum_verification=True)
+        # Reading ahead is done by threads of Arrow that start when the first bytes are read, also of a small file.
+        parquet = pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False)
         names = tuple(parquet.schema_arrow.names)
     if METADATA not in (parquet.metadata.metadata or {}):
         raise _damaged(path, "is a Parquet file that Runlore did not write")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from runlore import model
 from runlore.dialects._absent import Absent
+from runlore.dialects._native import status_of
 from runlore.dialects.luml import _records as records
 from runlore.dialects.luml._experiments import Experiments, check_words
 from runlore.dialects.luml.experiments._evaluations import EvaluationMethods
 from runlore.dialects.luml.experiments._models import ModelMethods
 from runlore.errors import InvalidArgument, WrongType
 from runlore.names import check_path_name
-from runlore.run.ends import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
