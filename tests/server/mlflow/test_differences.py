@@ -420,7 +420,8 @@ def test_figures_of_traces_spans_and_assessments(uri, call, home, traces):
     assert by_status == [({"trace_status": "OK"}, {"COUNT": 3})]  # that of the spans has ended well, too
     assert points("TRACES", "session_count", ("COUNT", 0)) == [({}, {"COUNT": 1})]
     for text, count in (
-        ("trace.tag.t = '1'", 2), ("trace.metadata.`m` = 'v'", 4), ("trace.metadata.m = 'none'", 0)
+        ("trace.tag.t = '1'", 2), ("trace.metadata.`m` = 'v'", 4), ("trace.metadata.m = 'none'", 0),
+        ("trace.metadata.`mlflow.trace.session` = 's'", 1),
     ):  # fmt: skip
         assert points("TRACES", "trace_count", ("COUNT", 0), filters=[text]) == [({}, {"COUNT": count})], text
     assert points("SPANS", "span_count", ("COUNT", 0), filters=["span.name = 'step'"]) == [({}, {"COUNT": 3})]

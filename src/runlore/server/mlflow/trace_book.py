@@ -123,7 +123,8 @@ class Trace:
         spans = [span for _, span in self.spans()]
         if all(span.get("parent_id") for span in spans):
             return None  # the one that all are in goes on
-        return (max(span["end_ns"] for span in spans) - min(span["start_ns"] for span in spans)) // _MILLISECOND
+        begun, ended = min(int(span["start_ns"]) for span in spans), max(int(span["end_ns"]) for span in spans)
+        return (ended - begun) // _MILLISECOND
 
     @property
     def state(self) -> str:
