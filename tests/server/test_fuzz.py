@@ -113,7 +113,7 @@ def what_is_there(store):
     return {uid: runlore.get_run(uid, store=store).points for uid in frame["uid"]}
 
 
-@pytest.mark.parametrize("times", rounds(4, 400))
+@pytest.mark.parametrize("times", rounds(4, 60))
 def test_mlflows_protocol_takes_any_noise(store, times):
     chance = random.Random(times)
     known = [*runlore.runs(store=store)["uid"], "0", "1", "loss", "lr", "a", "a.txt", "1.0.0"]
