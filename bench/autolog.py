@@ -3,8 +3,8 @@
     python bench/autolog.py [LIBRARY ...]      # by default each that is installed
 
 Prints for each library the median CPU milliseconds of a training, without and with, how many points were recorded, and
-what one costs. A training begins a run of its own and ends it: that is in the figure, and much of it where a training is
-as short as here. Optuna's are the 20 runs of its trials.
+what one costs. A training begins a run of its own and ends it: that is in the figure, and much of it where a training
+is as short as here. Optuna's are the 20 runs of its trials.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 
 import runlore
 
-PAIRS = 7
+PAIRS = 5
 X = np.random.default_rng(0).normal(size=(4_000, 10))
 Y = (X[:, 0] > 0).astype(int)
 
@@ -70,7 +70,7 @@ def torch():
         model = library.nn.Linear(10, 1)
         optimizer = library.optim.SGD(model.parameters(), lr=0.1)
         with runlore.start("bench", capture=False) as run:
-            for step in range(1_000):
+            for step in range(300):
                 optimizer.zero_grad()
                 loss = library.nn.functional.binary_cross_entropy_with_logits(model(x[:64])[:, 0], y[:64])
                 loss.backward()
@@ -113,7 +113,81 @@ def accelerate():
     return train
 
 
-LIBRARIES = (sklearn, xgboost, lightgbm, optuna, torch, fastai, accelerate)
+def catboost():
+    import catboost as library
+
+    options = {"iterations": 200, "thread_count": 1, "verbose": False, "allow_writing_files": False}
+    return lambda: library.CatBoostClassifier(**options).fit(X, Y, eval_set=[(X[:500], Y[:500])])
+
+
+def keras():
+    import keras as library
+
+    def train():
+        model = library.Sequential([library.layers.Input((10,)), library.layers.Dense(1, activation="sigmoid")])
+        model.compile("sgd", "binary_crossentropy")
+        model.fit(X, Y, batch_size=128, epochs=5, verbose=0)
+
+    return train
+
+
+def lightning():
+    import lightning.pytorch as library
+    import torch
+
+    class Line(library.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(10, 1)
+
+        def training_step(self, batch, _):
+            loss = self.layer(batch[0]).square().mean()
+            self.log("loss", loss)
+            return loss
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=0.01)
+
+    rows = torch.utils.data.TensorDataset(torch.tensor(X, dtype=torch.float32))
+    batches = torch.utils.data.DataLoader(rows, batch_size=32)
+    quiet = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    return lambda: library.Trainer(max_epochs=2, log_every_n_steps=5, accelerator="cpu", **quiet).fit(Line(), batches)
+
+
+def transformers():
+    import torch
+    import transformers as library
+
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    items = [{"input_ids": torch.tensor([1, n % 20, 2]), "labels": torch.tensor(n % 2)} for n in range(200)]
+
+    def train():
+        model = library.BertForSequenceClassification(library.BertConfig(vocab_size=20, num_labels=2, **sizes))
+        arguments = library.TrainingArguments(
+            output_dir=os.environ["RUNLORE_STORE"] + "-out", max_steps=100, logging_steps=5, report_to=[], use_cpu=True,
+            save_strategy="no", disable_tqdm=True,
+        )  # fmt: skip
+        library.Trainer(model, arguments, train_dataset=items).train()
+
+    return train
+
+
+LIBRARIES = (
+    sklearn, xgboost, lightgbm, catboost, optuna, torch, keras, lightning, transformers, accelerate, fastai,
+)  # fmt: skip
+
+
+def quiet(train):
+    def quietly():
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+            train()
+
+    return quietly
 
 
 def seconds(train):
@@ -123,7 +197,7 @@ def seconds(train):
 
 
 def measure(name, prepare):
-    train = prepare()
+    train = quiet(prepare())
     train()
     plain, recorded = [], []
     for _ in range(PAIRS):
@@ -141,12 +215,11 @@ def main(*names: str) -> None:
     warnings.simplefilter("ignore")
     print(f"{'':12} {'plain/ms':>10} {'with/ms':>10} {'points':>8} {'us/point':>10}")
     with tempfile.TemporaryDirectory() as store:
-        os.environ |= {"RUNLORE_STORE": store, "RUNLORE_CAPTURE": "0"}
+        os.environ |= {"RUNLORE_STORE": store, "RUNLORE_CAPTURE": "0", "OMP_NUM_THREADS": "1"}
         for prepare in LIBRARIES:
             name = prepare.__name__
             if (not names or name in names) and importlib.util.find_spec(name):
-                with contextlib.redirect_stderr(io.StringIO()):
-                    measure(name, prepare)
+                measure(name, prepare)
 
 
 if __name__ == "__main__":

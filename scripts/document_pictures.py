@@ -41,7 +41,7 @@ def take(address: str, directory: Path) -> None:
 
     uid = best_run(address)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
+        browser: Any = playwright.chromium.launch(
             executable_path=shutil.which("chromium"),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )

@@ -13,6 +13,9 @@ import sys
 
 def run_cells(directory, *cells, environment=None):
     """Run cells in a new kernel; texts without an id, or (id, code). Each gives the contents of its output messages."""
+    import pytest  # not in the program that this file is as well
+
+    pytest.importorskip("ipykernel", reason="notebooks need Jupyter's kernel for Python: pip install ipykernel")
     asked = [cell if isinstance(cell, tuple) else (None, cell) for cell in cells]
     settings = {**os.environ, "IPYTHONDIR": str(directory / "ipython"), **(environment or {})}
     done = subprocess.run(

@@ -15,6 +15,7 @@ from tests.remote.faults import Losing, answering, saying
 from tests.server.live import serving
 
 import runlore
+from runlore import registry
 from runlore.cli import run as run_command
 from runlore.errors import InvalidArgument, NotAllowed, NotReachable, NotStored, RunloreError, RunNotFound
 from runlore.model import new_uid
@@ -25,6 +26,7 @@ from runlore.remote.store import ServerStore
 from runlore.server.contract.once import Answers
 from runlore.server.recorders import Recorders
 from runlore.store import open_store
+from runlore.store.cards import CardName, read_card
 from runlore.wire.text import dumps
 
 
@@ -146,6 +148,7 @@ def lossy(request, tmp_path):
 
     with serving(path, contexts=contexts) as address:
         losing = Losing(address)
+        losing.store = open_store(path)
         if request.param == "a new server":
             losing.between = forget
         with answering(losing) as (between, _):
@@ -167,6 +170,19 @@ def test_what_was_done_is_not_done_again(lossy):
     losing.lose = 2
     time = run.annotate([("note", "note", "once"), ("tag", "k", math_nan())])
     assert [(event.time_ns, event.key) for event in run.events()] == [(time, "note"), (time, "k")]
+
+
+def test_facts_of_a_card_are_recorded_once(lossy):
+    store, losing = lossy
+    made = registry.register("model", "team", "net", tags={"stage": "new"}, store=store)
+    losing.lose = 2
+    time = store.annotate_card(
+        CardName("model", "team", "net"), str(made.version), made.uid, [("note", "note", "once")]
+    )
+    place = losing.store.card_directory(CardName("model", "team", "net"), str(made.version))
+    assert [(event.time_ns, event.value) for event in read_card(place).events if event.kind == "note"] == [
+        (time, "once")
+    ]
 
 
 def math_nan() -> float:

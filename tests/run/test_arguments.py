@@ -177,6 +177,7 @@ def refused(run, call) -> None:
 
 
 def test_the_methods_take_what_is_right(run):
+    pytest.importorskip("soundfile", reason="audio needs soundfile: pip install 'runlore[media]'")
     before = contents(run.store.root)
     for call in OBJECTS.values():
         call(run)

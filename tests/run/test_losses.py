@@ -72,8 +72,13 @@ LARGE = {
 }
 
 
+NEEDS = {"log_audio": "soundfile", "log_model": "skops"}
+
+
 @pytest.mark.parametrize("call", LARGE)
 def test_contents_that_find_no_room_are_counted_said_once_and_found(call, run_program, store, tmp_path):
+    if call in NEEDS:
+        pytest.importorskip(NEEDS[call], reason=f"{call} needs {NEEDS[call]}: pip install 'runlore[media,models]'")
     (tmp_path / "folder").mkdir()
     for place in (tmp_path / "big", tmp_path / "folder" / "big"):
         place.write_bytes(bytes(3_000_000))
@@ -447,8 +452,8 @@ def test_an_alarm_of_the_programs_own_goes_through(store, alarm, error, call):
     }
     with runlore.start("e") as run:
         assert encode_model is not None, "imported by now: imports swallow some errors"
-        alarm(error)
-        with pytest.raises(type(error)) as raised:
+        with pytest.raises(type(error)) as raised:  # noqa: PT012 - on a busy machine it goes off before the call begins
+            alarm(error)
             calls[call](run)
         assert raised.value is error
     view = runlore.get_run("e#1")

@@ -15,7 +15,7 @@ from tests.server.live import serving
 from tests.ship.trainings import Training, compare, journals, sync
 
 import runlore
-from runlore.errors import InvalidArgument, NotReachable, RunNotFound
+from runlore.errors import InvalidArgument, NotLocal, NotReachable, RunNotFound
 from runlore.model import new_uid
 
 
@@ -227,6 +227,24 @@ def test_recording_for_a_server_loads_nothing_heavy(address, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("[]"), done.stdout
+
+
+def test_files_that_the_program_writes_itself_become_artifacts(address, store_path, spool_root):
+    with runlore.start("iris", store=address, capture=False) as run:
+        outputs = Path(run.outputs_directory())
+        assert outputs == Path(run.outputs_directory())
+        (outputs / "plots").mkdir()
+        (outputs / "plots" / "a.svg").write_text("<svg/>")
+        (outputs / "model.bin").write_bytes(b"model")
+        with runlore.start("iris", store=address, join=run.uid, capture=False) as joined:
+            assert joined.outputs_directory() == str(outputs)
+        assert outputs.is_dir(), "it is the run's, and not that of who joined it"
+    found = runlore.get_run(run.uid, store=store_path)
+    assert sorted(item.name for item in found.artifacts()) == ["outputs/model.bin", "outputs/plots/a.svg"]
+    assert found.artifact("outputs/model.bin").read_bytes() == b"model"
+    assert not outputs.exists()
+    with pytest.raises(NotLocal):
+        _ = run.path
 
 
 def test_a_script_that_fails_says_so_at_the_server(address, store_path):

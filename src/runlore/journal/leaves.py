@@ -44,9 +44,12 @@ def is_instance(value: object, module: str, name: str) -> bool:
 
 def shown(value: object) -> str:
     """The value as messages show it: its `repr`, cut to a line; its type, where that is long or impossible to make."""
+    if isinstance(value, (str, bytes, list, tuple, dict, set)) and len(value) > 1000:
+        value = value[:100] if isinstance(value, (str, bytes)) else type(value)
+    if type(value) is str:  # no code of the user's: what is raised here is an alarm of the program's, and goes through
+        text = repr(value)
+        return text if len(text) <= 80 else f"{text[:77]}..."
     try:
-        if isinstance(value, (str, bytes, list, tuple, dict, set)) and len(value) > 1000:
-            value = value[:100] if isinstance(value, (str, bytes)) else type(value)
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - an error is being said, in which this one has its place
         return f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 NOT_A_TIME = -(1 << 63)
 """NaT, as int64."""
 
+_PIECE = 1 << 16
+"""Elements that are looked at together, so that a long column needs no second one beside it."""
+
 
 def text(values: Sequence[str | None]) -> Any:
     """A column of text."""
@@ -136,9 +139,11 @@ def numbers(values: Sequence[float | None]) -> NDArray[np.float64]:
 
 def steps(values: NDArray[np.float64]) -> NDArray[Any]:
     """A column of steps, from float64 with NaN for none."""
-    if len(values) and (np.floor(values) == values).all() and (np.abs(values) < EXACT).all():
-        return values.astype(np.int64)
-    return values
+    for start in range(0, len(values), _PIECE):
+        piece = values[start : start + _PIECE]
+        if not ((np.floor(piece) == piece) & (np.abs(piece) < EXACT)).all():
+            return values
+    return values.astype(np.int64) if len(values) else values
 
 
 def values(cells: Sequence[Any]) -> Any:

@@ -94,6 +94,31 @@ def record_frame(recorded: Iterable[Recorded], wanted: Filter) -> pd.DataFrame:
     return _frame(parts, names)
 
 
+def metric_frame(run: RecordedRun, record: RunRecord, key: str) -> pd.DataFrame:
+    """The points of one series, in time order: columns step, value, time.
+
+    Of a long series it takes the bytes of these columns and little else.
+
+    Raises:
+        RunNotFound: it was deleted.
+    """
+    import numpy as np
+
+    from runlore.reader.filters import Filter
+
+    points = run.points([key])
+    events = [event for event in run.events([model.METRIC]) if event.key == key]
+    if events:  # points that have columns of their own
+        return record_frame([(record, points, events)], Filter()).loc[:, ["step", "value", "time"]]
+    steps = columns.steps(points.step)
+    data = {
+        "step": steps.copy() if steps is points.step else steps,  # what was read may be a file, mapped
+        "value": np.array(points.value),
+        "time": columns.times(np.array(points.time_ns)),
+    }
+    return columns.table(data, len(points.value))
+
+
 def read_run(run: RecordedRun, record: RunRecord, wanted: Filter) -> Recorded:
     """What one run recorded, as far as it may be wanted.
 

@@ -173,7 +173,9 @@ class RunView(EditMethods):
         """
         if key not in self._last_values() and key not in self.refresh()._last_values():  # noqa: SLF001 - itself
             raise NotFound(f"run {self.experiment}#{self.number} has no metric {key!r}{similar(key, self.metrics)}")
-        return self.data(event=model.METRIC, key=key).loc[:, ["step", "value", "time"]]
+        from runlore.reader import frames
+
+        return frames.metric_frame(self.recorded(), self._record, key)
 
     def _last_values(self) -> Mapping[str, float]:
         return facts_of(self._record).metrics

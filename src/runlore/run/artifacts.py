@@ -136,7 +136,9 @@ class ArtifactMethods:
     def outputs_directory(self) -> str:
         """A directory of the run's for files that the program writes itself. Made now, kept within the run's own.
 
-        It is copied, moved and deleted with the run. What is in it is no artifact before `log_artifact` keeps it.
+        It is copied, moved and deleted with the run. What is in it is no artifact before `log_artifact` keeps it. Of a
+        run that is recorded for a server it lies in the spool: what is in it when the run ends becomes its artifacts,
+        below `outputs/`, and the directory is removed.
 
         Raises:
             NotStored: it cannot be made.
@@ -148,7 +150,7 @@ class ArtifactMethods:
             >>> path == runlore.get_run(run.uid).directory + "/outputs"
             True
         """
-        path = os.path.join(self._run.directory, "outputs")
+        path = self._run.outputs
         try:
             os.makedirs(path, exist_ok=True)
         except OSError as error:
@@ -156,6 +158,18 @@ class ArtifactMethods:
                 raise
             raise NotStored(f"the directory {path!r} cannot be made: {reason_of(error)}") from error
         return path
+
+    def _keep_outputs(self) -> None:
+        """Make artifacts of what is in the directory for outputs, where that does not stay with the run."""
+        if self._run.keeps_outputs or not os.path.isdir(self._run.outputs):
+            return
+        lost = self._journal.lost
+        with self._keeping("the files of", "outputs"):
+            self.log_artifacts(self._run.outputs, "outputs")
+        if self._journal.lost == lost:
+            from shutil import rmtree
+
+            rmtree(self._run.outputs, ignore_errors=True)  # what cannot be removed is only in the way
 
 
 class _Found:

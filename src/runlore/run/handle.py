@@ -537,8 +537,10 @@ class Run(ArtifactMethods, MediaMethods):
         if captures is not None and not forked:
             with self._keeping("the last of the", "captures"):
                 captures.stop()  # before the handle is closed: what captures store last is artifacts, too
+        if self._owner and not forked:
+            self._keep_outputs()
         if self.ended:
-            return  # a signal handler ended the run while captures were stopping
+            return  # a signal handler ended the run meanwhile
         self._ended = True
         ends.forget(self)
         if self._owner and not forked:

@@ -19,6 +19,7 @@ from runlore.server.freshness import Freshness
 from runlore.server.measures import Measures
 from runlore.server.problems import Problem
 from runlore.server.recorders import Recorders
+from runlore.server.sharing import SharedAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -120,6 +121,7 @@ class Context:
         consoles: the same of consoles.
         changes: which runs changed, for those who watch.
         measures: what was done.
+        shared: answers that several callers ask for at once.
         recorders: of the runs that others send piecemeal.
         served: the store and its index themselves, for who checks by itself what the caller may do.
         sight: what of them the caller sees; None: all, and it may do all.
@@ -136,6 +138,7 @@ class Context:
     consoles: ConsoleReader = field(init=False)
     changes: Changes = field(init=False)
     measures: Measures = field(default_factory=Measures)
+    shared: SharedAnswers = field(default_factory=SharedAnswers)
     recorders: Recorders = field(init=False)
     served: Session = field(init=False)
     sight: Sight | None = None

@@ -96,6 +96,7 @@ class Endpoint:
         example: a body that works.
         about: more, in Markdown.
         audited: what it was done to, for the audit log; None: it is not recorded there.
+        is_shared: who asks the same at once gets one answer, made once for each state of the index.
         refusal: how it says that it did not work, where its protocol has a form of its own; None: a problem document.
     """
 
@@ -116,6 +117,7 @@ class Endpoint:
     about: str = ""
     audited: Callable[[Call], str] | None = None
     refusal: Callable[[Problem], Response] | None = None
+    is_shared: bool = False
 
     def route(self, prefix: str) -> Route:
         """The route that serves it; see also `server.app.list_endpoints`."""
@@ -143,12 +145,27 @@ class Endpoint:
         else:
             if self.body is not None:
                 call.raw = await context.read_body(request)
-            answered = await run_in_threadpool(self.answer_with, call)
+            answered = await run_in_threadpool(self._shared if self.is_shared else self.answer_with, call)
         if isinstance(answered, Response):
             return answered
         if self.answer is None:
             return Response(status_code=204 if self.status == 200 else self.status)
         return await run_in_threadpool(self._respond, request, answered)
+
+    def _shared(self, call: Call) -> Response:
+        """The answer to a question that may be one of several that are asked at once."""
+        scope, headers, caller = call.request.scope, call.request.headers, call.context.caller
+        call.context.fresh()
+        key = (
+            scope["path"], scope["query_string"], call.raw, caller.grants, caller.scopes,
+            *(headers.get(name) for name in ("content-type", "accept", "accept-encoding", "if-none-match")),
+        )  # fmt: skip
+
+        def make() -> Response:
+            answered = self.answer_with(call)
+            return answered if isinstance(answered, Response) else self._respond(call.request, answered)
+
+        return call.context.shared.get(call.context.freshness.moment, key, make)
 
     def _respond(self, request: Request, answered: Any) -> Response:
         return compress(request, json_response(answered, self.status))

@@ -136,6 +136,11 @@ class Freshness:
             with self._condition:
                 self._watchers.remove(look)
 
+    @property
+    def moment(self) -> float:
+        """When the index was last brought up to date, in seconds of the monotonic clock; -inf: never."""
+        return self._known_at
+
     def age_s(self) -> float:
         """Seconds since the index was last brought up to date; infinite: never."""
         return monotonic() - self._known_at

@@ -199,7 +199,7 @@ class Workers:
 
 def _drained(descriptor: int) -> bytes:
     """What can be read at once; nothing is waited for."""
-    pieces = []
+    pieces: list[bytes] = []
     while True:
         try:
             piece = os.read(descriptor, 4096)

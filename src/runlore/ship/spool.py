@@ -211,9 +211,7 @@ class Spool:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                say_once(
-                    f"another process is sending what waits for {self.address}; it is waited for (Ctrl-C: not)"
-                )
+                say_once(f"another process is sending what waits for {self.address}; it is waited for (Ctrl-C: not)")
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:

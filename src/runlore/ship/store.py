@@ -266,6 +266,13 @@ class SpooledRun(RecordedRun):
         return f"{self._spool_directory}/{JOURNAL}"
 
     @property
+    def outputs(self) -> str:
+        """A directory of the spool. What is in it becomes artifacts when the run ends: at the server it has none."""
+        return f"{self._store.spool.root}/outputs/{self.uid}"
+
+    keeps_outputs = False
+
+    @property
     def _spool_directory(self) -> str:
         return self._store.spool.store.run_directory(self._experiment, self.uid)
 

@@ -58,6 +58,18 @@ class RecordedRun(ABC):
         raise NotLocal(f"run {self.uid} lies in no directory of this machine: it is at {self.location}")
 
     @property
+    def outputs(self) -> str:
+        """Where a program of this machine puts files of its own that belong to the run; not made here.
+
+        Raises:
+            NotLocal: there is no such place.
+        """
+        return f"{self.directory}/outputs"
+
+    keeps_outputs = True
+    """Whether what is there stays with the run; where not, it is made artifacts of when the run ends."""
+
+    @property
     def journal_directory(self) -> str | None:
         """Where processes of this machine write journals of the run; None: nowhere, what is recorded goes elsewhere."""
         return None

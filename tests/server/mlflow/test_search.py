@@ -156,3 +156,52 @@ def test_events_are_read_only_of_runs_that_are_linked_to_something():
 
     assert not is_linked({REMOTE, "team"})
     assert is_linked({REMOTE, "mlflow.linked.model:m-1"})
+
+
+def test_pages_say_exactly_what_matches_while_runs_are_written(tmp_path):
+    """Each page shows runs that match by what it shows of them; none comes twice, none that was there is missing."""
+    import threading
+
+    import httpx
+    from tests.server.live import serving
+
+    from runlore.store import open_store
+
+    root, done = "/api/2.0/mlflow", threading.Event()
+    with serving(open_store(tmp_path / "store", create=True).location) as address:
+
+        def write(experiment, count=None):
+            """Runs whose metric grows past the filter's bound; until told to end, or so many."""
+            made = []
+            with httpx.Client(base_url=address) as http:
+                while not done.is_set() and len(made) != count:
+                    answer = http.post(f"{root}/runs/create", json={"experiment_id": experiment}).json()
+                    run = answer["run"]["info"]["run_id"]
+                    made.append(run)
+                    for step in range(3):
+                        point = {"run_id": run, "key": "m", "value": step, "timestamp": 5, "step": step}
+                        http.post(f"{root}/runs/log-metric", json=point)
+            return made
+
+        with httpx.Client(base_url=address) as http:
+            experiment = http.post(f"{root}/experiments/create", json={"name": "busy"}).json()["experiment_id"]
+            there = set(write(experiment, 30))
+            writing = threading.Thread(target=write, args=(experiment,))
+            writing.start()
+            try:
+                for _ in range(2):
+                    seen, token = [], None
+                    while token != "":
+                        body = {
+                            "experiment_ids": [experiment], "filter": "metrics.m >= 2", "order_by": ["metrics.m DESC"],
+                            "max_results": 15, "page_token": token,
+                        }  # fmt: skip
+                        page = http.post(f"{root}/runs/search", json=body).json()
+                        assert all(run["data"]["metrics"][0]["value"] >= 2 for run in page["runs"])
+                        seen += [run["info"]["run_id"] for run in page["runs"]]
+                        token = page.get("next_page_token", "")
+                    assert len(seen) == len(set(seen))
+                    assert there <= set(seen)
+            finally:
+                done.set()
+                writing.join()

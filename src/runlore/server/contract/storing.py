@@ -5,21 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from runlore.errors import CardNotFound, InvalidName, RunNotFound
+from runlore.errors import CardNotFound, InvalidName, NotLocal, RunNotFound
 from runlore.model import uid_time_ns
 from runlore.names import check_path_name, is_uid
 from runlore.server.contract.calls import answering, arguments, came_again, changing
 from runlore.server.endpoint import READ, WRITE, Endpoint
-from runlore.store.cards import CardName
+from runlore.store.cards import CardName, read_card
 from runlore.versions import Version
 from runlore.wire import text
 from runlore.wire.text import Garbled, expect, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from runlore.journal.decoded import Event
     from runlore.server.endpoint import Call
     from runlore.store.base import Fact, RecordedRun
+    from runlore.store.content import StoredEvent
 
 _CLOCKS_NS = 300 * 1_000_000_000
 """What the caller's clock may be ahead of the store's."""
@@ -166,17 +168,17 @@ def annotate(call: Call, sent: dict[str, Any]) -> int:
     facts, after_ns = facts_of(sent), after_of(sent)
     run = run_of(call, sent)
     if came_again(call):
-        sent_ns = uid_time_ns(call.request.headers.get(text.KEY_HEADER, "0")) - _CLOCKS_NS
-        said = _said_ns(run, facts, max(after_ns, sent_ns))
+        said = _said_ns(call, run.events({kind for kind, _, _ in facts}), facts, after_ns)
         if said is not None:
             return said
     return run.annotate(facts, after_ns=after_ns)
 
 
-def _said_ns(run: RecordedRun, facts: list[Fact], after_ns: int) -> int | None:
-    """The time after that one at which all the facts were recorded together, or None."""
+def _said_ns(call: Call, events: Iterable[Event | StoredEvent], facts: list[Fact], after_ns: int) -> int | None:
+    """The time after that one at which all the facts were recorded together since the request came first, or None."""
+    after_ns = max(after_ns, uid_time_ns(call.request.headers.get(text.KEY_HEADER, "0")) - _CLOCKS_NS)
     found: dict[int, list[bytes]] = {}
-    for event in run.events({kind for kind, _, _ in facts}):
+    for event in events:
         if event.time_ns > after_ns:
             found.setdefault(event.time_ns, []).append(text.dumps([event.kind, event.key, event.value]))
     wanted = sorted(text.dumps(list(fact)) for fact in facts)
@@ -265,13 +267,27 @@ def complete_card(call: Call, sent: dict[str, Any]) -> None:
 
 
 def annotate_card(call: Call, sent: dict[str, Any]) -> int:
-    """See `Store.annotate_card`. What is said twice there counts as once."""
+    """See `Store.annotate_card`. One that comes again, and finds its facts recorded at one time, recorded them."""
     card, version, uid = card_of(sent), version_of(sent), expect(sent.get("uid"), str, "uid")
     if not is_uid(uid):
         raise Garbled(f"uid={uid!r:.60} should be the card's, 32 hexadecimal digits")
     if version not in call.context.store.versions_taken(card):
         raise CardNotFound(f"there is no card {card}@{version} of which something could be recorded")
-    return call.context.store.annotate_card(card, str(version), uid, facts_of(sent), after_ns=after_of(sent))
+    facts, after_ns, store = facts_of(sent), after_of(sent), call.context.store
+    if came_again(call):
+        said = _said_ns(call, _events_of_card(call, card, version), facts, after_ns)
+        if said is not None:
+            return said
+    return store.annotate_card(card, str(version), uid, facts, after_ns=after_ns)
+
+
+def _events_of_card(call: Call, card: CardName, version: Version) -> list[Event]:
+    """What is recorded of a card, where that lies in a directory; elsewhere the same facts are recorded once more."""
+    try:
+        state = read_card(call.context.served.store.card_directory(card, str(version)))
+    except NotLocal:
+        return []
+    return [] if state is None else state.events
 
 
 # -- the list ---------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def server_info(message: Message) -> dict[str, Any]:  # noqa: ARG001 - as above
     return {
         "store_type": "SqlStore", "artifact_serving_enabled": True, "workspaces_enabled": False,
         "trace_archival_enabled": False, "multipart_uploads_enabled": False, "multipart_downloads_enabled": False,
-        "features_enabled": [],
+        "artifacts_presigned_only": False, "features_enabled": {"gateway": False, "scheduled_issue_detection": False},
     }  # fmt: skip
 
 

@@ -193,7 +193,7 @@ _COUNT: dict[str, Any] = {"type": "integer", "minimum": 1}
 ENDPOINTS = (
     Endpoint(
         "POST", "/curves", curves, "Curves of many runs and keys, reduced to buckets.", body=CurvesQuestion,
-        answer=MEDIA_TYPE, about=_ABOUT, also=[204], other_types=[ARROW],
+        answer=MEDIA_TYPE, about=_ABOUT, also=[204], other_types=[ARROW], is_shared=True,
         example={"runs": ["0" * 32], "keys": ["loss"], "buckets": 500, "x": "relative"},
     ),
     Endpoint(
@@ -206,11 +206,11 @@ ENDPOINTS = (
             Parameter("low", "The least x that is shown.", _NUMBER),
             Parameter("high", "The greatest x that is shown.", _NUMBER),
         ],
-        answer=MEDIA_TYPE, about=_ABOUT, also=[304], other_types=[ARROW],
+        answer=MEDIA_TYPE, about=_ABOUT, also=[304], other_types=[ARROW], is_shared=True,
     ),
     Endpoint(
         "POST", "/sparklines", sparklines, "Small curves of one key, for a table's cells.", body=SparklinesQuestion,
-        answer=MEDIA_TYPE, about=_ABOUT, also=[204], other_types=[ARROW],
+        answer=MEDIA_TYPE, about=_ABOUT, also=[204], other_types=[ARROW], is_shared=True,
         example={"runs": ["0" * 32], "key": "loss", "buckets": 40},
     ),
 )  # fmt: skip

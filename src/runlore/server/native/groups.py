@@ -98,7 +98,7 @@ def _spread(spread: Spread) -> SpreadInfo:
 ENDPOINTS = (
     Endpoint(
         "POST", "/runs/groups", groups, "Runs in groups that have the same in some fields, with spread.",
-        body=GroupsQuestion, answer=Groups, problems=[503],
+        body=GroupsQuestion, answer=Groups, problems=[503], is_shared=True,
         example={"by": ["params.lr"], "values": ["metrics.acc", "metrics.loss:min"], "experiment": "vision/*"},
     ),
 )  # fmt: skip

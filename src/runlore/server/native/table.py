@@ -99,7 +99,7 @@ def _had(question: Question, runs: Sequence[RunRecord]) -> set[str]:
 ENDPOINTS = (
     Endpoint(
         "POST", "/runs/table", table, "Runs that a query finds, in order, as columns.",
-        body=TableQuestion, answer=Table, problems=[503],
+        body=TableQuestion, answer=Table, problems=[503], is_shared=True,
         example={
             "query": "metrics.loss < 0.5", "order_by": "-metrics.acc", "experiment": "vision/**",
             "columns": ["name", "started", "params.lr", "metrics.loss:min", "metrics.acc@min(loss)"], "limit": 100,
