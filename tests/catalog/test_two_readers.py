@@ -1,4 +1,4 @@
-"""Two readers at once: the one that read earlier may write later, or first, and neither makes the other stop looking."""
+"""Two readers at once: who read earlier may write later, or first, and neither makes the other stop looking."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from contextlib import closing
 
 import pytest
+from tests.catalog.stepping import S, fresh_picture, picture
 
 import runlore
 from runlore import registry
@@ -14,7 +15,6 @@ from runlore.catalog.database.sqlite import SqliteDatabase
 from runlore.store import open_store
 from runlore.store.listing import run_directories
 from runlore.store.sealed.sealing import seal_run
-from tests.catalog.stepping import S, fresh_picture, picture
 
 
 @pytest.fixture

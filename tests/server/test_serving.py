@@ -40,7 +40,7 @@ def started(*arguments, code=None):
     try:
         yield process, process.stdout.readline().rpartition(" ")[2].strip().rstrip("/")
     finally:
-        with contextlib.suppress(ProcessLookupError):
+        if process.poll() is None:  # else its number may be somebody else's by now
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
