@@ -98,7 +98,8 @@ def main(store, runs=2000):
     while True:
         for run, lr in live:
             run.log_metrics(
-                {"train/loss": 2 * math.exp(-step / 50) + lr, "val/acc": 1 - math.exp(-step / 60)}, step=step
+                {"train/loss": 2 * math.exp(-step / 50) + lr, "val/acc": 1 - math.exp(-step / 60), "epoch": step // 60},
+                step=step,
             )
         step += 1
         time.sleep(1)

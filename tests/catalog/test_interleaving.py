@@ -8,6 +8,7 @@ import shutil
 from contextlib import closing
 
 import pytest
+from tests.catalog.stepping import LOOKING, Steps, fresh_picture, picture
 
 import runlore
 from runlore import registry
@@ -22,7 +23,6 @@ from runlore.run.recording import begin_run
 from runlore.store import open_store
 from runlore.store.received import ReceivedJournal
 from runlore.store.sealed.sealing import seal_run
-from tests.catalog.stepping import LOOKING, Steps, fresh_picture, picture
 
 UID = "0197b6b2c4a07d3f8a1e5c2b9d7f4e6a"
 
@@ -110,7 +110,7 @@ def copied(place):
 
 
 def synchronise(place):
-    """As `rsync -a` does: files that differ are made anew beside their places, and directories get the source's times."""
+    """As `rsync -a` does: files are made anew beside their places, and directories get the times of the source's."""
     for folder, _, files in os.walk(place.folder / "source" / "runs"):
         target = os.path.join(place.store.root, os.path.relpath(folder, place.folder / "source"))
         os.makedirs(target, exist_ok=True)
@@ -406,6 +406,18 @@ def test_a_reader_that_looks_between_any_two_calls(tmp_path, monkeypatch, case):
     try:
         work(monkeypatch)
         assert work.steps.count > 1
+    finally:
+        work.close()
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case[1] in (end, join, annotate, annotate_and_seal, receive)], ids=name
+)
+def test_a_reader_that_looks_at_the_run_alone_between_most_calls(tmp_path, monkeypatch, case):
+    work = Work(tmp_path / "w", case)
+    work.steps.between = lambda step: work.reader.refresh_open([UID]) if step % 5 else work.reader.refresh()
+    try:
+        work(monkeypatch)
     finally:
         work.close()
 

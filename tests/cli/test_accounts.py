@@ -54,6 +54,29 @@ def test_tokens(cli, book):
     assert book.keys.by_token(token) is None
 
 
+def test_quotas_are_set_shown_and_taken_away(cli, book):
+    cli("team", "add", "crew")
+    cli("team", "quota", "crew", "--bytes", "1.5GB")
+    cli("team", "quota", "crew", "--runs", "10")
+    book.quotas.measured("crew", used_bytes=300_000_000, used_runs=3)
+    assert json.loads(cli("team", "list", "--json").out)["teams"][0]["quota"] == {
+        "most_bytes": 1_500_000_000, "most_runs": 10, "used_bytes": 300_000_000, "used_runs": 3,
+    }  # fmt: skip
+    assert "300.0 MB of 1.5 GB, 3 of 10 runs" in cli("team", "list").out
+    assert json.loads(cli("team", "quota", "crew", "--bytes", "none", "--json").out)["most_bytes"] is None
+    assert "team.quota" in cli("audit").out
+
+
+def test_rules_of_retention(cli, book):
+    made = json.loads(cli("retention", "add", "scratch/**", "trash", "--days", "30", "--json").out)
+    assert [(rule.pattern, rule.action, rule.days) for rule in book.rules.all()] == [("scratch/**", "trash", 30)]
+    assert "scratch/**" in cli("retention", "list").out
+    assert json.loads(cli("retention", "list", "--json").out)["rules"] == [made]
+    cli("retention", "remove", made["id"])
+    assert book.rules.all() == []
+    assert "retention.remove" in cli("audit").out
+
+
 def test_what_was_done_is_a_line_each(cli, book):
     cli("user", "disable", "ada")
     cli("user", "disable", "ada", "--undo")
@@ -68,6 +91,13 @@ def test_what_was_done_is_a_line_each(cli, book):
         ("user", "add", "ada"), ("user", "add", "a b"), ("user", "role", "ada", "x", "boss"), ("user", "remove", "bob"),
         ("team", "join", "none", "ada"), ("token", "create", "bob"), ("token", "revoke", "none"),
         ("token", "create", "ada", "--days", "-1"), ("user", "list", "--accounts", "mysql://x/y"),
+        ("team", "quota", "none", "--runs", "1"), ("team", "quota", "ada"), ("retention", "remove", "7"),
+        ("retention", "add", "x", "trash", "--days", "0"), ("retention", "add", "x", "empty", "--days", "1"),
+        ("team", "quota", "ada", "--bytes", "much"), ("server", "--host", "0.0.0.0"), ("server", "--host", "::"),
+        ("server", "--rate-limit", "5"), ("server", "--accounts", "--rate-limit", "0"),
+        ("server", "--oidc-issuer", "https://x.example"), ("server", "--ssl-keyfile", "x.key"),
+        ("server", "--accounts", "--oidc-issuer", "http://x.example", "--oidc-client", "x"),
+        ("server", "--accounts", "--oidc-issuer", "https://x.example"),
     ],
 )  # fmt: skip
 def test_mistakes_are_one_line(call, book, arguments):

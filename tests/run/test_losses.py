@@ -452,8 +452,8 @@ def test_an_alarm_of_the_programs_own_goes_through(store, alarm, error, call):
     }
     with runlore.start("e") as run:
         assert encode_model is not None, "imported by now: imports swallow some errors"
-        with pytest.raises(type(error)) as raised:
-            alarm(error)  # in here: on a busy machine it may go off before the call begins
+        with pytest.raises(type(error)) as raised:  # noqa: PT012 - on a busy machine it goes off before the call begins
+            alarm(error)
             calls[call](run)
         assert raised.value is error
     view = runlore.get_run("e#1")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runlore.cli._command import command
+from runlore.cli._command import Entry, Group, command, context_settings
 from runlore.cli._options import flag, json_option, option, store_option
 from runlore.cli._output import note, print_json, say
 from runlore.errors import InvalidArgument
@@ -56,7 +56,7 @@ def ui(port: int, no_browser: bool, base_path: str, store: str | None, json: boo
     _serve(settings, next_free=True, browser=not no_browser, json=json)
 
 
-@command("server")
+@command("serve")
 @option("--host", metavar="ADDRESS", default="127.0.0.1", help="Where to listen.")
 @_port
 @option("--workers", metavar="N", type=click.IntRange(min=1), default=1, help="Processes that answer.")
@@ -87,7 +87,7 @@ def ui(port: int, no_browser: bool, base_path: str, store: str | None, json: boo
 @option("--ssl-keyfile", "tls_key", metavar="FILE", help="Its key, where that is in a file of its own.")
 @store_option
 @json_option
-def server(
+def _serve_others(
     host: str, port: int, workers: int, base_path: str, allowed_hosts: tuple[str, ...], log_format: str,
     accounts: str | None, webhooks: tuple[str, ...], store: str | None, json: bool, **more: Any,
 ) -> None:  # fmt: skip
@@ -119,6 +119,33 @@ def server(
         settings, first = _with_accounts(settings, accounts)
     _log_requests()
     _serve(settings, next_free=False, browser=False, json=json, first=first)
+
+
+@click.pass_context
+def _serve_unless_told(ctx: click.Context, /, **given: Any) -> None:
+    """Serve, unless a command follows, which the options of serving would not reach."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(_serve_others, **given)
+        return
+    source = click.core.ParameterSource.DEFAULT
+    told = [param.opts[0] for param in ctx.command.params if ctx.get_parameter_source(param.name or "") is not source]
+    if told:
+        raise InvalidArgument(f"{told[0]} stands before {ctx.invoked_subcommand!r}; write it after it")
+
+
+server = Group(
+    "server",
+    (
+        Entry("backup", "backups:backup", "Copy the store and the accounts into a directory."),
+        Entry("restore", "backups:restore", "Make a store and its accounts from a backup."),
+    ),
+    callback=_serve_unless_told,
+    invoke_without_command=True,
+    context_settings=context_settings(),
+    subcommand_metavar="[COMMAND]",
+    help=_serve_others.help,
+    params=_serve_others.params,
+)
 
 
 def _settings(store: str | None, **fields: object) -> Settings:

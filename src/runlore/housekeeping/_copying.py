@@ -22,7 +22,7 @@ from runlore.store.sealed.combining import adopt_sealed, combine_sealed
 from runlore.store.sealed.files import EVENTS, METRICS, Sealed, Superseded, identity, open_sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from runlore.store import DirectoryStore
     from runlore.store.seal_lock import Lock
@@ -113,7 +113,9 @@ def copy_blob(source: BinaryIO, digest: str, target: str, blobs_root: str) -> in
     return size
 
 
-def copy_run(source: str, target: str, aside: str, *, durable: bool) -> list[str]:
+def copy_run(
+    source: str, target: str, aside: str, *, durable: bool, first: Callable[[str], None] | None = None
+) -> list[str]:
     """Copy a run that may be written and sealed meanwhile: a state that it was in, not a mixture.
 
     Only files that a run has are copied. Where something else is in the place of one, it is left out.
@@ -123,6 +125,7 @@ def copy_run(source: str, target: str, aside: str, *, durable: bool) -> list[str
         target: where it is to be, and is not yet.
         aside: a place on the target's file system that does not exist.
         durable: have the copy on the disk before it is in its place.
+        first: called with `aside` when the copy is whole, before it is in its place.
 
     Returns:
         What was left out, relative to the run's directory.
@@ -140,6 +143,8 @@ def copy_run(source: str, target: str, aside: str, *, durable: bool) -> list[str
                 raise RunNotFound(f"the run {source!r} was removed while it was copied") from None
         else:
             if identity(source) == before:
+                if first is not None:
+                    first(aside)
                 os.rename(aside, target)
                 if durable:
                     sync_path(os.path.dirname(target))

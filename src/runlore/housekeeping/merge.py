@@ -161,13 +161,23 @@ def _take_run(
         *(read_events(target) if known else ()),
     ]  # what was removed here on purpose stays so
     result = _take_contents(store, source, referred(events), result)
+    may_grow = any(True for _ in journal_paths(directory))
+
+    def take_more(copy: str) -> None:
+        """Contents that were logged since the events were read: what is copied of a live journal may refer to them."""
+        nonlocal result
+        if may_grow:
+            result = _take_contents(store, source, referred(read_events(copy)), result)
+
     if not known:
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        left_out = copy_run(directory, target, os.path.join(_incoming(store), new_uid()), durable=True)
+        aside = os.path.join(_incoming(store), new_uid())
+        left_out = copy_run(directory, target, aside, durable=True, first=take_more)
         result.damaged.extend(f"{where}/{item}" for item in left_out)
         result.added.append(uid)
         return result
     if merge_run(store, directory, target):
+        take_more(target)
         store.touch_run(target)
         result.extended.append(uid)
         return result

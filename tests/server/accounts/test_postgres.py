@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.catalog.conftest import postgres_address  # noqa: F401 - a fixture
 
+from runlore.errors import AlreadyExists, NotAllowed
 from runlore.index.records import HolderRecord
 from runlore.server.accounts.book import Book
+from runlore.server.accounts.oidc import Begun, Identity
 from runlore.server.caller import Grant
 
 PASSWORD = "correct horse battery"
@@ -42,6 +45,23 @@ def test_two_servers_share_them(postgres_address):  # noqa: F811 - the fixture
         first.proofs.show(user.id, "a" * 64)
     assert second.proofs.shown(user.id, ["a" * 64, "b" * 64]) == {"a" * 64}
     assert second.proofs.undoubted(held) == held
+    first.quotas.set("crew", most_bytes=1 << 40, most_runs=2)
+    second.quotas.check("vision/x", runs=2)
+    with pytest.raises(NotAllowed, match="2 of 2 runs"):
+        first.quotas.check("vision/x")
+    rule = first.rules.add("scratch/**", "trash", 30)
+    with pytest.raises(AlreadyExists):
+        second.rules.add("scratch/**", "trash", 7)
+    assert second.rules.all() == [rule]
+    assert [book.rules.lease("retention", "x", 60) for book in (first, second)] == [True, False]
+    kim = Identity("https://login.example", "kim-1", "kim", ("crew",))
+    assert first.identities.caller_of(kim)[1]
+    caller, is_new = second.identities.caller_of(kim)
+    assert (caller.name, is_new, caller.may("write", "vision/x")) == ("kim", False, True)
+    first.identities.remember(Begun("state", "nonce", "verifier", "x"), "https://here/back", "/")
+    assert second.identities.recall("state").verifier == "verifier"
+    assert first.identities.recall("state") is None
+    first.people.remove_user("kim")
     second.people.remove_user("ada")
     assert first.keys.by_session(session) is None
     assert [user.name for user in first.people.users()] == ["admin"]

@@ -380,3 +380,71 @@ def test_a_tag_of_prompts_that_a_client_wrote_harms_no_search(call, home, traces
 def test_an_assessment_of_other_types_is_refused(call, traces, name):
     said = {"assessment_name": "a", "feedback": {"value": 1}, name: "text"}
     refused(call("POST", f"traces/{traces[0]}/assessments", {"assessment": said}), f"'{name}'")
+
+
+def test_figures_of_traces_spans_and_assessments(uri, call, home, traces):
+    call(
+        "POST",
+        f"traces/{traces[0]}/assessments",
+        {"assessment": {"assessment_name": "good", "feedback": {"value": 0.5}}},
+    )
+    call(
+        "POST", f"traces/{traces[2]}/assessments", {"assessment": {"assessment_name": "good", "feedback": {"value": 1}}}
+    )
+    spans = [
+        {"traceId": home[1], "spanId": f"{number:016x}", "name": "step", "startTimeUnixNano": "1700000000000000000",
+         "endTimeUnixNano": str(1_700_000_000_000_000_000 + number * 1_000_000),
+         "attributes": [{"key": "session.id", "value": {"stringValue": "s"}},
+                        {"key": "gen_ai.usage.input_tokens", "value": {"intValue": number}}]}
+        for number in (1, 2, 4)
+    ]  # fmt: skip
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}
+    assert httpx.post(f"{uri}/v1/traces", json=body, headers={"x-mlflow-experiment-id": home[0]}).status_code == 200
+
+    def ask(view, name, *aggregations, **more):
+        asked = [
+            {"aggregation_type": sort, **({"percentile_value": share} if share else {})} for sort, share in aggregations
+        ]
+        body = {"experiment_ids": [home[0]], "view_type": view, "metric_name": name, "aggregations": asked, **more}
+        return call("POST", "traces/metrics", body)
+
+    def points(*asked, **more):
+        status, said = ask(*asked, **more)
+        assert status == 200, said
+        return [(point["dimensions"], point["values"]) for point in said["data_points"]]
+
+    assert points("TRACES", "trace_count", ("COUNT", 0)) == [({}, {"COUNT": 5})]
+    by_status = points(
+        "TRACES", "trace_count", ("COUNT", 0), dimensions=["trace_status"], filters=["trace.status = 'OK'"]
+    )
+    assert by_status == [({"trace_status": "OK"}, {"COUNT": 3})]  # that of the spans has ended well, too
+    assert points("TRACES", "session_count", ("COUNT", 0)) == [({}, {"COUNT": 1})]
+    for text, count in (
+        ("trace.tag.t = '1'", 2), ("trace.metadata.`m` = 'v'", 4), ("trace.metadata.m = 'none'", 0),
+        ("trace.metadata.`mlflow.trace.session` = 's'", 1),
+    ):  # fmt: skip
+        assert points("TRACES", "trace_count", ("COUNT", 0), filters=[text]) == [({}, {"COUNT": count})], text
+    assert points("SPANS", "span_count", ("COUNT", 0), filters=["span.name = 'step'"]) == [({}, {"COUNT": 3})]
+    assert points("ASSESSMENTS", "assessment_count", ("COUNT", 0), filters=["assessment.name = 'good'"]) == [
+        ({}, {"COUNT": 2})
+    ]
+    assert points("TRACES", "input_tokens", ("SUM", 0)) == [({}, {"SUM": 7})]
+    in_time = {"start_time_ms": 1_767_225_600_000, "end_time_ms": 1_767_225_602_000, "time_interval_seconds": 2}
+    assert points("TRACES", "trace_count", ("COUNT", 0), **in_time) == [
+        ({"time_bucket": "2026-01-01T00:00:00+00:00"}, {"COUNT": 2}),
+        ({"time_bucket": "2026-01-01T00:00:02+00:00"}, {"COUNT": 1}),
+    ]
+    latency = points(
+        "SPANS", "latency", ("MIN", 0), ("MAX", 0), ("AVG", 0), ("PERCENTILE", 75), dimensions=["span_name"]
+    )
+    assert latency == [({"span_name": "step"}, {"MIN": 1, "MAX": 4, "AVG": pytest.approx(7 / 3), "P75.0": 3})]
+    assert points("ASSESSMENTS", "assessment_value", ("AVG", 0), dimensions=["assessment_name"]) == [
+        ({"assessment_name": "good"}, {"AVG": 0.75})
+    ]
+    refused(ask("TRACES", "nothing", ("COUNT", 0)), "metric_name must be one of")
+    refused(ask("TRACES", "trace_count"), "'aggregations'")
+    refused(ask("TRACES", "trace_count", ("SUM", 0)), "invalid aggregation_type(s)", "COUNT")
+    refused(ask("TRACES", "trace_count", ("COUNT", 0), dimensions=["x"]), "invalid dimension(s)", "trace_status")
+    refused(ask("TRACES", "trace_count", ("COUNT", 0), time_interval_seconds=60), "start_time_ms")
+    refused(ask("TRACES", "latency", ("PERCENTILE", 101)), "percentile_value")
+    refused(ask("TRACES", "latency", ("PERCENTILE", 0)), "percentile_value")

@@ -1,4 +1,4 @@
-"""Reading what is sealed starts no thread of Arrow's: one that is just starting when a program ends aborts the program."""
+"""Reading what is sealed starts no thread of Arrow's: one that is just starting when a program ends aborts it."""
 
 from __future__ import annotations
 

@@ -91,7 +91,9 @@ export function paint(
   const { toX, toY } = placers(frame);
   context.save();
   context.beginPath();
-  context.rect(area.left, area.top - 2 * area.px, area.width + 5 * area.px, area.height + 4 * area.px);
+  // Points at the edge are whole.
+  const room = 5 * area.px;
+  context.rect(area.left - room, area.top - room, area.width + 2 * room, area.height + 2 * room);
   context.clip();
   context.lineJoin = context.lineCap = "round";
   const faded = (line: Line): number => (focus !== null && focus !== line.id ? 0.25 : 1);

@@ -77,6 +77,7 @@ export function formatDelta(value: number, decimals: number | null): string {
 /** Seconds: `41 s`, `22 min`, `1 h 52 min`, `3 d 4 h`. */
 export function formatDuration(seconds: number | null): string {
   if (seconds === null || !Number.isFinite(seconds)) return "–";
+  if (seconds < 0) return `\u2212${formatDuration(-seconds)}`;
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 60) return `${Math.floor(seconds)} s`;
@@ -91,12 +92,12 @@ export function formatDuration(seconds: number | null): string {
   return hours % 24 ? `${days} d ${hours % 24} h` : `${days} d`;
 }
 
-/** Bytes, in powers of 1000. */
 /** A share as percent: whole ones, and no hundred before the end. */
 export function formatShare(share: number): string {
   return `${share < 1 ? Math.min(99, Math.floor(share * 100)) : 100} %`;
 }
 
+/** Bytes, in powers of 1000. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   const units = ["kB", "MB", "GB", "TB", "PB"];

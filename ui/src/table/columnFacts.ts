@@ -68,13 +68,17 @@ const WIDTHS: Record<Field["format"], number> = {
   duration: 96,
   count: 80,
   share: 80,
-  status: 158,
+  status: 104,
   curve: 96,
 };
 
+/** A status with how far its run has come and how long it still takes. */
+const STATUS_WITH_PROGRESS = 184;
+
 /** Pixels. Metrics are wider where a group's mean has its spread beside it, or a value its difference to the baseline. */
-export function defaultWidth(id: string, wide: boolean): number {
+export function defaultWidth(id: string, wide: boolean, progress = false): number {
   const field = parseField(id);
+  if (progress && field.format === "status") return STATUS_WITH_PROGRESS;
   if (wide && field.kind === "metric") return 148;
   return Math.max(WIDTHS[field.format], Math.min(180, field.title.length * 6.4 + 34));
 }

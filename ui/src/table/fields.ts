@@ -101,7 +101,7 @@ export function lowerIsBetter(key: string): boolean | null {
   if (/loss|error|err\b|mae|mse|rmse|perplexity|ppl|wer|cer|fid|nll|regret|latency|divergence|brier/.test(word))
     return true;
   if (
-    /acc|auc|f1|precision|recall|score|map\b|iou|dice|bleu|rouge|r2|reward|return|success|throughput|psnr|ssim/.test(
+    /acc|auc|f1|precision|recall|score|map\b|iou|dice|bleu|rouge|\br2\b|r2_?score|reward|return|success|throughput|psnr|ssim/.test(
       word,
     )
   )

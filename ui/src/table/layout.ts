@@ -46,9 +46,10 @@ export function layOut(
   scroll: number,
   width: number,
   wide: boolean,
+  progress: boolean,
   facts: (id: string) => ColumnFacts,
 ): TableLayout {
-  const sizes = ids.map((id) => widths[id] ?? defaultWidth(id, wide));
+  const sizes = ids.map((id) => widths[id] ?? defaultWidth(id, wide, progress));
   const { left, total } = edges(sizes);
   const span = visibleColumns(left, total, scroll, Math.max(0, width - pin));
   const visible = ids.slice(span.start, span.end).map((id, i) => {

@@ -79,7 +79,10 @@ export function workspaceCommands(workspace: Workspace, hands: Hands): Command[]
       keys: ["a"],
       section: "Runs",
       when: some,
-      run: () => void editRuns(workspace, { runs: [...workspace.selection.uids], archived: true }, "Archived"),
+      run: () => {
+        void editRuns(workspace, { runs: [...workspace.selection.uids], archived: true }, "Archived");
+        workspace.selection = nothing;
+      },
     },
     {
       id: "delete",

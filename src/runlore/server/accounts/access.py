@@ -70,7 +70,9 @@ class Accounts:
         caller = await run_in_threadpool(self.identify, request)
         if caller is None:
             raise self._unknown(request)
-        self.rates.take(caller)
+        if "runlore.counted" not in request.scope:  # a stream asks again and again, of one request
+            self.rates.take(caller)
+            request.scope["runlore.counted"] = True
         if caller.session is not None and request.method not in _SAFE:
             check_origin(request, csrf_of(caller.session))
         may = needs == SIGNED_IN or (caller.may_everywhere(ADMIN) if needs == ADMIN else caller.may(needs))
