@@ -73,3 +73,9 @@ def test_behind_a_proxy_all_is_below_its_path(store_path):
         assert address.endswith("/lore")
         assert httpx.get(f"{address}/api/v1/info").json()["name"] == "runlore"
         assert httpx.get(address.removesuffix("/lore") + "/api/v1/info").status_code == 404
+
+
+def test_a_body_that_is_not_utf8_is_refused(client):
+    answer = client.post("/api/v1/send/runs", content=b'{"experiment": "\x8d", "uid": "x"}')
+    assert (answer.status_code, answer.json()["field"]) == (400, "body")
+    assert "not UTF-8" in answer.json()["detail"]

@@ -25,12 +25,12 @@ WRITER = textwrap.dedent(
     with runlore.start(f"load/{name}", capture=False) as run:
         step = 0
         while not os.path.exists(stop):
-            for step in range(step, step + 50):
+            for step in range(step, step + 20):
                 run.log_metric("loss", 1.0 / (1 + step), step=step)
             run.log_artifact(f"{name} {step}".encode(), f"part/{step}")
             print(step, flush=True)
             step += 1
-            time.sleep(0.005)  # as a training that does something in between
+            time.sleep(0.05)  # as a training that does something in between
     """
 )
 
@@ -74,7 +74,7 @@ def test_under_load_nothing_confirmed_is_missing_and_what_is_there_is_right(plac
             writers.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
         try:
             for writer in writers:
-                while int(writer.stdout.readline()) < 1000:
+                while int(writer.stdout.readline()) < 200:
                     pass
             confirmed = {name: len(points(view)) for name, view in runs_of(store).items()}
             first = back_up(store, accounts, str(backup))

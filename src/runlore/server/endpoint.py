@@ -285,6 +285,8 @@ def decode(raw: bytes, kind: type[_T]) -> _T:
         path = place.rstrip("`").removeprefix("$").removeprefix(".")
         said = f"{path}: {message[:500]}" if path else message[:500]
         raise Problem(400, said, field=path or "body") from None
+    except UnicodeDecodeError as error:
+        raise Problem(400, f"the body is not UTF-8: {error.reason} at byte {error.start}", field="body") from None
     except UnicodeEncodeError:
         raise Problem(400, "the body has a text that is no valid Unicode where none can stand", field="body") from None
     except RecursionError:
