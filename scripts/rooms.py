@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 SOURCE = Path(__file__).parents[1] / "src" / "runlore"
 
-SQL_ROOMS = ("catalog/", "importers/", "dialects/luml/_snapshot.py", "server/accounts/_tables.py")
-"""The catalog; who reads or writes databases of other trackers; a server's accounts, which are no part of a store."""
+SQL_ROOMS = (
+    "catalog/", "importers/", "dialects/luml/_snapshot.py", "server/accounts/_tables.py", "server/backup.py",
+)  # fmt: skip
+"""The catalog; who reads or writes databases of other trackers; a server's accounts and their copy, which are no part
+of a store."""
 
 PATH_ROOMS = ("store/", "catalog/", "housekeeping/", "ship/", "server/receiving/")
 """A store in a directory and its index; and what looks after one, fills a spool or receives journals, in files."""
