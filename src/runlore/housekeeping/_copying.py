@@ -54,15 +54,23 @@ def copy_file(source: str, target: str, *, durable: bool) -> None:
             os.fsync(here.fileno())
 
 
-def put_journal(source: str, target: str) -> None:
+def put_journal(source: str, target: str, announce: Callable[[], None]) -> None:
     """Copy a journal beside its place, then put it there by one rename, which replaces what was there.
 
     It is on the disk then.
+
+    Args:
+        source: the journal.
+        target: its place.
+        announce: lets readers know that something changes. Called just before the rename too: a process that is killed
+            right after it leaves directories whose times readers have not seen, or are too young to be trusted.
     """
     temporary = f"{target}.{new_uid()}.tmp"
     try:
         copy_journal(source, temporary, durable=True)
+        announce()
         os.replace(temporary, target)
+        announce()
         sync_path(os.path.dirname(target))
     finally:
         if os.path.exists(temporary):
@@ -254,7 +262,8 @@ def _merge(store: DirectoryStore, source: str, target: str, theirs: Sealed | Non
         for writer, path in journal_paths(source):
             extent = _extent(path)
             if extent > known.get(writer, -1):
-                put_journal(path, journal_path(store.journal_directory(target), writer))
+                place = journal_path(store.journal_directory(target), writer)
+                put_journal(path, place, lambda: store.touch_run(target))
                 known[writer] = extent
                 changed = True
         if theirs is not None:

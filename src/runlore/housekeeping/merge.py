@@ -226,6 +226,5 @@ def _take_card(store: DirectoryStore, source: DirectoryStore, directory: str, re
         if not os.path.lexists(place):
             check_directory(os.path.dirname(place))
             os.makedirs(os.path.dirname(place), exist_ok=True)
-            put_journal(path, place)
-            touch(target)
+            put_journal(path, place, lambda: touch(target))
     return result

@@ -31,7 +31,7 @@ SHORT_BYTES = 2048
 """Frames in which there is less than this are walked: it takes less time than to start a scan."""
 _SCALAR = np.dtype([("time", "<i8"), ("step", "<f8"), ("value", "<f8"), ("key", "<u4"), ("tail", "<u4")])
 _UNITS = fmt.FRAME_BYTES // fmt.RECORD_BYTES
-_SCAN = json.JSONDecoder().scan_once
+_SCAN = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # what `raw_decode` calls, one call less
 _FULL = (fmt.RECORD_BYTES, fmt.FRAME_BYTES - fmt.RECORD_BYTES, fmt.FRAME_BYTES)
 
 
