@@ -4,7 +4,8 @@
 
 A store gets 10,000 runs with 25 params and 25 metrics each, and 40 runs with a series of 100,000 points. For each
 question stand the median and the greatest time over HTTP in ms, the same of the library alone, and their ratio: what
-the server adds. The goals are printed beside them. The last part has 20 readers and 20 writers at once.
+the server adds. The goals are printed beside them. Before that stands how long a server takes from the start of its
+process to its first answer, beside a Python that does nothing. The last part has 20 readers and 20 writers at once.
 """
 
 from __future__ import annotations
@@ -75,6 +76,14 @@ def serving(location):
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
+
+
+def answer_once(location):
+    """Start a server, have it say that it is well, and end it; gives the ms from the start to the answer."""
+    begin = time.perf_counter()
+    with serving(location) as address:
+        httpx.get(f"{address}health").raise_for_status()
+        return (time.perf_counter() - begin) * 1e3
 
 
 def times_ms(action, repeats):
@@ -184,6 +193,10 @@ def main():
         if not Session(location).index.experiments():
             fill(open_store(location))
         Session(location).refresh()
+        first = [answer_once(location) for _ in range(repeats)]
+        bare = times_ms(lambda: subprocess.run([sys.executable, "-c", "pass"], check=True), repeats)
+        print(f"first answer: median {statistics.median(first):.0f} ms, worst {max(first):.0f}, goal 800; ", end="")
+        print(f"`python -c pass` {statistics.median(bare):.0f} ms")
         with serving(location) as address:
             headers = {"accept-encoding": "identity"}
             with httpx.Client(base_url=f"{address}api/v1/", timeout=60, headers=headers) as client:

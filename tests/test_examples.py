@@ -38,6 +38,7 @@ def run(command, environment, directory):
         ("loop", "math", 3, r"best of 3: lr=0\.1, loss 0\.\d+\nweights: \["),
         ("with_sklearn", "sklearn", 2, r"best of 2: max_depth=3, acc 0\.9\d+"),
         ("sweep", "optuna", 11, r"10 trials, the best (\S+) as Optuna says \1"),
+        ("with_torch", "torch", 1, r"Adam, 97 parameters: loss 0\.0\d+, lr 0\.00\d+"),
         ("ddp", "torch", 1, r"one run, 40 points of 2 ranks; last losses: 0\.\d+, 0\.\d+"),
     ],
 )

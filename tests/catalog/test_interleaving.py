@@ -410,6 +410,18 @@ def test_a_reader_that_looks_between_any_two_calls(tmp_path, monkeypatch, case):
         work.close()
 
 
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case[1] in (end, join, annotate, annotate_and_seal, receive)], ids=name
+)
+def test_a_reader_that_looks_at_the_run_alone_between_most_calls(tmp_path, monkeypatch, case):
+    work = Work(tmp_path / "w", case)
+    work.steps.between = lambda step: work.reader.refresh_open([UID]) if step % 5 else work.reader.refresh()
+    try:
+        work(monkeypatch)
+    finally:
+        work.close()
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("grain_s", [0, 2])
 @pytest.mark.parametrize("case", CASES, ids=name)

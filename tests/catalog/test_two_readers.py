@@ -95,6 +95,28 @@ def test_what_one_read_before_and_the_other_after_a_change(store, tmp_path, monk
         assert picture(reader) == fresh_picture(store, tmp_path / "fresh.sqlite")
 
 
+def test_what_another_reader_wrote_meanwhile_is_not_taken_for_up_to_date(store, tmp_path, monkeypatch):
+    recorder = store.open_run(uid_of(store)).record()
+    path = str(tmp_path / "both.sqlite")
+    with closing(recorder), closing(Catalog(store, SqliteDatabase(path))) as reader:
+        reader.refresh()
+        recorder.scalar("m", 2.0, 2)
+        early = Pausing(store, path, *RUNS, monkeypatch)
+        recorder.scalar("m", 3.0, 3)
+        write = writing.write_runs
+
+        def first_the_other(database, gains):
+            monkeypatch.setattr(writing, "write_runs", write)
+            early.finish()
+            early.reader.close()
+            return write(database, gains)
+
+        monkeypatch.setattr(writing, "write_runs", first_the_other)
+        assert reader.refresh_open([uid_of(store)]) is False
+        assert reader.refresh_open([uid_of(store)]) is True
+        assert reader.series([uid_of(store)])[uid_of(store)]["m"].last == 3.0
+
+
 def test_a_run_that_is_sealed_while_it_is_read_for_the_first_time_is_seen(store, tmp_path, monkeypatch):
     from runlore.catalog import journals
 

@@ -78,7 +78,7 @@ READS_STDIN = {"import -"}
 def test_every_command_is_among_them():
     tried = {tuple(words[: 2 if words[0] == "card" else 1]) for words in COMMANDS.values()}
     every = {(name,) for name in app.entries} | {("card", name) for name in card_commands.entries}
-    elsewhere = {"demo", "ui", "server", "login", "logout", "sync", "user", "team", "token", "audit"}
+    elsewhere = {"demo", "ui", "server", "login", "logout", "sync", "user", "team", "token", "audit", "retention"}
     assert every - tried == {(name,) for name in elsewhere}, "what takes seconds, or a server, has tests of its own"
 
 

@@ -118,14 +118,14 @@ def test_every_place_and_all_that_can_be_wrong_are_in_the_short_form():
     assert {wrong for _, wrong in SHORT} == set(WRONG)
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("place", "wrong"), SHORT)
 def test_one_bad_entry_costs_nothing_else_anything(place, wrong, pattern, outside, tmp_path):
     check(place, wrong, pattern, outside, tmp_path)
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("place", "wrong"), [case for case in CASES if case not in SHORT])
 def test_no_bad_entry_costs_anything_else_anything(place, wrong, pattern, outside, tmp_path):
     check(place, wrong, pattern, outside, tmp_path)

@@ -37,6 +37,16 @@ CALLS = st.one_of(
 )
 
 
+def test_a_row_has_a_limit_and_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(fmt, "MAX_PAYLOAD_BYTES", 64)
+    journal = open_journal(str(tmp_path), RUN)
+    with pytest.raises(InvalidArgument, match="a row of 9 metrics is too long; log an artifact"):
+        journal.row({f"k{number}": 1.0 for number in range(9)}, 0)
+    journal.row({f"k{number}": 1.0 for number in range(8)}, 0)
+    journal.close()
+    assert len(points_of(read(journal.path))) == 8
+
+
 @pytest.mark.parametrize("mode", MODES)
 @settings(deadline=None, max_examples=examples(120), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(calls=st.lists(CALLS, max_size=25), close=st.booleans())

@@ -5,9 +5,12 @@ Skipped, and said so, where there is no Chromium or the page was not built.
 
 from __future__ import annotations
 
+import base64
+import io
 import math
 import random
 import shutil
+import wave
 
 import pytest
 from tests.server.live import serving
@@ -65,6 +68,27 @@ def train(
     return run
 
 
+def kinds_of_files():
+    """One small file of each kind that there is a preview of."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sound, table = io.BytesIO(), io.BytesIO()
+    with wave.open(sound, "wb") as writer:
+        writer.setparams((1, 2, 8000, 80, "NONE", ""))
+        writer.writeframes(bytes(160))
+    pq.write_table(pa.table({"label": ["cat", "dog"], "score": [0.5, 0.25]}), table)
+    return {
+        "dot.png": base64.b64decode(
+            "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+        ),
+        "mark.svg": b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><rect width='9' height='9'/></svg>",
+        "sound.wav": sound.getvalue(), "scores.parquet": table.getvalue(), "conf.yaml": b"lr: 0.1\nlayers: [1, 2]\n",
+        "values.json": b'{"layers": 24}', "train.py": b"def train():\n    return 1\n",
+        "paper.pdf": b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n",
+    }  # fmt: skip
+
+
 @pytest.fixture(scope="session")
 def stored(tmp_path_factory):
     """Two dozen runs: two optimizers, three rates, four seeds; failures, a NaN, a spike, names that differ late."""
@@ -92,6 +116,8 @@ def stored(tmp_path_factory):
     run = runlore.start("nlp/translation", name="console", store=store, params={"lr": 1}, capture=False)
     for file in ("report.md", "page.html", "table.csv"):
         run.log_artifact(str(root / file))
+    for name, content in kinds_of_files().items():
+        run.log_artifact(content, f"kinds/{name}")
     run.log_metric("bleu", 30.0, step=1)
     run.finish()
     return store

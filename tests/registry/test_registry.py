@@ -191,6 +191,7 @@ def test_pickles_only_where_asked_for_on_both_sides():
 
 
 def test_models_are_stored_in_their_own_format():
+    pytest.importorskip("skops", reason="models of scikit-learn need skops: pip install 'runlore[models]'")
     from sklearn.linear_model import LinearRegression
 
     fitted = LinearRegression().fit([[0.0], [1.0]], [0.0, 2.0])

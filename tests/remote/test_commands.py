@@ -51,6 +51,7 @@ ELSEWHERE = {
     "import": "has a test of its own", "exec": "has a test of its own", "demo": "records what exec records",
     "user": "works where the accounts are", "team": "works where the accounts are",
     "token": "works where the accounts are", "audit": "works where the accounts are",
+    "retention": "works where the accounts are",
     "login": "is about servers alone", "logout": "is about servers alone", "sync": "is about servers alone",
 }  # fmt: skip
 """Commands that are not among those, and why."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import subprocess
+import sys
 
 import httpx
 from tests.cli import processes
@@ -35,3 +37,12 @@ def test_the_first_password_is_random_printed_once_and_works(tmp_path):
     again, answer, _ = start(tmp_path)
     assert again is None
     assert answer.status_code == 401, "admin/admin opens nothing"
+
+
+def test_a_server_without_accounts_needs_nothing_of_theirs():
+    code = (
+        "import sys, runlore.server.app\n"
+        "print(sorted({'sqlalchemy', 'alembic', 'argon2', 'httpx', 'joserfc'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

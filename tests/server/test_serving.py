@@ -21,7 +21,6 @@ from runlore.remote.store import open_server
 from runlore.store import open_store
 
 ENDS_WITHIN_S = 5
-FIRST_ANSWER_S = 0.8
 PATIENCE_S = 30
 
 
@@ -73,12 +72,6 @@ def ended(process):
     return code
 
 
-def cpu_seconds(pid):
-    """What a process has used: how long it takes where nobody else wants the machine."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def children(pid):
     """Processes that a process has started and that go on."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -90,7 +83,6 @@ def test_a_port_that_is_taken(store_path):
         with started("ui", "--store", store_path, "--port", port, "--no-browser") as (process, address):
             assert port < urlsplit(address).port <= port + 100
             assert healthy(address)
-            assert cpu_seconds(process.pid) < FIRST_ANSWER_S
             process.send_signal(signal.SIGTERM)
             ended(process)
             assert f"port {port} is taken" in process.stderr.read()

@@ -12,9 +12,10 @@ import time
 import pytest
 
 import runlore
-from runlore.errors import InvalidName
-from runlore.store import open_store
+from runlore.errors import InvalidName, NotStored
+from runlore.store import deletion, open_store
 from runlore.store.deletion import DELETED_RUNS, delete_experiment
+from runlore.store.seal_lock import exclusive
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +50,17 @@ def test_nothing_to_delete_is_no_error(store):
     record("a")
     assert delete_experiment(store, "a") == 1
     assert delete_experiment(store, "a") == 0
+
+
+def test_deletions_that_never_end_are_not_waited_for_without_end(store, monkeypatch):
+    record("a")
+    monkeypatch.setattr(deletion, "_PATIENCE_S", 0.05)
+    with exclusive(store.root, deletion._LOCK) as lock:
+        assert lock is not None
+        with pytest.raises(NotStored, match="nothing of 'a' was removed"):
+            delete_experiment(store, "a")
+    assert runlore.experiment("a").numbers == [1]
+    assert delete_experiment(store, "a") == 1
 
 
 def test_a_name_that_would_leave_the_store_is_refused(store):

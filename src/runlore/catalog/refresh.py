@@ -53,23 +53,25 @@ def refresh_open_runs(database: Transactions, root: str, uids: Collection[str]) 
         uids: of the runs.
 
     Returns:
-        Whether it did; False where the catalog lacks one of them, or knows that it ended.
+        Whether it did; False where the catalog lacks one of them, or knows that it ended, and where one was just being
+        sealed, or written into the catalog by another reader, who may have looked at it earlier.
     """
     with database.reading() as connection:
         found = list(connection.rows("SELECT path, mtime_ns, state FROM runs WHERE uid IN ??", list(uids)))
     if len(found) < len(set(uids)) or any(state != OPEN for _, _, state in found):
         return False
     candidates = [Candidate(path, mtime_ns) for path, mtime_ns, _ in found]
-    _take_in(database, root, Changes(candidates, [], {}, []), None)
-    return True
+    return not _take_in(database, root, Changes(candidates, [], {}, []), None)
 
 
 def _take_in(
     database: Transactions, root: str, changes: Changes, progress: Callable[[int, int], None] | None
-) -> None:  # fmt: skip
+) -> list[str]:  # fmt: skip
+    """Read runs and write what they gained; returns the paths of those that are to be looked at again."""
     from runlore.catalog.reading import read_run
     from runlore.catalog.writing import load_known, write_runs
 
+    unsure: list[str] = []
     total = len(changes.candidates)
     for start in range(0, total, _BATCH_RUNS):
         batch = changes.candidates[start : start + _BATCH_RUNS]
@@ -77,9 +79,11 @@ def _take_in(
             known = load_known(connection, [candidate.path for candidate in batch])
         found = [(candidate.path, read_run(root, candidate, known.get(candidate.path))) for candidate in batch]
         outdated = write_runs(database, [gain for _, gain in found if gain is not None])
-        untrusted(changes, [*outdated, *(path for path, gain in found if gain is None)])
+        unsure += [*outdated, *(path for path, gain in found if gain is None)]
         if progress is not None:
             progress(min(start + _BATCH_RUNS, total), total)
+    untrusted(changes, unsure)
+    return unsure
 
 
 def _remember(database: Transactions, changes: Changes) -> None:

@@ -171,7 +171,7 @@ class Workers:
         try:
             signal.set_wakeup_fd(-1)
             for number in _ENDING:
-                signal.signal(number, lambda *_: None)  # uvicorn has its own, and calls these when it is done
+                signal.signal(number, lambda *_: os._exit(0))  # uvicorn has its own, and calls these when it is done
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it serves, there is nothing to take anew
             for end in (self._held, self._told, self._woken, self._wake):

@@ -419,6 +419,15 @@ def test_figures_of_traces_spans_and_assessments(uri, call, home, traces):
     )
     assert by_status == [({"trace_status": "OK"}, {"COUNT": 3})]  # that of the spans has ended well, too
     assert points("TRACES", "session_count", ("COUNT", 0)) == [({}, {"COUNT": 1})]
+    for text, count in (
+        ("trace.tag.t = '1'", 2), ("trace.metadata.`m` = 'v'", 4), ("trace.metadata.m = 'none'", 0),
+        ("trace.metadata.`mlflow.trace.session` = 's'", 1),
+    ):  # fmt: skip
+        assert points("TRACES", "trace_count", ("COUNT", 0), filters=[text]) == [({}, {"COUNT": count})], text
+    assert points("SPANS", "span_count", ("COUNT", 0), filters=["span.name = 'step'"]) == [({}, {"COUNT": 3})]
+    assert points("ASSESSMENTS", "assessment_count", ("COUNT", 0), filters=["assessment.name = 'good'"]) == [
+        ({}, {"COUNT": 2})
+    ]
     assert points("TRACES", "input_tokens", ("SUM", 0)) == [({}, {"SUM": 7})]
     in_time = {"start_time_ms": 1_767_225_600_000, "end_time_ms": 1_767_225_602_000, "time_interval_seconds": 2}
     assert points("TRACES", "trace_count", ("COUNT", 0), **in_time) == [
@@ -433,6 +442,7 @@ def test_figures_of_traces_spans_and_assessments(uri, call, home, traces):
         ({"assessment_name": "good"}, {"AVG": 0.75})
     ]
     refused(ask("TRACES", "nothing", ("COUNT", 0)), "metric_name must be one of")
+    refused(ask("TRACES", "trace_count"), "'aggregations'")
     refused(ask("TRACES", "trace_count", ("SUM", 0)), "invalid aggregation_type(s)", "COUNT")
     refused(ask("TRACES", "trace_count", ("COUNT", 0), dimensions=["x"]), "invalid dimension(s)", "trace_status")
     refused(ask("TRACES", "trace_count", ("COUNT", 0), time_interval_seconds=60), "start_time_ms")

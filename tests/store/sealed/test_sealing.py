@@ -153,7 +153,7 @@ def test_more_points_than_fit_into_memory_are_sorted_all_the_same(store, disorde
     assert truth(directory) == expected
     table = pq.read_table(os.path.join(directory, METRICS)).to_pandas()
     table["place"] = table["step"].fillna(-math.inf)
-    table["key"] = table["key"].astype(str)
+    table["key"] = table["key"].astype(object)
     table["time_ns"] += table["delay_ns"]
     order = ["key", "place", "time_ns", "writer", "sequence", "position"]
     assert table[order].equals(table[order].sort_values(order, ignore_index=True))

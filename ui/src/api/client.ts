@@ -7,9 +7,14 @@ import type * as T from "./types";
 /** The address of the server as the page was served: works under a sub-path. Always ends in a slash. */
 export const root = new URL(document.baseURI).pathname.replace(/[^/]*$/, "");
 
-export function apiPath(path: string, parameters: Record<string, string | number | undefined> = {}): string {
+type Parameter = string | number | readonly string[] | undefined;
+
+/** An address of the API; a list is a parameter that is repeated. */
+export function apiPath(path: string, parameters: Record<string, Parameter> = {}): string {
   const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(parameters)) if (value !== undefined) search.set(name, String(value));
+  for (const [name, value] of Object.entries(parameters))
+    if (Array.isArray(value)) for (const item of value as readonly string[]) search.append(name, item);
+    else if (value !== undefined) search.set(name, String(value));
   const text = search.toString();
   return `${root}api/v1/${path}${text ? `?${text}` : ""}`;
 }
@@ -129,7 +134,7 @@ export const api = {
       body: JSON.stringify({ experiment: view.experiment, state: view.state }),
     }),
   deleteView: (name: string) => send(apiPath(`views/${encodeURIComponent(name)}`), { method: "DELETE" }),
-  exportUrl: (format: string, parameters: Record<string, string | undefined>) =>
+  exportUrl: (format: string, parameters: Record<string, Parameter>) =>
     apiPath("runs/export", { format, ...parameters }),
   liveUrl: (experiment: string | null) => apiPath("live", { experiment: experiment ?? undefined, since: 0 }),
 };

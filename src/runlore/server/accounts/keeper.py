@@ -13,7 +13,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from runlore.errors import RunloreError
-from runlore.server.accounts.rules import ARTIFACTS, TRASH
 
 if TYPE_CHECKING:
     from runlore.reader.session import Session
@@ -107,6 +106,7 @@ class Keeper:
         """How much of what was done."""
         from runlore.housekeeping.garbage import collect
         from runlore.housekeeping.rules import drop_old, trash_old
+        from runlore.server.accounts.rules import ARTIFACTS, TRASH
 
         if rule.action == TRASH:
             return {"runs": len(trash_old(self._session, rule.pattern, rule.days))}

@@ -120,8 +120,11 @@ class Trace:
         if "execution_duration" in self.info:
             found: int | None = self.info["execution_duration"]
             return found
-        root = self.root()
-        return None if root is None else (root[1]["end_ns"] - root[1]["start_ns"]) // _MILLISECOND
+        spans = [span for _, span in self.spans()]
+        if all(span.get("parent_id") for span in spans):
+            return None  # the one that all are in goes on
+        begun, ended = min(int(span["start_ns"]) for span in spans), max(int(span["end_ns"]) for span in spans)
+        return (ended - begun) // _MILLISECOND
 
     @property
     def state(self) -> str:

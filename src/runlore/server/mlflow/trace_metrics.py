@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from runlore.server.mlflow.experiment_calls import cut
-from runlore.server.mlflow.filters import parse
+from runlore.server.mlflow.filters import Comparison, Node, holds, parse
 from runlore.server.mlflow.message import Message, MlflowError, endpoint, invalid, lacking, number
 from runlore.server.mlflow.span_meaning import TYPE, meant
 from runlore.server.mlflow.trace_book import TRACE_NAME, Trace
@@ -118,7 +118,7 @@ _READ: dict[str, Callable[[Trace], Iterator[Measured]]] = {
 def query(message: Message) -> dict[str, Any]:
     """Figures by time and by what is measured, in the order of both."""
     for name in ("experiment_ids", "view_type", "metric_name", "aggregations"):
-        if not message.has(name):
+        if not message.fields.get(name):
             raise lacking(name)
     view, name = message.word("view_type", VIEWS), message.text("metric_name")
     if name not in METRICS[view]:
@@ -137,6 +137,8 @@ def query(message: Message) -> dict[str, Any]:
         bucket = [_bucket(item.at_ms, seconds)] if seconds else []
         grouped.setdefault((*bucket, *(item.dimensions[dimension] for dimension in dimensions)), []).append(value)
     names = [*([BUCKET] if seconds else []), *dimensions]
+    if not grouped and not names and all(sort == "COUNT" for sort, _ in aggregations):
+        grouped[()] = []  # none is a number, too
     points = [
         {
             "metric_name": name, "dimensions": dict(zip(names, key, strict=True)),
@@ -154,8 +156,21 @@ def _measured(message: Message, view: str) -> Iterator[Measured]:
     filters = [parse(text) for text in message.texts("filters")]
     start, end = message.integer("start_time_ms"), message.integer("end_time_ms", (1 << 63) - 1)
     for trace in traces_of(message.context, message.texts("experiment_ids")):
-        if all(matches(node, trace) for node in filters):
-            yield from (item for item in _READ[view](trace) if start <= item.at_ms <= end)
+        for item in _READ[view](trace):
+            if start <= item.at_ms <= end and all(_holds(node, trace, item) for node in filters):
+                yield item
+
+
+def _holds(node: Node | None, trace: Trace, item: Measured) -> bool:
+    """Whether a filter holds: `trace.tag.KEY` and `trace.metadata.KEY` of the trace, `span.name` of the span itself."""
+    if not isinstance(node, Comparison):
+        return matches(node, trace)
+    if f"{node.kind}_{node.key}" in item.dimensions:
+        return holds(node, lambda kind, key: item.dimensions[f"{kind}_{key}"])
+    sort, _, key = node.key.partition(".")
+    if node.kind == "trace" and sort in {"tag", "metadata"}:
+        return matches(replace(node, kind=sort, key=key.strip("`")), trace)
+    return matches(node, trace)
 
 
 def _aggregation(item: Message) -> tuple[str, float]:
@@ -192,8 +207,9 @@ def _aggregated(sort: str, share: float, values: Sequence[Any]) -> float:
     figures = sorted(float(value) for value in values)
     if sort == "PERCENTILE":
         return percentile(figures, share)
-    found = {"SUM": sum, "MIN": min, "MAX": max, "AVG": lambda every: sum(every) / len(every)}[sort]
-    return float(found(figures))
+    if sort == "AVG":
+        return sum(figures) / len(figures)
+    return {"SUM": sum(figures), "MIN": figures[0], "MAX": figures[-1]}[sort]
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:

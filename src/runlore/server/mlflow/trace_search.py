@@ -121,7 +121,7 @@ def _value(trace: Trace, kind: str, key: str) -> str | int | None:
     if kind in _TAGS:
         return trace.all_tags().get(key)
     if kind in _METADATA:
-        return trace.metadata.get(key)
+        return trace.all_metadata().get(key)
     if kind in _ATTRIBUTES:
         duration = trace.duration_ms
         ended = None if duration is None else trace.start_ms + duration
