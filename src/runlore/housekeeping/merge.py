@@ -160,14 +160,15 @@ def _take_run(
         *read_events(directory),
         *(read_events(target) if known else ()),
     ]  # what was removed here on purpose stays so
-    result = _take_contents(store, source, referred(events), result)
+    seen = set(referred(events))
+    result = _take_contents(store, source, seen, result)
     may_grow = any(True for _ in journal_paths(directory))
 
     def take_more(copy: str) -> None:
         """Contents that were logged since the events were read: what is copied of a live journal may refer to them."""
         nonlocal result
         if may_grow:
-            result = _take_contents(store, source, referred(read_events(copy)), result)
+            result = _take_contents(store, source, set(referred(read_events(copy))) - seen, result)
 
     if not known:
         os.makedirs(os.path.dirname(target), exist_ok=True)
