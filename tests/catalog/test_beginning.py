@@ -27,6 +27,7 @@ def test_who_looks_between_a_runs_directory_and_its_first_journal_sees_the_run(t
             os.utime(place, ns=(then, then))
         for _ in range(looks):
             index.refresh()
+            assert not index.page().runs  # it is no run yet
         return created
 
     monkeypatch.setattr(DirectoryStore, "create_run", make_and_look)

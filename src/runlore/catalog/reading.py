@@ -63,7 +63,10 @@ class Gain:
 
 
 def read_run(root: str, candidate: Candidate, known: Known | None) -> Gain | None:
-    """Read what a run's files gained. None where the directory vanished meanwhile.
+    """Read what a run's files gained. None where the directory vanished meanwhile, or where nothing is recorded yet.
+
+    A run of which nothing is recorded is just being made, or who made it was killed before it recorded anything. It is
+    looked at again: its first journal will not change its directory's time.
 
     A run that cannot be read is damaged, and is looked at again the next time; it costs no other run anything.
 
@@ -109,9 +112,10 @@ def _read_files(root: str, gain: Gain, *, anew: bool = False) -> Gain | None:
     if reader.is_doubtful and not gain.replaces:
         return _read_files(root, Gain(gain.path, gain.mtime_ns, known), anew=True)
     gain.damage += reader.unreadable
+    if known is None and not (gain.sealed or gain.marks or gain.damage):
+        return None
     gain.alive, gain.liveness = reader.alive, reader.liveness
-    # One that says nothing yet is just being made, maybe: its first journal will not change its directory's time.
-    gain.settled = reader.settled and not gain.damage and bool(gain.sealed or gain.marks)
+    gain.settled = reader.settled and not gain.damage
     return gain
 
 
