@@ -1,14 +1,16 @@
 """Errors as problem documents (RFC 9457): what was wrong, with which field and value, and what to do.
 
-Every error that Runlore raises on purpose has its status here. What is not in the table is a fault of ours: 500, with
-the request's id, under which the log has the traceback. A message never has more than what the caller sent or may see.
+Every error that Runlore raises on purpose has its status here, and so has a disk or a process that is full. What is
+neither is a fault of ours: 500, with the request's id, under which the log has the traceback. A message never has more than what the caller sent or may see.
 """
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Any
 
 from runlore import errors
+from runlore.failures import reason_of
 from runlore.wire import problems
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (errors.MissingDependency, 501),
 )
 """The first that fits counts."""
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EIO})
+"""Of system calls: the disk is full, a quota is used up, no descriptor is left, the disk fails. It may pass."""
 
 TITLES = {
     303: "Sign in first",
@@ -102,6 +107,8 @@ def of(error: Exception) -> Problem | None:
             problem = Problem(status, about.pop("detail"))
             problem.about = about
             return problem
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return Problem(507, f"the server could not do it: {reason_of(error)}. Ask again when there is room")
     return None
 
 

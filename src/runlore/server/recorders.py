@@ -75,6 +75,12 @@ class Held:
         """
         return self._recorder or self.open()
 
+    @property
+    def lost(self) -> int:
+        """Records that what is open could not keep so far; 0 where nothing is."""
+        opened = self._recorder
+        return 0 if opened is None else opened.lost
+
     def open(self, *, first: bool = False, lazily: bool = False) -> Recorder:
         """As `recorder`; how it is opened: see `RecordedRun.record`."""
         with self._opening:

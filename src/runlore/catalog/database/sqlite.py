@@ -146,7 +146,21 @@ class SqliteDatabase(Database):
 
     @contextlib.contextmanager
     def _borrowed(self, *, writes: bool) -> Iterator[SqliteConnection]:
-        """A connection to the file that is there now."""
+        """A connection to the file that is there now.
+
+        Raises:
+            NoRoom: the file cannot be made, or opened, or grow.
+        """
+        try:
+            with self._held(writes=writes) as connection:
+                yield connection
+        except sqlite3.OperationalError as error:
+            if _says(error, _NO_ROOM):
+                raise NoRoom(f"the catalog {self.address!r} cannot be kept there: {error}") from error
+            raise
+
+    @contextlib.contextmanager
+    def _held(self, *, writes: bool) -> Iterator[SqliteConnection]:
         if not self.is_there():
             self._make()
         with self._lock:

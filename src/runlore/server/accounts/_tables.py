@@ -35,7 +35,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
-from runlore.errors import AlreadyExists, InvalidArgument, NotReachable
+from runlore.errors import AlreadyExists, InvalidArgument, NotReachable, NotStored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,6 +163,10 @@ LEASES = Table(
 )  # fmt: skip
 
 
+_NO_ROOM = ("disk is full", "disk I/O error", "No space left")
+"""What SQLite and PostgreSQL say; the second where a file beside the database cannot be made or grow."""
+
+
 class Database:
     """Connections to the accounts. Threads may share it.
 
@@ -206,6 +210,7 @@ class Database:
 
         Raises:
             AlreadyExists: something of that name is there.
+            NotStored: its disk is full.
             NotReachable: the database does not answer, or cannot be written to.
         """
         try:
@@ -215,6 +220,8 @@ class Database:
             raise AlreadyExists("something of that name is there already; nothing was changed") from None
         except DBAPIError as error:
             said = str(error.orig)
+            if any(words in said for words in _NO_ROOM):
+                raise NotStored("the accounts' disk is full; nothing was changed. Try again when there is room") from None
             raise NotReachable(f"the accounts in {self.location} cannot be used: {said[:300]}") from None
 
     def add(self, connection: Connection, table: Table, values: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import re
 import secrets
 import threading
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from runlore.errors import InvalidArgument, NotFound
+from runlore.errors import InvalidArgument, NotFound, NotReachable, NotStored
 from runlore.server.accounts import _argon2
 from runlore.server.accounts._tables import SESSIONS, TOKENS, USERS, delete, insert, select, update
 from runlore.server.accounts.people import is_name
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from runlore.server.accounts._tables import Database
     from runlore.server.accounts.people import People, User
+
+log = logging.getLogger("runlore.server")
 
 PREFIX = "rlt"
 MAX_DAYS = 3_650.0
@@ -144,10 +147,18 @@ class Keys:
                 return None
             if row.expires_s is not None and row.expires_s <= now:
                 return None
-            if row.used_s is None or now - row.used_s > USED_S:
-                connection.execute(update(TOKENS).where(TOKENS.c.id == row.id).values(used_s=now))
+        if row.used_s is None or now - row.used_s > USED_S:
+            self._note_use(row.id, now)
         grants = self._people.grants_of(row.user)
         return Caller(row.owner, grants, frozenset(row.scopes.split()), row.user, row.id)
+
+    def _note_use(self, identifier: str, now: float) -> None:
+        """Write down that a token was used. Where there is no room for that, it is said, and the token holds."""
+        try:
+            with self._database.transaction() as connection:
+                connection.execute(update(TOKENS).where(TOKENS.c.id == identifier).values(used_s=now))
+        except (NotReachable, NotStored) as error:
+            log.warning("the use of token %s could not be written down: %s", identifier, error)
 
     # -- passwords ------------------------------------------------------------------------------------------------
 

@@ -66,5 +66,6 @@ HANDLERS = {
     HTTPException: _of_starlette,
     Problem: _of_ours,
     **dict.fromkeys((kind for kind, _ in problems.STATUSES), _of_ours),
+    OSError: _of_ours,
     Exception: _fault,
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.concurrency import run_in_threadpool
 
 from runlore import model
-from runlore.errors import RunNotFound
+from runlore.errors import NotStored, RunNotFound
 from runlore.names import is_uid
 from runlore.plain import from_text
 from runlore.server.endpoint import JSON, WRITE, Endpoint
@@ -70,7 +70,7 @@ def run_id(message: Message) -> str:
 
 @contextmanager
 def held(context: Context, uid: str, *, deleted_too: bool = False) -> Iterator[Held]:
-    """A run that is written to.
+    """A run that is written to. A recorder counts what it cannot keep; here that is said to the client, who can repeat it.
 
     Args:
         context: what the server works on.
@@ -79,6 +79,7 @@ def held(context: Context, uid: str, *, deleted_too: bool = False) -> Iterator[H
 
     Raises:
         MlflowError: there is none, or it is in the trash.
+        NotStored: the disk was full meanwhile. Of what was to be recorded, a part at the beginning may be.
     """
     if not is_uid(uid):
         raise no_run(uid)
@@ -88,7 +89,10 @@ def held(context: Context, uid: str, *, deleted_too: bool = False) -> Iterator[H
                 found.known["deleted"] = _is_deleted(found)
             if found.known["deleted"] and not deleted_too:
                 raise MlflowError(f"The run {uid} must be in the 'active' state. Current state is deleted.")
+            lost = found.lost
             yield found
+            if found.lost > lost:
+                raise NotStored(f"not everything could be recorded of run {uid}: the disk is full. Send it again later")
     except RunNotFound:
         raise no_run(uid) from None
 

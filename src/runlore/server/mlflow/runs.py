@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from runlore import model
+from runlore.errors import NotStored
 from runlore.names import is_uid
 from runlore.query.expression import Attribute, Compare
-from runlore.run.recording import begin_run
+from runlore.run.recording import abandon, begin_run
 from runlore.server.endpoint import WRITE
 from runlore.server.mlflow import entities
 from runlore.server.mlflow.experiments import Experiments
@@ -50,6 +51,9 @@ def create(message: Message) -> dict[str, Any]:
     tags[entities.REMOTE] = ""
     for key, value in tags.items():
         begun.recorder.event(model.TAG, key, value)
+    if begun.recorder.lost:
+        abandon(context.store, experiment.home, begun.uid, begun.recorder)
+        raise NotStored("the run was not begun: the disk is full. Try again later")
     context.recorders.adopt(begun, deleted=False)
     run = read_about(context, begun.uid, tags)
     [made] = entities.run_documents([run], {}, {experiment.native: experiments.place_of(experiment.native)})

@@ -10,6 +10,7 @@ from runlore.errors import InvalidArgument, InvalidName, NotStored, ReadOnlyStor
 from runlore.failures import reason_of
 from runlore.names import check_path_name, is_uid
 from runlore.server.endpoint import WRITE
+from runlore.server.problems import NO_ROOM
 from runlore.store.directory import in_files
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from runlore.server.endpoint import Call
     from runlore.store.directory import DirectoryStore
-
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EIO})
 
 
 def files_of(call: Call) -> DirectoryStore:
@@ -67,7 +66,7 @@ def disk(what: str) -> Iterator[None]:
     except (NotStored, ReadOnlyStore):
         raise
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if error.errno in NO_ROOM:
             raise NotStored(
                 f"{what} could not be stored: {reason_of(error)}. Send it again when there is room"
             ) from error
