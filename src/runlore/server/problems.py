@@ -1,7 +1,8 @@
 """Errors as problem documents (RFC 9457): what was wrong, with which field and value, and what to do.
 
 Every error that Runlore raises on purpose has its status here, and so has a disk or a process that is full. What is
-neither is a fault of ours: 500, with the request's id, under which the log has the traceback. A message never has more than what the caller sent or may see.
+neither is a fault of ours: 500, with the request's id, under which the log has the traceback. A message never has more
+than what the caller sent or may see.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A training whose clock jumps: it records for a server until a file says stop, and tells what it recorded.
 
-Usage: python training.py SEED STOP_FILE TOLD_FILE. Of each run that ended a line of JSON is told: uid, points, artifacts.
+Usage: python training.py SEED STOP_FILE TOLD_FILE. Of each run that ended it tells a line of JSON: uid, points and
+artifacts.
 """
 
 from __future__ import annotations

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
     from runlore.catalog.database.base import Connection, ValueAt
 
-_FULL = ("disk is full",)
-_NO_ROOM = (*_FULL, "readonly database", "unable to open database file", "disk I/O error")
+_NO_ROOM = ("disk is full", "readonly database", "unable to open database file", "disk I/O error")
 _UNREADABLE = ("malformed", "not a database", "disk image", "no such table", "no such column", "has no column")
 _TYPES = {
     ID: "INTEGER PRIMARY KEY",
@@ -119,9 +118,7 @@ class SqliteDatabase(Database):
         if not isinstance(error, (sqlite3.DatabaseError, NoRoom)):
             return False
         if isinstance(error, NoRoom) or _says(error, _NO_ROOM):
-            self.close()
-            if _says(error, _FULL):
-                self.discard()
+            self.close()  # and leave it to those who read it: theirs would be an empty one, until it is made anew
             self.address = next(self._others, "")
             return bool(self.address)
         if _says(error, _UNREADABLE) or not os.path.exists(self.address):

@@ -221,7 +221,9 @@ class Database:
         except DBAPIError as error:
             said = str(error.orig)
             if any(words in said for words in _NO_ROOM):
-                raise NotStored("the accounts' disk is full; nothing was changed. Try again when there is room") from None
+                raise NotStored(
+                    "the accounts' disk is full; nothing was changed. Try again when there is room"
+                ) from None
             raise NotReachable(f"the accounts in {self.location} cannot be used: {said[:300]}") from None
 
     def add(self, connection: Connection, table: Table, values: dict[str, Any]) -> None:

@@ -70,7 +70,7 @@ def run_id(message: Message) -> str:
 
 @contextmanager
 def held(context: Context, uid: str, *, deleted_too: bool = False) -> Iterator[Held]:
-    """A run that is written to. A recorder counts what it cannot keep; here that is said to the client, who can repeat it.
+    """A run that is written to. What its recorder cannot keep, and counts, the client is told here, who can repeat it.
 
     Args:
         context: what the server works on.

@@ -37,7 +37,7 @@ _CODES = {
     401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: MISSING, 500: "INTERNAL_ERROR", 501: "NOT_IMPLEMENTED",
     **dict.fromkeys((502, 503, 507), "TEMPORARILY_UNAVAILABLE"),
 }  # fmt: skip
-"""For another server that is down, and for a full disk, MLflow has no code; clients take the one of bad input for final."""
+"""A full disk, and another server that is down, have no code of MLflow's, and that of bad input is final to clients."""
 
 _KEPT = frozenset({408, 413, 429})
 """Statuses that say something to proxies and HTTP libraries, for which MLflow has no code of its own."""

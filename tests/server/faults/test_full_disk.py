@@ -1,0 +1,111 @@
+"""A server whose disk is full says so in the form of each protocol, confirms nothing that it lost, and is read on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from contextlib import contextmanager, suppress
+
+import httpx
+import pytest
+from tests.reader.made_runs import make_run
+from tests.server.faults.clients import ARTIFACTS, MLFLOW
+from tests.server.live import serving
+
+import runlore
+from runlore.server.accounts.book import Book, place_of
+from runlore.store import open_store
+
+
+@contextmanager
+def full(disk):
+    """For the block, no byte is free on the disk."""
+    filler = os.open(disk / "filler", os.O_WRONLY | os.O_CREAT)
+    try:
+        for size in (1 << 20, 4096):
+            with suppress(OSError):
+                while os.write(filler, bytes(size)):
+                    pass
+        yield
+    finally:
+        os.close(filler)
+        os.unlink(disk / "filler")
+
+
+@pytest.fixture
+def store(disk):
+    place = open_store(disk / "store", create=True)
+    make_run(place)
+    return place.location
+
+
+@pytest.fixture
+def client(store):
+    with serving(store) as address, httpx.Client(base_url=address, timeout=30) as opened:
+        opened.post("/api/v1/runs/table", json={}).raise_for_status()
+        yield opened
+
+
+def begin(client):
+    made = client.post(f"{MLFLOW}/runs/create", json={"experiment_id": "0"})
+    return made, made.json().get("run", {}).get("info", {}).get("run_id")
+
+
+def log(client, uid, steps):
+    points = [{"key": "loss", "value": 0.5, "step": step, "timestamp": 1} for step in steps]
+    return client.post(f"{MLFLOW}/runs/log-batch", json={"run_id": uid, "metrics": points})
+
+
+def steps_of(store, uid):
+    return set(runlore.get_run(uid, store=store).metric("loss")["step"])
+
+
+def test_mlflows_clients_are_told_of_every_point_that_was_not_kept(disk, store, client):
+    _, uid = begin(client)
+    confirmed = set()
+    with full(disk):
+        for first in range(0, 1_000_000, 1000):
+            answer = log(client, uid, range(first, first + 1000))
+            if answer.status_code != 200:
+                break
+            confirmed |= set(range(first, first + 1000))
+        assert (answer.status_code, answer.json()["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
+        assert "disk is full" in answer.json()["message"]
+        assert confirmed <= steps_of(store, uid)
+    time.sleep(1.1)  # after which a journal tries again to grow
+    again = range(first, first + 1000)
+    assert log(client, uid, again).status_code == 200
+    assert steps_of(store, uid) == confirmed | set(again)
+
+
+def test_what_cannot_begin_leaves_nothing(disk, store, client):
+    _, uid = begin(client)
+    before = set(client.post("/api/v1/runs/table", json={}).json()["uids"])
+    assert uid in before
+    with full(disk):
+        made, _ = begin(client)
+        assert (made.status_code, made.json()["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
+        put = client.put(f"{ARTIFACTS}/0/{uid}/artifacts/a", content=b"x" * 5000)
+        assert (put.status_code, put.json()["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
+        content = b"x" * 5000
+        digest = hashlib.sha256(content).hexdigest()
+        sent = client.put(f"/api/v1/send/contents/{digest}", params={"size": 5000}, content=content)
+        assert (sent.status_code, sent.json()["title"]) == (507, "There is no room for it")
+        table = client.post("/api/v1/runs/table", json={})
+        assert (table.status_code, set(table.json()["uids"])) == (200, before)
+        assert client.get("/ready").status_code == 200
+    assert set(runlore.runs(store=store)["uid"]) == before
+    assert begin(client)[0].status_code == 200
+
+
+def test_a_token_holds_though_its_use_cannot_be_written_down(disk, store):
+    book = Book(place_of(store), create=True)
+    book.people.add_user("ada", is_service=True)
+    book.people.grant(book.people.user("ada"), "**", "editor")
+    _, token = book.keys.make_token(book.people.user("ada"), "tests", ["read"])
+    with full(disk):
+        assert book.keys.by_token(token).name == "ada"
+    assert book.keys.by_token(token).name == "ada"
+    assert book.keys.tokens("ada")[0].used_s is not None
+    book.close()
