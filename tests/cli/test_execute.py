@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import contextmanager
 
 import processes
 import pytest
@@ -63,14 +64,26 @@ def test_what_cannot_be_started(store, tmp_path):
     assert processes.run("exec", "-e", "../x", "--", "true").returncode == 2
 
 
+@contextmanager
+def heeded(number):
+    """Have programs heed a signal, also where the tests run under `nohup` or in the background of a script."""
+    before = signal.getsignal(number)
+    if before is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
+    yield number
+    signal.signal(number, before)
+
+
 @pytest.fixture(params=[signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def number(request):
-    """A signal that is heeded, also where the tests run under `nohup` or in the background of a script."""
-    before = signal.getsignal(request.param)
-    if before is signal.SIG_IGN:
-        signal.signal(request.param, signal.SIG_DFL)
-    yield request.param
-    signal.signal(request.param, before)
+    with heeded(request.param) as number:
+        yield number
+
+
+@pytest.fixture
+def terminal_interrupts():
+    with heeded(signal.SIGINT):
+        yield
 
 
 def test_signals_reach_the_program_once(store, number):
@@ -161,6 +174,7 @@ def test_the_terminal_stays_a_terminal(store):
     assert "True True True ann" in "\n".join(view("tty").logs())
 
 
+@pytest.mark.usefixtures("terminal_interrupts")
 def test_ctrl_c_reaches_the_program_once(store):
     program = (
         "import signal, sys, time\n"
@@ -183,6 +197,7 @@ def test_ctrl_c_reaches_the_program_once(store):
     assert (view("tty").status, view("tty").exit["signal"]) == ("stopped", "SIGINT")
 
 
+@pytest.mark.usefixtures("terminal_interrupts")
 def test_ctrl_c_as_python_takes_it(store):
     terminal = processes.Terminal(
         "exec", "-e", "tty", "--", sys.executable, "-c", "print('ready', flush=True); input()"

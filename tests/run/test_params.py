@@ -163,3 +163,20 @@ def test_a_key_that_is_no_valid_unicode_is_kept_and_found():
     ):
         done = subprocess.run([sys.executable, "-m", "runlore", *command], capture_output=True, text=True, check=False)
         assert "Traceback" not in done.stderr, done.stderr
+
+
+def test_a_program_of_hydra_hands_over_its_configuration(tmp_path):
+    pytest.importorskip("hydra", reason="pip install hydra-core")
+    program = tmp_path / "train.py"
+    program.write_text(
+        "import hydra, runlore\n"
+        "@hydra.main(version_base=None, config_path=None)\n"
+        "def main(settings):\n"
+        "    with runlore.start('hydra', params=settings) as run:\n"
+        "        run.config.update({'late': settings})\n"
+        "main()\n"
+    )
+    command = [sys.executable, str(program), "+lr=0.1", "+model.depth=3", "+model.widths=[1,2]"]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    found = {"lr": 0.1, "model/depth": 3, "model/widths": [1, 2]}
+    assert runlore.get_run("hydra#1").params == {**found, **{f"late/{key}": value for key, value in found.items()}}

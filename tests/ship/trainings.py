@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from runlore.store import open_store
@@ -32,10 +33,15 @@ class Training:
         watch = threading.Timer(timeout, self.process.kill)
         watch.start()
         try:
-            out, err = self.process.communicate()
+            with ThreadPoolExecutor(1) as reading:  # not by `communicate`, which loses what `uid` read too far
+                err = reading.submit(self.process.stderr.read)
+                out = self.process.stdout.read()
+            self.process.wait()
         finally:
             watch.cancel()
-        return self.process.returncode, out, err
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return self.process.returncode, out, err.result()
 
 
 def sync(address, *options, **environment):

@@ -468,6 +468,16 @@ def test_26_an_outputs_store_gets_artifacts_too(tmp_path, view):
     assert len(calls) == 2
 
 
+@pytest.mark.parametrize("method", ["log_artifact", "log_artifacts", "log_output", "log_outputs"])
+def test_options_that_nobody_heeds_are_refused(tmp_path, view, method):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.txt").write_text("a")
+    experiment = start()
+    with pytest.raises(TypeError, match=r"use_basename=….*outputs_store"):
+        getattr(experiment, method)("out" if method.endswith("s") else "out/a.txt", use_basename=True)
+    assert view().artifacts() == []
+
+
 def test_27_outputs_path_and_log_level(tmp_path, monkeypatch, managed, view):
     first, second = start(), start()
     paths = [first.get_outputs_path(), second.get_outputs_path()]

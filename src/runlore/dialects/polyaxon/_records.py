@@ -6,7 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from runlore import config
-from runlore.dialects._absent import Absent
+from runlore.dialects._absent import Absent, refuse
 from runlore.dialects._native import flatten, record_now
 from runlore.dialects.polyaxon._names import BACKEND, BUILD, as_text, check_slug, words
 from runlore.errors import InvalidArgument, RunloreError, WrongType
@@ -223,7 +223,9 @@ class Records:
 
         Raises:
             ArtifactNotFound: there is no such file.
+            UnsupportedArgument: there are options, and no `outputs_store` that could heed them.
         """
+        self._check_options("log_artifact", options)
         self.run.log_artifact(file_path)
         if self.outputs_store is not None:
             self.outputs_store.upload_file(file_path, **options)
@@ -233,10 +235,17 @@ class Records:
 
         Raises:
             ArtifactNotFound: there is no such directory.
+            UnsupportedArgument: there are options, and no `outputs_store` that could heed them.
         """
+        self._check_options("log_artifacts", options)
         self.run.log_artifacts(dir_path)
         if self.outputs_store is not None:
             self.outputs_store.upload_dir(dir_path, **options)
+
+    def _check_options(self, call: str, options: Mapping[str, Any]) -> None:
+        if self.outputs_store is None:
+            reason = "it is for an outputs_store, and there is none; give one, or leave it out"
+            refuse(call, options, dict.fromkeys(options, reason))
 
     def log_output(self, filename: str | os.PathLike[str], **options: Any) -> None:
         """The earlier name of `log_artifact`."""
