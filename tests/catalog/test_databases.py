@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import sqlite3
 
 import psycopg
 import pytest
+from tests.reader.made_runs import make_run
 
 import runlore
 from runlore import registry
 from runlore.catalog.catalog import Catalog, open_catalog, open_database
+from runlore.catalog.database.sqlite import NoRoom, SqliteDatabase
 from runlore.errors import InvalidArgument, NotReachable
 from runlore.index import RunReference
 from runlore.index.records import CardFilter
@@ -206,3 +209,18 @@ def test_an_address_that_is_none_and_a_server_that_is_not_there_are_said(store, 
     with pytest.raises(NotReachable, match="does not answer") as caught:
         open_catalog(store, f"postgresql://someone:secret@/postgres?host={tmp_path}").page()
     assert "secret" not in str(caught.value)
+
+
+def test_a_catalog_for_which_one_process_has_no_room_stays_where_others_read_it(store, tmp_path):
+    run = make_run(store)
+    path, other = str(tmp_path / "one.sqlite"), str(tmp_path / "other.sqlite")
+    reader, writer = Catalog(store, SqliteDatabase(path)), Catalog(store, SqliteDatabase(path, [other]))
+    reader.refresh()
+    writer.refresh()
+    with pytest.raises(NoRoom) as failed, writer.database.writing():
+        raise sqlite3.OperationalError("database or disk is full")
+    assert writer.database.recover(failed.value)
+    writer.refresh()
+    assert writer.path == other
+    for catalog in (reader, writer):
+        assert [found.uid for found in catalog.runs([run])] == [run]

@@ -77,6 +77,9 @@ def test_mlflows_clients_are_told_of_every_point_that_was_not_kept(disk, store, 
     again = range(first, first + 1000)
     assert log(client, uid, again).status_code == 200
     assert steps_of(store, uid) == confirmed | set(again)
+    asked = {"run_id": uid, "metric_key": "loss", "max_results": 25_000}
+    found = [point["step"] for point in client.get(f"{MLFLOW}/metrics/get-history", params=asked).json()["metrics"]]
+    assert sorted(found) == sorted(confirmed | set(again)), "each once, also those of the batch that was half there"
 
 
 def test_what_cannot_begin_leaves_nothing(disk, store, client):
