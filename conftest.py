@@ -26,8 +26,8 @@ collect_ignore_glob = ["src/runlore/server/accounts/migrations/*"]  # Alembic ru
 
 # Files that take long begin first, so that none is left over for one process alone in the end.
 LONG = (
-    "tests/ship/test_killed.py", "tests/ship/test_faults.py", "tests/cli/test_streams.py", "tests/page/",
-    "tests/remote/test_hostile.py", "tests/catalog/search/", "tests/catalog/test_postgres_store.py",
+    "tests/ship/test_killed.py", "tests/ship/test_faults.py", "tests/server/faults/", "tests/cli/test_streams.py",
+    "tests/page/", "tests/remote/test_hostile.py", "tests/catalog/search/", "tests/catalog/test_postgres_store.py",
     "tests/test_docs.py", "tests/test_kill.py", "tests/test_read_while_writing.py", "tests/test_stateful.py",
     "tests/deploy/", "tests/importers/", "tests/demo/", "tests/integrations/", "tests/remote/test_faults.py",
     "tests/dialects/", "tests/run/", "tests/journal/",

@@ -13,6 +13,8 @@ import httpx
 
 MLFLOW = "/api/2.0/mlflow"
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
+WORKERS_DIFFER_S = 2.0
+"""After which each worker has seen a run that one of them has: half a second, and what a busy machine adds."""
 _DAY_MS = 86_400_000
 
 
@@ -130,14 +132,21 @@ class MlflowWriter(Client):
 
 
 class Reader(Client):
-    """Asks for tables, and for curves of what is in them."""
+    """Asks for tables, for curves of what is in them, and for runs that every worker knows by now."""
+
+    def __init__(self, *told):
+        super().__init__(*told)
+        self._seen_s = {}
 
     def work(self):
         columns = ["name", "started", "metrics.loss", "metrics.loss:points"]
         table = self.ask("POST", "/api/v1/runs/table", json={"columns": columns, "limit": 20})
         if table is not None and table.json()["uids"]:
-            self.ask("GET", "/api/v1/curves", params={"run": table.json()["uids"][:5], "key": "loss"})
-            self.ask("GET", f"/api/v1/runs/{table.json()['uids'][0]}")
+            uids, now = table.json()["uids"], time.monotonic()
+            self.ask("GET", "/api/v1/curves", params={"run": uids[:5], "key": "loss"})
+            known = [uid for uid in uids if now - self._seen_s.setdefault(uid, now) > WORKERS_DIFFER_S]
+            if known:
+                self.ask("GET", f"/api/v1/runs/{known[0]}")
         self.pause(0.15)
 
 

@@ -2,7 +2,7 @@
 
 Everything that was confirmed is there afterwards, once: what a sender was told by an answer of 2xx, and what a
 program's spool kept and `runlore sync` sent. Whatever was not done was said so, in a documented form, and the server is
-ready again by itself. Twelve seconds in the short form, minutes with `-m soak`.
+ready again by itself. Some seconds in the short form, minutes with `-m soak`.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ def weathered(disk, tmp_path, seconds, seed):
 @pytest.mark.parametrize(
     ("seconds", "seed"),
     [
-        pytest.param(5, 3, id="short"),
+        pytest.param(3, 3, id="short"),
         pytest.param(120, 7, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(900), pytest.mark.disk("256m")]),
     ],
 )
