@@ -143,9 +143,9 @@ class Reader(Client):
         table = self.ask("POST", "/api/v1/runs/table", json={"columns": columns, "limit": 20})
         if table is not None and table.json()["uids"]:
             uids, now = table.json()["uids"], time.monotonic()
-            self.ask("GET", "/api/v1/curves", params={"run": uids[:5], "key": "loss"})
             known = [uid for uid in uids if now - self._seen_s.setdefault(uid, now) > WORKERS_DIFFER_S]
             if known:
+                self.ask("GET", "/api/v1/curves", params={"run": known[:5], "key": "loss"})
                 self.ask("GET", f"/api/v1/runs/{known[0]}")
         self.pause(0.15)
 
