@@ -112,7 +112,8 @@ def _read_files(root: str, gain: Gain, *, anew: bool = False) -> Gain | None:
     if reader.is_doubtful and not gain.replaces:
         return _read_files(root, Gain(gain.path, gain.mtime_ns, known), anew=True)
     gain.damage += reader.unreadable
-    if known is None and not (gain.sealed or gain.marks or gain.damage):
+    is_begun = gain.marks and (not reader.alive or gain.summary.detail.last_ns)
+    if known is None and not (is_begun or gain.sealed or gain.damage):
         return None
     gain.alive, gain.liveness = reader.alive, reader.liveness
     gain.settled = reader.settled and not gain.damage
