@@ -298,3 +298,10 @@ def test_the_console_of_the_default_captures_arrives(address, store_path, tmp_pa
         if lines == {"to the console", "and by the descriptor"}:
             break
         assert time.monotonic() < deadline, lines
+
+
+def test_whoever_is_told_a_number_finds_the_run(address, store_path):
+    runs = [runlore.start("iris", store=address, capture=False) for _ in range(20)]
+    for run in runs:
+        assert runlore.get_run(f"iris#{run.number}", store=store_path).uid == run.uid
+        run.finish()

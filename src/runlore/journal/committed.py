@@ -37,16 +37,18 @@ class Committed:
 
     Attributes:
         end: bytes before it are final, but for those of the header that the writer changes; 0: no journal yet.
+        first: where the first record is, or would be; 0: no journal yet.
         is_closed: whether the writer ended the journal: nothing follows.
     """
 
-    __slots__ = ("_descriptor", "_frame", "_span", "end", "is_closed")
+    __slots__ = ("_descriptor", "_frame", "_span", "end", "first", "is_closed")
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._frame = 0
         self._span = 0
         self.end = 0
+        self.first = 0
         self.is_closed = False
 
     def advance(self) -> int:
@@ -121,7 +123,7 @@ class Committed:
         if header is None or fmt.is_blank(fixed[fmt.LOST_OFFSET : fmt.LOST_OFFSET + fmt.LOST.size]):
             return False
         self._span = header.span_bytes
-        self.end = first_at + fmt.RECORD_BYTES
+        self.end = self.first = first_at + fmt.RECORD_BYTES
         return True
 
     def _next_frame(self) -> bool:

@@ -85,6 +85,11 @@ class Outgoing:
         return max(self.final - self.sent, 0)
 
     @property
+    def is_begun(self) -> bool:
+        """Whether the server has a record of it: its readers know of the run then."""
+        return self.sent > self._committed.first
+
+    @property
     def is_all_sent(self) -> bool:
         """Whether the server has all that there will ever be."""
         return self.is_over and self.sent >= self.final

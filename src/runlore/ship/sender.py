@@ -53,6 +53,7 @@ class Sender:
         held: journals that are being sent, by path.
         refused: path → why the server does not take this journal.
         runs: uid → what the server said of the run.
+        begun: uids of those runs of which the server has records, so that its readers find them; or will never have.
         contents: what is sent of them.
     """
 
@@ -64,6 +65,7 @@ class Sender:
         self.held: dict[str, Outgoing] = {}
         self.refused: dict[str, str] = {}
         self.runs: dict[str, SentRun] = {}
+        self.begun: set[str] = set()
         self.contents = OutgoingContents(spool)
         self._told_contents: set[str] = set()
 
@@ -135,6 +137,8 @@ class Sender:
         begun = outgoing.sent
         try:
             outgoing.send(self._client, budget, awaited)
+            if outgoing.is_begun:
+                self.begun.add(outgoing.journal.uid)
             if outgoing.is_all_sent:
                 outgoing.end(self._client)
                 self._spool.release(outgoing.journal, keep=self._keep)
@@ -190,6 +194,7 @@ class Sender:
     def _give_up(self, outgoing: Outgoing, why: str) -> None:
         journal = outgoing.journal
         self.refused[journal.path] = why
+        self.begun.add(journal.uid)
         self._let_go(outgoing)
         self._refuse(journal, why)
 

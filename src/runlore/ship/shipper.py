@@ -32,6 +32,7 @@ _PERIOD_S = 0.3
 _IDLE_PERIOD_S = 1.0
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
+_FIRST_RECORDS_S = 1.0
 _FEW_HELD = 32
 _PATIENCE_S = 1.0
 """After which progress is shown at the end, where somebody looks."""
@@ -86,19 +87,30 @@ class Shipper:
             self._thread = thread
 
     def sent_run(self, uid: str, timeout_s: float) -> SentRun | None:
-        """What the server says of a run, once it does; None: not in this time, or nobody sends it."""
-        known = self._sender.runs.get(uid) if self._sender is not None else None
-        if known is not None or uid not in self._runs:
-            return known
+        """What the server says of a run, once it does; None: not in this time, or nobody sends it.
+
+        Whoever is told the run's number may look for it: so the first records are waited for, too, but not long, since
+        they may have to wait for contents.
+        """
+        if uid not in self._runs or self._is_begun(uid):
+            return self._told_of(uid)
         deadline = monotonic() + timeout_s
+        is_told = False
         with self._condition:
             while True:
-                found = self._sender.runs.get(uid) if self._sender is not None else None
+                if not is_told and self._told_of(uid) is not None:
+                    is_told, deadline = True, min(deadline, monotonic() + _FIRST_RECORDS_S)
                 rest = deadline - monotonic()
-                if found is not None or rest <= 0 or self._problem:
-                    return found
+                if rest <= 0 or self._problem or self._is_begun(uid):
+                    return self._told_of(uid)
                 self._wake.set()
                 self._condition.wait(rest)
+
+    def _told_of(self, uid: str) -> SentRun | None:
+        return self._sender.runs.get(uid) if self._sender is not None else None
+
+    def _is_begun(self, uid: str) -> bool:
+        return self._sender is not None and uid in self._sender.begun
 
     def wait(self, uid: str, timeout_s: float) -> list[SpooledJournal]:
         """Wait until the server has what this machine recorded of a run, as far as its writers are done.
