@@ -13,6 +13,8 @@ from runlore.cli._output import note, print_json, say
 from runlore.errors import InvalidArgument
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runlore.server.settings import Settings
 
 DEFAULT_PORT = 5005
@@ -114,11 +116,12 @@ def _serve_others(
             f"--host {host} would let everybody who reaches this machine read and change all runs, because the server "
             "has no accounts; add --accounts, or listen on 127.0.0.1"
         )
-    first = None
-    if accounts is not None:
-        settings, first = _with_accounts(settings, accounts)
+    if settings.oidc_issuer is not None:
+        from runlore.server.accounts.oidc import Provider, ProviderSettings
+
+        Provider(ProviderSettings(settings.oidc_issuer, settings.oidc_client)).close()  # says what is wrong with it
     _log_requests()
-    _serve(settings, next_free=False, browser=False, json=json, first=first)
+    _serve(settings, next_free=False, browser=False, json=json, accounts=accounts)
 
 
 @click.pass_context
@@ -151,9 +154,8 @@ server = Group(
 def _settings(store: str | None, **fields: object) -> Settings:
     from runlore.config import store_address
     from runlore.server.settings import Settings
-    from runlore.store import open_store
 
-    return Settings(store=open_store(store_address(store), create=True).location, **fields)  # type: ignore[arg-type]
+    return Settings(store=store_address(store), **fields)  # type: ignore[arg-type]
 
 
 def _with_accounts(settings: Settings, address: str) -> tuple[Settings, tuple[str, str] | None]:
@@ -161,10 +163,7 @@ def _with_accounts(settings: Settings, address: str) -> tuple[Settings, tuple[st
     from dataclasses import replace
 
     from runlore.cli._accounts import address_of, open_book
-    from runlore.server.accounts.oidc import Provider, ProviderSettings
 
-    if settings.oidc_issuer is not None:
-        Provider(ProviderSettings(settings.oidc_issuer, settings.oidc_client)).close()  # says what is wrong with it
     found = address_of(settings.store, address or None)
     book = open_book(found, create=True)
     first = book.people.first_admin()
@@ -173,21 +172,44 @@ def _with_accounts(settings: Settings, address: str) -> tuple[Settings, tuple[st
 
 
 def _serve(
-    settings: Settings, *, next_free: bool, browser: bool, json: bool, first: tuple[str, str] | None = None
+    settings: Settings, *, next_free: bool, browser: bool, json: bool, accounts: str | None = None
 ) -> None:  # fmt: skip
+    """Serve. Nothing is made, no store and no accounts, before it is sure that this can be done at all.
+
+    Args:
+        settings: how.
+        next_free: whether another port will do.
+        browser: whether to open it.
+        json: what is said is JSON.
+        accounts: where they are, empty: beside the store; None: there are none.
+    """
+    from dataclasses import replace
+
     from runlore.server.serving import address_of, check_certificate, listen, serve
+    from runlore.store import open_store
 
     check_certificate(settings)
     listening = listen(settings.host, settings.port, next_free=next_free)
-    address = address_of(listening, settings)
-    if settings.port and f"://{settings.host}:{settings.port}/" not in address:
-        note(f"port {settings.port} is taken")
+    with listening:
+        settings = replace(settings, store=open_store(settings.store, create=True).location)
+        first = None
+        if accounts is not None:
+            settings, first = _with_accounts(settings, accounts)
+        address = address_of(listening, settings)
+        if settings.port and f"://{settings.host}:{settings.port}/" not in address:
+            note(f"port {settings.port} is taken")
+        if first is not None and not json:
+            name, password = first
+            say(f"The first account is {name!r}, with the password {password}")
+            say("It is shown this once. Sign in and choose another, or make tokens with `runlore token create`.")
+            sys.stdout.flush()
+        serve(settings, listening, _told(settings, address, first, browser=browser, json=json))
 
-    if first is not None and not json:
-        name, password = first
-        say(f"The first account is {name!r}, with the password {password}")
-        say("It is shown this once. Sign in and choose another, or make tokens with `runlore token create`.")
-        sys.stdout.flush()
+
+def _told(
+    settings: Settings, address: str, first: tuple[str, str] | None, *, browser: bool, json: bool
+) -> Callable[[], None]:  # fmt: skip
+    """What is called when it answers, and says so."""
 
     def when_ready() -> None:
         if json:
@@ -202,8 +224,7 @@ def _serve(
 
             webbrowser.open(address)
 
-    with listening:
-        serve(settings, listening, when_ready)
+    return when_ready
 
 
 def _log_requests() -> None:
@@ -212,3 +233,6 @@ def _log_requests() -> None:
 
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("runlore.access").setLevel(logging.INFO)
+    # What no line shows is not found out for each: one is written for every request.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 - as the documentation of `logging` advises: who called is not looked for
