@@ -62,6 +62,7 @@ def test_a_chart_is_drawn_over_the_metric_that_was_named_and_says_so(speech):
 
 
 def test_another_x_that_is_chosen_holds_for_all_charts(speech):
-    speech.page.get_by_role("button", name="x: step").click()
-    speech.page.get_by_text("Relative time", exact=False).first.click()
+    speech.page.get_by_text("x: step").click()
+    speech.page.get_by_role("button", name="Relative time").click()
+    expect(speech.page.get_by_role("region", name="score")).to_be_visible()
     expect(speech.page.get_by_role("region", name="score").get_by_text("over epoch")).to_have_count(0)
