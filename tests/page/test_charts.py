@@ -90,7 +90,7 @@ def test_wish_21_tooltips_can_be_off(desk):
 
 def test_wish_22_the_legend_has_its_own_room(desk):
     desk.open("?experiment=vision/cifar10&layout=charts")
-    expect(charts(desk).get_by_role("listitem")).to_have_count(8)
+    expect(charts(desk).locator("[data-line]")).to_have_count(8)
 
 
 def test_wish_13_x_by_time_since_the_start(desk):
@@ -133,3 +133,52 @@ def test_charts_are_enlarged_and_downloaded(desk):
     card(desk, "val/loss").get_by_role("button", name="Enlarge val/loss").click()
     expect(desk.page.get_by_role("dialog", name="val/loss").locator("canvas")).to_be_visible()
     assert desk.parameters()["chart"] == "val/loss"
+
+
+def test_wish_13_the_unit_of_time_is_chosen_and_stays_in_the_address(desk):
+    desk.open("?experiment=vision/cifar10&layout=charts&x=relative")
+    desk.page.get_by_role("button", name="x axis").click()
+    desk.page.get_by_role("group", name="Unit of time").get_by_role("button", name="min", exact=True).click()
+    assert desk.parameters()["unit"] == "min"
+    desk.page.keyboard.press("Escape")
+    expect(card(desk, "val/loss").get_by_role("img")).to_have_attribute("aria-label", re.compile("last"))
+    hover(desk, "val/loss")
+    expect(desk.page.locator(".tip h4")).to_have_text(re.compile(r"^[\d.]+ min after the start$"))
+
+
+def legend(desk):
+    return [text.strip() for text in desk.page.locator("[data-line]").all_inner_texts()]
+
+
+def test_wish_22_the_legend_is_ordered_by_drag_and_by_keys(desk):
+    desk.open("?experiment=vision/cifar10&layout=charts")
+    chips = desk.page.locator("[data-line]")
+    expect(chips).to_have_count(8)
+    before = legend(desk)
+    chips.nth(3).drag_to(chips.nth(0))
+    expect(chips.nth(0)).to_have_text(before[3])
+    assert legend(desk) == [before[3], *before[:3], *before[4:]]
+    chips.nth(0).focus()
+    desk.page.keyboard.press("Shift+ArrowRight")
+    expect(chips.nth(1)).to_have_text(before[3])
+    expect(chips.nth(1)).to_be_focused()
+    desk.page.reload()
+    expect(chips).to_have_count(8)
+    assert legend(desk) == [before[0], before[3], *before[1:3], *before[4:]]
+    desk.page.get_by_role("button", name="Legend", exact=True).click()
+    desk.page.get_by_role("button", name="In the table's order again").click()
+    expect(chips.nth(1)).to_have_text(before[1])
+    assert "order" not in desk.parameters()
+
+
+def test_wish_22_lines_are_called_by_a_template(desk):
+    desk.open("?experiment=vision/cifar10&layout=charts&columns=status")
+    desk.page.get_by_role("button", name="Legend", exact=True).click()
+    desk.page.get_by_role("textbox", name="Names of lines").fill("lr={params.lr} s{params.seed} {nmae}")
+    first = desk.page.locator("[data-line]").first
+    expect(first).to_have_text(re.compile(r"^lr=[\d.e-]+ s\d+ \{nmae\}$"))
+    desk.page.keyboard.press("Escape")
+    hover(desk, "val/loss")
+    expect(desk.page.locator(".tip > button").first).to_contain_text("lr=")
+    desk.page.reload()
+    expect(first).to_have_text(re.compile(r"^lr=[\d.e-]+ s\d+ "))

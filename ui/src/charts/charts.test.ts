@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Curve } from "../api/types";
 import { defaultState } from "../state/workspaceState";
-import { formatTicks } from "./axes";
+import { formatTicks, formatX, increments, VALUES } from "./axes";
 import { makeBand } from "./bands";
 import { describeLines } from "./describe";
 import { toCsv } from "./download";
@@ -182,13 +182,21 @@ test("keys are found by text, by its absence, and by regular expression", () => 
 });
 
 test("ticks of one axis are alike", () => {
-  expect(formatTicks("step", [0, 5000, 10000, 15000], 5000)).toEqual(["0", "5k", "10k", "15k"]);
-  expect(formatTicks("step", [3400, 3425], 25)).toEqual(["3400", "3425"]);
-  expect(formatTicks("relative", [0, 3600], 3600)).toEqual(["0", "1 h"]);
+  expect(formatTicks(VALUES, [0, 5000, 10000, 15000], 5000)).toEqual(["0", "5k", "10k", "15k"]);
+  expect(formatTicks(VALUES, [3400, 3425], 25)).toEqual(["3400", "3425"]);
+  expect(formatTicks({ x: "relative", unit: null }, [0, 3600], 3600)).toEqual(["0", "1 h"]);
 });
 
 test("a chart in words and as CSV", () => {
   const lines = [line('a "b"', [0, 1], [1, 2])];
   expect(describeLines("loss", lines, String)).toBe('loss. a "b": last 2, min 1, max 2');
   expect(toCsv(lines, "step")).toBe('run,step,value\n"a ""b""",0,1\n"a ""b""",1,2\n');
+});
+
+test("durations are counted in the unit that was chosen", () => {
+  const hours = { x: "active", unit: "h" } as const;
+  expect(formatTicks(hours, [0, 1800, 90_000], 1800)).toEqual(["0", "0.5 h", "25 h"]);
+  expect(formatX(hours, 5400)).toBe("1.5 h of active time");
+  expect(increments(hours)).toContain(0.5 * 3600);
+  expect(formatX({ x: "step", unit: "h" }, 3600)).toBe("step 3\u2009600");
 });

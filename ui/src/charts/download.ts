@@ -1,5 +1,5 @@
 /** Charts as files: PNG as it is on screen, SVG with real lines and text, CSV of the points that are drawn. */
-import { formatTick } from "./axes";
+import { formatTick, VALUES } from "./axes";
 import { placers, trace } from "./paint";
 import type { ChartSettings } from "../state/workspaceState";
 import type { Line } from "./lines";
@@ -79,10 +79,10 @@ export function toSvg(plot: Plot, lines: readonly Line[], title: string, setting
     Array.from({ length: 6 }, (_, i) => low + ((high - low) * i) / 5);
   const out = ticks(...frame.y).map((tick) => {
     const y = toY(tick).toFixed(1);
-    return `<line x1="${left}" x2="${width - right}" y1="${y}" y2="${y}" stroke="${colour("--grid")}"/>${text(left - 6, Number(y) + 3, "end", formatTick("step", +tick.toPrecision(3), 0))}`;
+    return `<line x1="${left}" x2="${width - right}" y1="${y}" y2="${y}" stroke="${colour("--grid")}"/>${text(left - 6, Number(y) + 3, "end", formatTick(VALUES, +tick.toPrecision(3), 0))}`;
   });
   for (const tick of ticks(...frame.x))
-    out.push(text(toX(tick), height - 12, "middle", formatTick(settings.x, +tick.toPrecision(4), 0)));
+    out.push(text(toX(tick), height - 12, "middle", formatTick(settings, +tick.toPrecision(4), 0)));
   for (const line of lines) {
     const stroke = colour(line.colour);
     const draw = (y: Float64Array, width_: number, alpha: number): void => {

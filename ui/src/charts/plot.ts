@@ -3,7 +3,7 @@
  */
 import uPlot from "uplot";
 import type { ChartSettings } from "../state/workspaceState";
-import { formatTicks, increments } from "./axes";
+import { formatTicks, increments, VALUES } from "./axes";
 import type { Line } from "./lines";
 import { paint, type Colours, type Frame } from "./paint";
 import { chooseScale, linearBelow, padded, xRange, yFacts, type Range, type YFacts } from "./ranges";
@@ -96,8 +96,8 @@ export class Plot {
           gap: 5,
           grid: { show: false },
           space: 56,
-          ...(increments(this.#settings.x) ? { incrs: increments(this.#settings.x) as number[] } : {}),
-          values: (_chart, ticks, _axis, _space, distance) => formatTicks(this.#settings.x, ticks, distance),
+          ...(increments(this.#settings) ? { incrs: increments(this.#settings) as number[] } : {}),
+          values: (_chart, ticks, _axis, _space, distance) => formatTicks(this.#settings, ticks, distance),
         },
         {
           ...axis,
@@ -106,7 +106,7 @@ export class Plot {
             Math.max(34, 14 + 6.2 * Math.max(0, ...(labels ?? []).map((label) => label.length))),
           grid: { stroke: () => this.#colours.of("--grid"), width: 1 },
           space: 30,
-          values: (_chart, ticks) => formatTicks("step", ticks, 0),
+          values: (_chart, ticks) => formatTicks(VALUES, ticks, 0),
         },
       ],
       series: [{}, { show: true, points: { show: false }, paths: () => null }],

@@ -6,6 +6,7 @@
 export type Layout = "table" | "split" | "charts";
 export type XAxis = "step" | "relative" | "active" | "time" | `metric:${string}`;
 export type Smoothing = "none" | "ema" | "gaussian" | "mean";
+export type TimeUnit = "s" | "min" | "h" | "d";
 export type Spread = "std" | "sem" | "ci" | "range";
 
 /** Which runs have curves: the first ones of the table's order, all, or exactly those named. */
@@ -18,6 +19,8 @@ export interface SortKey {
 
 export interface ChartSettings {
   x: XAxis;
+  /** Of durations at the x axis; null goes by their size. */
+  unit: TimeUnit | null;
   logX: boolean;
   logY: boolean;
   smoothing: Smoothing;
@@ -52,6 +55,10 @@ export interface WorkspaceState {
   /** Other runs, of any experiment, that are looked at beside. */
   added: string[];
   heat: boolean;
+  /** What lines are called: text with fields in braces; empty takes the name. */
+  legend: string;
+  /** Runs or groups that stand first in the legend, as they were put there by hand. */
+  order: string[];
   trash: boolean;
   layout: Layout;
   divider: number;
@@ -75,11 +82,14 @@ export function defaultState(): WorkspaceState {
     baseline: null,
     added: [],
     heat: true,
+    legend: "",
+    order: [],
     trash: false,
     layout: "split",
     divider: 45,
     charts: {
       x: "step",
+      unit: null,
       logX: false,
       logY: false,
       smoothing: "none",
@@ -118,6 +128,7 @@ function readShown(text: string): Shown {
 }
 
 const LAYOUTS: readonly Layout[] = ["table", "split", "charts"];
+const UNITS: readonly TimeUnit[] = ["s", "min", "h", "d"];
 const SPREADS: readonly Spread[] = ["std", "sem", "ci", "range"];
 const SMOOTHINGS: readonly Smoothing[] = ["none", "ema", "gaussian", "mean"];
 
@@ -184,11 +195,14 @@ export function writeState(state: WorkspaceState): string {
   put("baseline", state.baseline ?? "");
   put("added", joinList(state.added));
   flag("heat", state.heat, none.heat);
+  put("legend", state.legend);
+  put("order", joinList(state.order));
   flag("trash", state.trash, none.trash);
   put("layout", state.layout, none.layout);
   put("divider", String(Math.round(state.divider)), String(none.divider));
   const charts = state.charts;
   put("x", charts.x, "step");
+  put("unit", charts.unit ?? "");
   flag("logx", charts.logX, false);
   flag("logy", charts.logY, false);
   if (charts.smoothing !== "none") out.set("smooth", `${charts.smoothing}-${charts.amount}`);
@@ -224,11 +238,14 @@ export function readState(search: string): WorkspaceState {
     baseline: from.get("baseline") || null,
     added: list("added"),
     heat: flag("heat", none.heat),
+    legend: from.get("legend") ?? "",
+    order: list("order"),
     trash: flag("trash", none.trash),
     layout: oneOf(from.get("layout"), LAYOUTS, none.layout),
     divider: readNumber(from.get("divider"), none.divider, 15, 85),
     charts: {
       x: readX(from.get("x")),
+      unit: UNITS.find((unit) => unit === from.get("unit")) ?? null,
       logX: flag("logx", false),
       logY: flag("logy", false),
       smoothing,

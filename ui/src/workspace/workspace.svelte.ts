@@ -11,8 +11,10 @@ import { navigation } from "../state/navigation.svelte";
 import { readState, writeState, type ChartSettings, type SortKey, type WorkspaceState } from "../state/workspaceState";
 import { defaultColumns } from "../table/columns";
 import { RunData } from "../table/data";
+import { templateFields } from "../charts/legend";
 import { parseField } from "../table/fields";
 import { makeRows, type GroupRow, type RunRow } from "../table/rows";
+import { formatCell } from "../table/values";
 import { nothing, type Selection } from "../table/selection";
 import { toasts } from "../shared/toasts.svelte";
 import { ALWAYS, fetchByUid, fetchChanged, fetchFirst, fetchRecent, fetchRest } from "./loading";
@@ -179,8 +181,9 @@ export class Workspace {
   }
 
   #needed(): string[] {
-    const { sort, group } = this.state;
-    return [...ALWAYS, ...this.columns, ...sort.map((key) => key.field), ...group];
+    const { sort, group, legend } = this.state;
+    const fields = [...ALWAYS, ...this.columns, ...sort.map((key) => key.field), ...group, ...templateFields(legend)];
+    return [...new Set(fields)];
   }
 
   /** Loads everything anew. What is shown stays until the first answer. */
@@ -326,6 +329,11 @@ export class Workspace {
 
   name(uid: string): string {
     return this.data.text(uid, "name") || `#${String(this.data.of(uid, "number") ?? "")}`;
+  }
+
+  /** A field of a run as the table would write it. */
+  written(uid: string, field: string): string {
+    return formatCell(this.data.of(uid, field), parseField(field), null, this.updated) || "–";
   }
 
   /** The colour of a run, or of a group by `groupKey`. */
