@@ -24,7 +24,7 @@ from runlore.reader.stretches import Stretches
 from runlore.store.detail import Detail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 X = ("step", "time", "relative", "active")
 METRIC = "metric:"
 MAX_BUCKETS = 20_000
+POINTS_AT_ONCE = 4_000_000
+"""Points of runs that are read before curves are made of them."""
 _MS = 1e6
 
 
@@ -139,12 +141,15 @@ class CurveReader:
         known = {(run.uid, key): self._cache.made.get(_name(run, key, drawing)) for run in runs for key in keys}
         left = [run for run in runs if any(known[run.uid, key] is None for key in keys)]
         wanted = dict.fromkeys((*keys, drawing.metric) if drawing.metric is not None else keys)
-        read = self._cache.read(left, list(wanted))
-        for run in left:
-            self._draw(run, keys, drawing, read, known)
+        problems: dict[str, str] = {}
+        for some in _portions(left):
+            read = self._cache.read(some, list(wanted))
+            problems |= read.problems
+            for run in some:
+                self._draw(run, keys, drawing, read, known)
         curves = [curve for curve in known.values() if curve is not None]
-        missing = [name for name, curve in known.items() if curve is None and name[0] not in read.problems]
-        return Curves(tuple(curves), tuple(missing), read.problems)
+        missing = [name for name, curve in known.items() if curve is None and name[0] not in problems]
+        return Curves(tuple(curves), tuple(missing), problems)
 
     def _draw(
         self, run: RunRecord, keys: Iterable[str], drawing: Drawing, read: Read, known: dict[tuple[str, str], Any]
@@ -159,6 +164,20 @@ class CurveReader:
             curve = _curve(run, key, series, over, stretches, drawing)
             known[run.uid, key] = curve
             self._cache.made.put(_name(run, key, drawing), curve, curve.x.nbytes + curve.y.nbytes + ENTRY_BYTES)
+
+
+def _portions(runs: Sequence[RunRecord]) -> Iterator[list[RunRecord]]:
+    """The runs, so many at a time that their points fit into memory beside what is kept."""
+    some: list[RunRecord] = []
+    points = 0
+    for run in runs:
+        some.append(run)
+        points += run.points
+        if points >= POINTS_AT_ONCE:
+            yield some
+            some, points = [], 0
+    if some:
+        yield some
 
 
 def _name(run: RunRecord, key: str, drawing: Drawing) -> tuple[Any, ...]:

@@ -72,19 +72,21 @@ class Series:
         step: float64; NaN: none.
         time_ns: int64, since 1970 UTC.
         value: float64.
+        sharers: how many series have these very arrays of steps and times.
     """
 
     step: NDArray[np.float64]
     time_ns: NDArray[np.int64]
     value: NDArray[np.float64]
+    sharers: int = 1
 
     def __len__(self) -> int:
         return len(self.value)
 
     @property
     def nbytes(self) -> int:
-        """What it takes in memory."""
-        return self.step.nbytes + self.time_ns.nbytes + self.value.nbytes + ENTRY_BYTES
+        """What it takes in memory: of steps and times that several series share, its part."""
+        return (self.step.nbytes + self.time_ns.nbytes) // self.sharers + self.value.nbytes + ENTRY_BYTES
 
 
 class Read(NamedTuple):
@@ -184,6 +186,9 @@ def split(points: RunPoints) -> dict[str, Series]:
 
     if len(points.names) == 1:
         return {points.names[0]: Series(points.step, points.time_ns, points.value)}
+    together = _split_rows(points)
+    if together is not None:
+        return together
     order = np.argsort(points.key, kind="stable")
     ends = np.searchsorted(points.key[order], np.arange(len(points.names) + 1))
     found = {}
@@ -191,3 +196,30 @@ def split(points: RunPoints) -> dict[str, Series]:
         rows = order[ends[number] : ends[number + 1]]
         found[name] = Series(points.step[rows], points.time_ns[rows], points.value[rows])
     return found
+
+
+def _split_rows(points: RunPoints) -> dict[str, Series] | None:
+    """The same where all series were always recorded together, as most training does: steps and times once for all.
+
+    None where they were not.
+    """
+    import numpy as np
+
+    width = len(points.names)
+    if width == 0 or len(points.key) == 0 or len(points.key) % width:
+        return None
+    first = points.key[:width]
+    rows = points.key.reshape(-1, width)
+    if len(np.unique(first)) != width or not (rows == first).all():
+        return None
+    step, time_ns = points.step.reshape(-1, width), points.time_ns.reshape(-1, width)
+    if not np.array_equal(step, np.broadcast_to(step[:, :1], step.shape), equal_nan=True):
+        return None
+    if not (time_ns == time_ns[:, :1]).all():
+        return None
+    steps, times = step[:, 0].copy(), time_ns[:, 0].copy()
+    values = points.value.reshape(-1, width)
+    return {
+        points.names[int(number)]: Series(steps, times, np.ascontiguousarray(values[:, place]), width)
+        for place, number in enumerate(first)
+    }

@@ -238,6 +238,16 @@ export class Workspace {
     this.updated = Date.now();
   }
 
+  /** Shows runs anew. Curves are stale of those alone that went on: the first event names all that changed lately, as they are here already. */
+  #tell(page: TablePage, matching: ReadonlySet<string>): void {
+    const before = this.data;
+    this.#show(before.merge(page), matching);
+    const uids = page.uids.filter((uid) =>
+      ["updated", "status"].some((field) => before.of(uid, field) !== this.data.of(uid, field)),
+    );
+    if (uids.length) this.fresh = { at: this.fresh.at + 1, uids: new Set(uids) };
+  }
+
   #failed(error: unknown, request: AbortController): void {
     if (isAborted(error)) return;
     this.loading = false;
@@ -275,8 +285,7 @@ export class Workspace {
       const page = await fetchRecent(this.state, [...this.data.columns.keys()], this.#request.signal);
       const matching = new Set([...this.matching, ...page.uids]);
       if (this.total !== null) this.total += matching.size - this.matching.size;
-      this.#show(this.data.merge(page), matching);
-      this.fresh = { at: this.fresh.at + 1, uids: new Set(page.uids) };
+      this.#tell(page, matching);
     } catch (error) {
       if (!(error instanceof Offline)) toasts.fail(error);
     }
@@ -305,8 +314,7 @@ export class Workspace {
       const matching = new Set([...this.matching, ...page.uids]);
       for (const uid of gone) matching.delete(uid);
       if (this.total !== null) this.total += matching.size - this.matching.size;
-      this.#show(this.data.merge(page), matching);
-      this.fresh = { at: this.fresh.at + 1, uids: new Set(uids) };
+      this.#tell(page, matching);
     } catch (error) {
       if (!(error instanceof Offline)) toasts.fail(error);
     } finally {
