@@ -2,8 +2,8 @@
 
     python bench/page_clicks.py [RUNS]
 
-Makes a store of RUNS runs (2,000) with fifty columns, serves it, clicks each kind of control once, and prints the kinds, the slowest
-first. On a machine that does other things the CPU is what counts.
+Makes a store of RUNS runs (2,000) with fifty columns, serves it, clicks each kind of control once, and prints the kinds,
+the slowest first. On a machine that does other things the CPU is what counts.
 """
 
 import os
@@ -11,10 +11,10 @@ import shutil
 import sys
 import tempfile
 
-from page import cpu_s, fill, serve
 from playwright.sync_api import sync_playwright
 
 import runlore
+from page import cpu_s, fill, serve
 
 # The browser's own measure of an interaction (Event Timing, in steps of 8 ms; what took less is not told of).
 WATCH = """() => {
@@ -43,7 +43,7 @@ def clicks(page):
     yield "select all", lambda: key("Control+a")
     yield "clear the selection", lambda: key("Escape")
     yield "menu of groups", button("Group").click
-    yield "group by a param", lambda: page.get_by_role("button", name="seed").first.click()
+    yield "group by a param", page.get_by_role("button", name="seed").first.click
     yield "close the menu of groups", lambda: key("Escape")
     yield "close a group", page.locator("[role=row][id^=group-] .fold").first.click
     yield "view: Split", page.get_by_label("Runs and charts").first.click
@@ -53,7 +53,7 @@ def clicks(page):
     yield "legend: hide", page.locator("[data-line]").first.click
     yield "log y", button("Log y").click
     yield "smoothing", button("Smoothing").click
-    yield "smoothing: Gaussian", lambda: page.get_by_role("button", name="Gaussian").click()
+    yield "smoothing: Gaussian", page.get_by_role("button", name="Gaussian").click
     yield "close smoothing", lambda: key("Escape")
     yield "enlarge a chart", lambda: page.get_by_role("button", name="Enlarge").first.click()
     yield "close it", lambda: key("Escape")

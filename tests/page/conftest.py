@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+import pathlib
 import random
 import shutil
 import wave
@@ -85,6 +86,7 @@ def kinds_of_files():
         "mark.svg": b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><rect width='9' height='9'/></svg>",
         "sound.wav": sound.getvalue(), "scores.parquet": table.getvalue(), "conf.yaml": b"lr: 0.1\nlayers: [1, 2]\n",
         "values.json": b'{"layers": 24}', "train.py": b"def train():\n    return 1\n",
+        "film.webm": (pathlib.Path(__file__).parents[1] / "assets" / "film.webm").read_bytes(),
         "paper.pdf": b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n",
     }  # fmt: skip
 

@@ -126,6 +126,25 @@ def test_every_kind_of_file_has_its_preview(desk, stored, name, what, shows):
         assert preview.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
 
 
+def test_a_film_plays(desk, stored):
+    """A second of a square that moves, as VP8 in WebM."""
+    desk.open(f"runs/{first(stored, 'name = console')}/artifacts")
+    desk.page.get_by_text("film.webm", exact=True).click()
+    film = desk.page.get_by_role("region", name="Preview").locator("video")
+    expect(film).to_be_visible()
+    played = film.evaluate(
+        """async (film) => {
+          film.muted = true;
+          const ended = new Promise((done, fail) => { film.onended = done; film.onerror = () => fail(film.error); });
+          await film.play();
+          await ended;
+          return [film.videoWidth, film.videoHeight, film.currentTime];
+        }"""
+    )
+    assert played[:2] == [64, 48]
+    assert played[2] > 0.5
+
+
 def rows_of(document):
     return document if isinstance(document, list) else document.get("runs", document)
 
