@@ -2,7 +2,7 @@
 
     python bench/page_clicks.py [RUNS]
 
-Makes a store of RUNS runs (2,000) with fifty columns, serves it, clicks each kind of control once, and prints the kinds,
+Makes a store of RUNS runs (2,000) with fifty columns, serves it, clicks each kind of control once, prints the kinds,
 the slowest first. On a machine that does other things the CPU is what counts.
 """
 
@@ -55,7 +55,7 @@ def clicks(page):
     yield "smoothing", button("Smoothing").click
     yield "smoothing: Gaussian", page.get_by_role("button", name="Gaussian").click
     yield "close smoothing", lambda: key("Escape")
-    yield "enlarge a chart", lambda: page.get_by_role("button", name="Enlarge").first.click()
+    yield "enlarge a chart", page.get_by_role("button", name="Enlarge").first.click
     yield "close it", lambda: key("Escape")
     yield "palette", lambda: key("Control+k")
     yield "palette: type", lambda: page.keyboard.type("t")
