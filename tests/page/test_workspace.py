@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 
 import pytest
 from playwright.sync_api import expect
@@ -220,3 +221,25 @@ def test_a_phone_shows_one_thing_at_a_time(desk, layout):
     assert desk.page.evaluate("document.documentElement.scrollWidth") <= 390
     grid, charts = desk.page.locator("[role=grid]"), desk.page.get_by_role("region", name="Charts by key")
     assert (grid.count(), charts.count()) == ((0, 1) if layout == "charts" else (1, 0))
+
+
+def test_what_is_waited_for_has_its_place_and_no_number(desk):
+    held, let_through = [], threading.Event()
+
+    def hold(route):
+        if let_through.is_set():
+            route.continue_()
+        else:
+            held.append(route)
+
+    desk.page.route(re.compile("/table$"), hold)
+    desk.page.goto(f"{desk.address}/?experiment=vision/cifar10")
+    expect(desk.page.locator(".waiting p")).to_have_count(8)
+    expect(desk.page.locator("footer")).to_contain_text("loading")
+    expect(desk.page.locator("footer")).not_to_contain_text("runs")
+    expect(desk.page.get_by_role("button", name=re.compile("on charts"))).to_have_count(0)
+    let_through.set()
+    for route in held:
+        route.continue_()
+    expect(desk.page.locator(".waiting")).to_have_count(0)
+    expect(desk.page.locator("footer")).to_contain_text("24 runs")
