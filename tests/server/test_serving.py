@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import runlore
+from runlore.cli import run as run_command
 from runlore.model import new_uid
 from runlore.remote.store import open_server
 from runlore.store import open_store
@@ -92,6 +93,19 @@ def test_a_port_that_is_taken(store_path):
             error = process.stderr.read()
             assert f"port={port} of 127.0.0.1 is taken by another program" in error
             assert "Traceback" not in error
+
+
+def test_what_is_refused_makes_nothing(tmp_path, capsys):
+    """Above all not accounts, whose first password would have been made and never be shown."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for refused in (
+            ("--accounts", "--port", port), ("--host", "0.0.0.0"), ("--accounts", "--host", "192.0.2.1"),
+            ("--base-path", "runlore"), ("--ssl-certfile", "/nowhere.pem"), ("--webhooks", "nothing"),
+        ):  # fmt: skip
+            assert run_command(["server", "--store", str(tmp_path / "store"), *refused]) in (1, 2)
+            assert capsys.readouterr().err.startswith("runlore: ")
+            assert os.listdir(tmp_path) == [], refused
 
 
 def test_a_server_may_open_more_files_than_programs_usually_do(store_path):

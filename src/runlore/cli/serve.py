@@ -114,11 +114,7 @@ def _serve_others(
             f"--host {host} would let everybody who reaches this machine read and change all runs, because the server "
             "has no accounts; add --accounts, or listen on 127.0.0.1"
         )
-    first = None
-    if accounts is not None:
-        settings, first = _with_accounts(settings, accounts)
-    _log_requests()
-    _serve(settings, next_free=False, browser=False, json=json, first=first)
+    _serve(settings, json=json, accounts=accounts, logs=True)
 
 
 @click.pass_context
@@ -149,11 +145,20 @@ server = Group(
 
 
 def _settings(store: str | None, **fields: object) -> Settings:
+    """What was asked for; nothing is made yet."""
     from runlore.config import store_address
     from runlore.server.settings import Settings
+
+    return Settings(store=store_address(store), **fields)  # type: ignore[arg-type]
+
+
+def _with_store(settings: Settings) -> Settings:
+    """Make the store, or see that it can be served."""
+    from dataclasses import replace
+
     from runlore.store import open_store
 
-    return Settings(store=open_store(store_address(store), create=True).location, **fields)  # type: ignore[arg-type]
+    return replace(settings, store=open_store(settings.store, create=True).location)
 
 
 def _with_accounts(settings: Settings, address: str) -> tuple[Settings, tuple[str, str] | None]:
@@ -161,10 +166,7 @@ def _with_accounts(settings: Settings, address: str) -> tuple[Settings, tuple[st
     from dataclasses import replace
 
     from runlore.cli._accounts import address_of, open_book
-    from runlore.server.accounts.oidc import Provider, ProviderSettings
 
-    if settings.oidc_issuer is not None:
-        Provider(ProviderSettings(settings.oidc_issuer, settings.oidc_client)).close()  # says what is wrong with it
     found = address_of(settings.store, address or None)
     book = open_book(found, create=True)
     first = book.people.first_admin()
@@ -172,38 +174,60 @@ def _with_accounts(settings: Settings, address: str) -> tuple[Settings, tuple[st
     return replace(settings, accounts=found), first
 
 
+def _check_provider(settings: Settings) -> None:
+    """Say what is wrong with the provider of OpenID Connect, where there is to be one."""
+    from runlore.server.accounts.oidc import Provider, ProviderSettings
+
+    if settings.oidc_issuer is not None:
+        Provider(ProviderSettings(settings.oidc_issuer, settings.oidc_client)).close()
+
+
 def _serve(
-    settings: Settings, *, next_free: bool, browser: bool, json: bool, first: tuple[str, str] | None = None
+    settings: Settings, *, json: bool, next_free: bool = False, browser: bool = False, accounts: str | None = None,
+    logs: bool = False,
 ) -> None:  # fmt: skip
+    """Serve until it is told to end. What is asked for is checked, and the port taken, before anything is made."""
     from runlore.server.serving import address_of, check_certificate, listen, serve
 
     check_certificate(settings)
-    listening = listen(settings.host, settings.port, next_free=next_free)
-    address = address_of(listening, settings)
-    if settings.port and f"://{settings.host}:{settings.port}/" not in address:
-        note(f"port {settings.port} is taken")
+    _check_provider(settings)
+    with listen(settings.host, settings.port, next_free=next_free) as listening:
+        address = address_of(listening, settings)
+        if settings.port not in (0, listening.getsockname()[1]):
+            note(f"port {settings.port} is taken")
+        if logs:
+            _log_requests()
+        settings, first = _with_store(settings), None
+        if accounts is not None:
+            settings, first = _with_accounts(settings, accounts)
+        if not json:
+            _say_first(first)
+        serve(settings, listening, lambda: _say_ready(settings, address, first, browser=browser, json=json))
 
-    if first is not None and not json:
-        name, password = first
-        say(f"The first account is {name!r}, with the password {password}")
-        say("It is shown this once. Sign in and choose another, or make tokens with `runlore token create`.")
-        sys.stdout.flush()
 
-    def when_ready() -> None:
-        if json:
-            account = None if first is None else dict(zip(("name", "password"), first, strict=True))
-            print_json({"store": settings.store, "address": address, "first_account": account})
-        else:
-            say(f"Runlore serves {settings.store} at {address}")
-            say("Ctrl-C ends it.")
-        sys.stdout.flush()
-        if browser:
-            import webbrowser
+def _say_first(account: tuple[str, str] | None) -> None:
+    if account is None:
+        return
+    name, password = account
+    say(f"The first account is {name!r}, with the password {password}")
+    say("It is shown this once. Sign in and choose another, or make tokens with `runlore token create`.")
+    sys.stdout.flush()
 
-            webbrowser.open(address)
 
-    with listening:
-        serve(settings, listening, when_ready)
+def _say_ready(
+    settings: Settings, address: str, first: tuple[str, str] | None, *, browser: bool, json: bool
+) -> None:  # fmt: skip
+    if json:
+        account = None if first is None else dict(zip(("name", "password"), first, strict=True))
+        print_json({"store": settings.store, "address": address, "first_account": account})
+    else:
+        say(f"Runlore serves {settings.store} at {address}")
+        say("Ctrl-C ends it.")
+    sys.stdout.flush()
+    if browser:
+        import webbrowser
+
+        webbrowser.open(address)
 
 
 def _log_requests() -> None:
