@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 
 import pytest
 from tests.server.passwords import cheap_passwords  # noqa: F401 - a fixture for all tests here
@@ -105,3 +106,25 @@ def test_mistakes_are_one_line(call, book, arguments):
     assert printed.code != 0
     assert len(printed.err.strip().splitlines()) == 1
     assert "Traceback" not in printed.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--host", "0.0.0.0"), ("--rate-limit", "5"), ("--ssl-keyfile", "x.key"), ("--ssl-certfile", "none.pem"),
+        ("--accounts", "--rate-limit", "0"), ("--accounts", "--oidc-issuer", "http://x.example", "--oidc-client", "x"),
+        ("--host", "no.such.address.invalid", "--accounts"), ("--base-path", "x"), ("--port", "70000"),
+    ],
+)  # fmt: skip
+def test_a_server_that_is_refused_makes_nothing(call, tmp_path, arguments):
+    printed = call("server", "--store", str(tmp_path / "new" / "store"), *arguments)
+    assert printed.code != 0
+    assert len(printed.err.strip().splitlines()) == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_server_whose_port_is_taken_makes_nothing(call, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert call("server", "--accounts", "--port", port, "--store", str(tmp_path / "new")).code == 1
+    assert not (tmp_path / "new").exists()

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import pytest
 
 import runlore
-from runlore.cli import run as run_command
 from runlore.model import new_uid
 from runlore.remote.store import open_server
 from runlore.store import open_store
@@ -95,17 +94,20 @@ def test_a_port_that_is_taken(store_path):
             assert "Traceback" not in error
 
 
-def test_what_is_refused_makes_nothing(tmp_path, capsys):
-    """Above all not accounts, whose first password would have been made and never be shown."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        for refused in (
-            ("--accounts", "--port", port), ("--host", "0.0.0.0"), ("--accounts", "--host", "192.0.2.1"),
-            ("--base-path", "runlore"), ("--ssl-certfile", "/nowhere.pem"), ("--webhooks", "nothing"),
-        ):  # fmt: skip
-            assert run_command(["server", "--store", str(tmp_path / "store"), *refused]) in (1, 2)
-            assert capsys.readouterr().err.startswith("runlore: ")
-            assert os.listdir(tmp_path) == [], refused
+@pytest.mark.parametrize("host", ["::1", "localhost"])
+def test_a_host_with_a_name_or_of_ipv6(store_path, host):
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    with started("server", "--store", store_path, "--host", host, "--port", port, "--base-path", "/lore") as (
+        process, address,
+    ):  # fmt: skip
+        with runlore.start("e", store=address, capture=False) as run:
+            run.log_metric("m", 1.0)
+            assert run.number == 1
+        assert runlore.get_run(run.uid, store=address).metrics == {"m": 1.0}
+        process.send_signal(signal.SIGTERM)
+        ended(process)
+        assert "taken" not in process.stderr.read()
 
 
 def test_a_server_may_open_more_files_than_programs_usually_do(store_path):

@@ -13,6 +13,8 @@ from runlore.cli._output import note, print_json, say
 from runlore.errors import InvalidArgument
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runlore.server.settings import Settings
 
 DEFAULT_PORT = 5005
@@ -114,7 +116,12 @@ def _serve_others(
             f"--host {host} would let everybody who reaches this machine read and change all runs, because the server "
             "has no accounts; add --accounts, or listen on 127.0.0.1"
         )
-    _serve(settings, json=json, accounts=accounts, logs=True)
+    if settings.oidc_issuer is not None:
+        from runlore.server.accounts.oidc import Provider, ProviderSettings
+
+        Provider(ProviderSettings(settings.oidc_issuer, settings.oidc_client)).close()  # says what is wrong with it
+    _log_requests()
+    _serve(settings, next_free=False, browser=False, json=json, accounts=accounts)
 
 
 @click.pass_context
@@ -145,20 +152,10 @@ server = Group(
 
 
 def _settings(store: str | None, **fields: object) -> Settings:
-    """What was asked for; nothing is made yet."""
     from runlore.config import store_address
     from runlore.server.settings import Settings
 
     return Settings(store=store_address(store), **fields)  # type: ignore[arg-type]
-
-
-def _with_store(settings: Settings) -> Settings:
-    """Make the store, or see that it can be served."""
-    from dataclasses import replace
-
-    from runlore.store import open_store
-
-    return replace(settings, store=open_store(settings.store, create=True).location)
 
 
 def _with_accounts(settings: Settings, address: str) -> tuple[Settings, tuple[str, str] | None]:
@@ -174,60 +171,60 @@ def _with_accounts(settings: Settings, address: str) -> tuple[Settings, tuple[st
     return replace(settings, accounts=found), first
 
 
-def _check_provider(settings: Settings) -> None:
-    """Say what is wrong with the provider of OpenID Connect, where there is to be one."""
-    from runlore.server.accounts.oidc import Provider, ProviderSettings
-
-    if settings.oidc_issuer is not None:
-        Provider(ProviderSettings(settings.oidc_issuer, settings.oidc_client)).close()
-
-
 def _serve(
-    settings: Settings, *, json: bool, next_free: bool = False, browser: bool = False, accounts: str | None = None,
-    logs: bool = False,
+    settings: Settings, *, next_free: bool, browser: bool, json: bool, accounts: str | None = None
 ) -> None:  # fmt: skip
-    """Serve until it is told to end. What is asked for is checked, and the port taken, before anything is made."""
+    """Serve. Nothing is made, no store and no accounts, before it is sure that this can be done at all.
+
+    Args:
+        settings: how.
+        next_free: whether another port will do.
+        browser: whether to open it.
+        json: what is said is JSON.
+        accounts: where they are, empty: beside the store; None: there are none.
+    """
+    from dataclasses import replace
+
     from runlore.server.serving import address_of, check_certificate, listen, serve
+    from runlore.store import open_store
 
     check_certificate(settings)
-    _check_provider(settings)
-    with listen(settings.host, settings.port, next_free=next_free) as listening:
+    listening = listen(settings.host, settings.port, next_free=next_free)
+    with listening:
+        settings = replace(settings, store=open_store(settings.store, create=True).location)
+        first = None
+        if accounts is not None:
+            settings, first = _with_accounts(settings, accounts)
         address = address_of(listening, settings)
         if settings.port not in (0, listening.getsockname()[1]):
             note(f"port {settings.port} is taken")
-        if logs:
-            _log_requests()
-        settings, first = _with_store(settings), None
-        if accounts is not None:
-            settings, first = _with_accounts(settings, accounts)
-        if not json:
-            _say_first(first)
-        serve(settings, listening, lambda: _say_ready(settings, address, first, browser=browser, json=json))
+        if first is not None and not json:
+            name, password = first
+            say(f"The first account is {name!r}, with the password {password}")
+            say("It is shown this once. Sign in and choose another, or make tokens with `runlore token create`.")
+            sys.stdout.flush()
+        serve(settings, listening, _told(settings, address, first, browser=browser, json=json))
 
 
-def _say_first(account: tuple[str, str] | None) -> None:
-    if account is None:
-        return
-    name, password = account
-    say(f"The first account is {name!r}, with the password {password}")
-    say("It is shown this once. Sign in and choose another, or make tokens with `runlore token create`.")
-    sys.stdout.flush()
-
-
-def _say_ready(
+def _told(
     settings: Settings, address: str, first: tuple[str, str] | None, *, browser: bool, json: bool
-) -> None:  # fmt: skip
-    if json:
-        account = None if first is None else dict(zip(("name", "password"), first, strict=True))
-        print_json({"store": settings.store, "address": address, "first_account": account})
-    else:
-        say(f"Runlore serves {settings.store} at {address}")
-        say("Ctrl-C ends it.")
-    sys.stdout.flush()
-    if browser:
-        import webbrowser
+) -> Callable[[], None]:  # fmt: skip
+    """What is called when it answers, and says so."""
 
-        webbrowser.open(address)
+    def when_ready() -> None:
+        if json:
+            account = None if first is None else dict(zip(("name", "password"), first, strict=True))
+            print_json({"store": settings.store, "address": address, "first_account": account})
+        else:
+            say(f"Runlore serves {settings.store} at {address}")
+            say("Ctrl-C ends it.")
+        sys.stdout.flush()
+        if browser:
+            import webbrowser
+
+            webbrowser.open(address)
+
+    return when_ready
 
 
 def _log_requests() -> None:
@@ -236,3 +233,6 @@ def _log_requests() -> None:
 
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("runlore.access").setLevel(logging.INFO)
+    # What no line shows is not found out for each: one is written for every request.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 - as the documentation of `logging` advises: who called is not looked for

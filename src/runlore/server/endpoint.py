@@ -122,6 +122,10 @@ class Endpoint:
         """The route that serves it; see also `server.app.list_endpoints`."""
         return Route(prefix + self.path, self._serve, methods=[self.method], name=f"{self.method} {prefix}{self.path}")
 
+    @cached_property
+    def _is_coroutine(self) -> bool:
+        return inspect.iscoroutinefunction(self.answer_with)
+
     async def _serve(self, request: Request) -> Response:
         context: Context = request.app.state.context
         request.scope["runlore.route"] = request.scope.get("root_path", "") + self.path
@@ -139,7 +143,7 @@ class Endpoint:
 
     async def _answered(self, call: Call) -> Response:
         request, context = call.request, call.context
-        if inspect.iscoroutinefunction(self.answer_with):
+        if self._is_coroutine:
             answered = await self.answer_with(call)
         else:
             if self.body is not None:
