@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.ship.trainings import free_port
 
 import runlore
 from runlore.journal import open_journal
@@ -91,6 +92,11 @@ def start(store_path, port, workers):
     )
 
 
+def await_start(process):
+    if "serves" not in process.stdout.readline():
+        pytest.fail(process.communicate()[1])
+
+
 def end(process, number):
     """Send the signal, and see that it ends at once and in order."""
     process.send_signal(number)
@@ -116,15 +122,14 @@ def wait_until_free(port):
 
 def end_servers(tmp_path, store_path, count, seed):
     chance = random.Random(seed)
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
+    port = free_port()
     sending = Sending(f"http://127.0.0.1:{port}", tmp_path / "sent", store_path)
     process = None
     try:
         for round_ in range(count):
             process = start(store_path, port, workers=chance.choice([1, 1, 2]))
             if round_ % 2 == 0:
-                assert "serves" in process.stdout.readline()
+                await_start(process)
                 before, deadline = sending.confirmed, time.monotonic() + 30
                 while sending.confirmed == before and not sending.failed:
                     assert time.monotonic() < deadline
@@ -134,7 +139,7 @@ def end_servers(tmp_path, store_path, count, seed):
             wait_until_free(port)
             sending.compare()
         process = start(store_path, port, workers=1)
-        assert "serves" in process.stdout.readline()
+        await_start(process)
         sending.finish()
         end(process, signal.SIGTERM)
     finally:
