@@ -1,61 +1,85 @@
-"""Series that are kept between charts: how the points of a run are parted, and what they take."""
+"""Series by themselves, of points that were recorded in every kind of row."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import runlore
 from runlore.reader.series_cache import split
 from runlore.store.points import RunPoints
 
-
-def points(keys, steps, times, values):
-    none = np.zeros(len(keys), np.int64)
-    return RunPoints(
-        names=["a", "b"],
-        key=np.array(keys, np.uint32),
-        step=np.array(steps, float),
-        time_ns=np.array(times, np.int64),
-        value=np.array(values, float),
-        writer=none.astype(np.uint32),
-        writers=["w"],
-        headers=[{}],
-        sequence=none,
-        extras=[],
-    )
-
-
-TOGETHER = ([1, 0, 1, 0, 1, 0], [1, 1, 2, 2, np.nan, np.nan], [5, 5, 6, 6, 7, 7], [10, 1, 20, 2, 30, 3])
-
-
-def test_series_recorded_together_share_steps_and_times():
-    found = split(points(*TOGETHER))
-    assert found["a"].value.tolist() == [1, 2, 3]
-    assert found["b"].value.tolist() == [10, 20, 30]
-    np.testing.assert_array_equal(found["a"].step, [1, 2, np.nan])
-    assert found["a"].time_ns.tolist() == [5, 6, 7]
-    assert found["a"].step is found["b"].step
-    assert found["a"].value.base is None, "a series that is kept keeps no other alive"
-    assert found["a"].nbytes < points(*TOGETHER).value.nbytes + 450
-
-
-@pytest.mark.parametrize(
-    ("keys", "steps", "times"),
-    [
-        ([1, 0, 0, 1, 1, 0], [1, 1, 2, 2, 3, 3], [5, 5, 6, 6, 7, 7]),
-        ([1, 0, 1, 0, 1, 0], [1, 1, 2, 2, 3, 4], [5, 5, 6, 6, 7, 7]),
-        ([1, 0, 1, 0, 1, 0], [1, 1, 2, 2, 3, 3], [5, 5, 6, 6, 7, 8]),
-        ([1, 1, 1, 1, 0, 0], [1, 2, 3, 4, 1, 2], [5, 6, 7, 8, 5, 6]),
-        ([1, 0, 1], [1, 1, 2], [5, 5, 6]),
-    ],
-    ids=["another order", "a step of its own", "a time of its own", "one after the other", "one more"],
+ROWS = st.lists(
+    st.tuples(
+        st.lists(st.integers(0, 3), min_size=1, max_size=4, unique=True),
+        st.one_of(st.just(math.nan), st.integers(0, 3).map(float)),
+        st.integers(0, 5),
+    ),
+    max_size=12,
 )
-def test_series_recorded_apart_have_their_own(keys, steps, times):
-    values = np.arange(len(keys), dtype=float)
-    found = split(points(keys, steps, times, values))
-    for number, name in enumerate("ab"):
-        mine = np.array(keys) == number
-        np.testing.assert_array_equal(found[name].value, values[mine])
-        np.testing.assert_array_equal(found[name].step, np.array(steps, float)[mine])
-        np.testing.assert_array_equal(found[name].time_ns, np.array(times)[mine])
-    assert found["a"].step is not found["b"].step
+
+
+def points_of(rows):
+    """Points as a store gives them: rows of keys with one step and one time."""
+    key, step, time = [], [], []
+    for keys, at, time_ns in rows:
+        key += keys
+        step += [at] * len(keys)
+        time += [time_ns] * len(keys)
+    names, key = np.unique(np.array(key, dtype=np.uint32), return_inverse=True)
+    count = len(key)
+    return RunPoints(
+        key.astype(np.uint32), [f"k{name}" for name in names], np.array(step, float), np.array(time, np.int64),
+        np.arange(count, dtype=float), np.zeros(count, np.uint32), ["w"], [{}], np.arange(count), [],
+    )  # fmt: skip
+
+
+def check(points):
+    """Each series is what has its key, in the order of the points."""
+    found = split(points)
+    assert list(found) == points.names
+    for number, name in enumerate(points.names):
+        mine = points.key == number
+        for column in ("step", "time_ns", "value"):
+            np.testing.assert_array_equal(getattr(found[name], column), getattr(points, column)[mine])
+        assert not np.shares_memory(found[name].value, points.value) or len(points.names) == 1
+    return found
+
+
+@given(ROWS)
+def test_each_series_has_its_points(rows):
+    check(points_of(rows))
+
+
+@given(
+    st.permutations(range(4)), st.lists(st.tuples(st.sampled_from([math.nan, 1.0, 2.0]), st.integers(0, 5)), min_size=1)
+)
+def test_series_of_equal_rows_share_their_steps_and_times(order, places):
+    found = check(points_of([(order, step, time_ns) for step, time_ns in places]))
+    assert len({id(series.step) for series in found.values()}) == 1
+    assert sum(series.nbytes for series in found.values()) < len(places) * (4 * 8 + 16) + 4 * 500
+
+
+@pytest.mark.parametrize("keys", [2, 70_000])
+def test_so_many_keys(keys):
+    count = 2 * keys
+    points = RunPoints(
+        (np.arange(count) // 2 % keys).astype(np.uint32), [f"k{number}" for number in range(keys)], np.zeros(count),
+        np.zeros(count, np.int64), np.arange(count, dtype=float), np.zeros(count, np.uint32), ["w"], [{}],
+        np.arange(count), [],
+    )  # fmt: skip
+    found = split(points)
+    assert [found[f"k{number}"].value.tolist() for number in (0, keys - 1)] == [[0, 1], [count - 2, count - 1]]
+
+
+def test_rows_of_a_run(tmp_path):
+    with runlore.start("e", store=tmp_path, capture=False) as run:
+        for step in range(5):
+            run.log_metrics({"b": step, "a": -step}, step=step)
+    points = runlore.get_run(run.uid, store=tmp_path).recorded().points()
+    assert points.writer.tolist() == [0] * 10
+    assert [split(points)[name].value.tolist() for name in "ab"] == [[0, -1, -2, -3, -4], [0, 1, 2, 3, 4]]

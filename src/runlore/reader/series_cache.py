@@ -72,21 +72,21 @@ class Series:
         step: float64; NaN: none.
         time_ns: int64, since 1970 UTC.
         value: float64.
-        sharers: how many series have these very arrays of steps and times.
+        sharing: how many series have these steps and times in common.
     """
 
     step: NDArray[np.float64]
     time_ns: NDArray[np.int64]
     value: NDArray[np.float64]
-    sharers: int = 1
+    sharing: int = 1
 
     def __len__(self) -> int:
         return len(self.value)
 
     @property
     def nbytes(self) -> int:
-        """What it takes in memory: of steps and times that several series share, its part."""
-        return (self.step.nbytes + self.time_ns.nbytes) // self.sharers + self.value.nbytes + ENTRY_BYTES
+        """What it takes in memory: its values, and its share of what it has in common with others."""
+        return (self.step.nbytes + self.time_ns.nbytes) // self.sharing + self.value.nbytes + ENTRY_BYTES
 
 
 class Read(NamedTuple):
@@ -184,13 +184,20 @@ def split(points: RunPoints) -> dict[str, Series]:
     """
     import numpy as np
 
-    if len(points.names) == 1:
+    count = len(points.names)
+    if count == 1:
         return {points.names[0]: Series(points.step, points.time_ns, points.value)}
-    together = _split_rows(points)
-    if together is not None:
-        return together
-    order = np.argsort(points.key, kind="stable")
-    ends = np.searchsorted(points.key[order], np.arange(len(points.names) + 1))
+    if _in_rows(points):
+        step, time_ns = points.step[::count].copy(), points.time_ns[::count].copy()
+        places = np.argsort(points.key[:count]).tolist()
+        return {
+            name: Series(step, time_ns, points.value[place::count].copy(), count)
+            for name, place in zip(points.names, places, strict=True)
+        }
+    is_short = count <= 1 << 16  # such numbers are sorted digit by digit
+    keys = points.key.astype(np.uint16) if is_short else points.key
+    order = np.argsort(keys, kind="stable")
+    ends = np.searchsorted(keys[order], np.arange(count + 1))
     found = {}
     for number, name in enumerate(points.names):
         rows = order[ends[number] : ends[number + 1]]
@@ -198,28 +205,16 @@ def split(points: RunPoints) -> dict[str, Series]:
     return found
 
 
-def _split_rows(points: RunPoints) -> dict[str, Series] | None:
-    """The same where all series were always recorded together, as most training does: steps and times once for all.
-
-    None where they were not.
-    """
+def _in_rows(points: RunPoints) -> bool:
+    """Whether the points are rows of all keys, in one order, with one step and one time each: as most runs log them."""
     import numpy as np
 
-    width = len(points.names)
-    if width == 0 or len(points.key) == 0 or len(points.key) % width:
-        return None
-    first = points.key[:width]
-    rows = points.key.reshape(-1, width)
-    if len(np.unique(first)) != width or not (rows == first).all():
-        return None
-    step, time_ns = points.step.reshape(-1, width), points.time_ns.reshape(-1, width)
-    if not np.array_equal(step, np.broadcast_to(step[:, :1], step.shape), equal_nan=True):
-        return None
-    if not (time_ns == time_ns[:, :1]).all():
-        return None
-    steps, times = step[:, 0].copy(), time_ns[:, 0].copy()
-    values = points.value.reshape(-1, width)
-    return {
-        points.names[int(number)]: Series(steps, times, np.ascontiguousarray(values[:, place]), width)
-        for place, number in enumerate(first)
-    }
+    count = len(points.names)
+    if not count or len(points) % count or len(set(points.key[:count].tolist())) < count:
+        return False
+    columns = (points.key, points.step.view(np.int64), points.time_ns)
+    key, step, time_ns = (column.reshape(-1, count) for column in columns)
+    return all(
+        bool((table == expected).all())
+        for table, expected in ((key, key[0]), (step, step[:, :1]), (time_ns, time_ns[:, :1]))
+    )

@@ -15,7 +15,6 @@ export interface Want {
   buckets: number;
 }
 
-/** Series of a run lie together where they are recorded: many are read in the time of one. */
 const KEYS_AT_ONCE = 24;
 /** The server's limit of runs times keys. */
 const CURVES_AT_ONCE = 20_000;
