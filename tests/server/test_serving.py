@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,8 +18,12 @@ from urllib.parse import urlsplit
 import pytest
 
 import runlore
+from runlore.journal import open_journal
 from runlore.model import new_uid
 from runlore.remote.store import open_server
+from runlore.server.threads import THREADS
+from runlore.ship.client import Client, Later
+from runlore.ship.connection import Unreachable
 from runlore.store import open_store
 
 ENDS_WITHIN_S = 5
@@ -50,6 +56,15 @@ def healthy(address):
     status = connection.getresponse().status
     connection.close()
     return status == 200
+
+
+def measured(address, name):
+    """A value of `/metrics`."""
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE_S)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    return float(next(line.split()[1] for line in text.splitlines() if line.startswith(f"{name} ")))
 
 
 @contextlib.contextmanager
@@ -141,6 +156,41 @@ def test_it_ends_at_once_and_nothing_is_lost(store_path, number, workers):
     assert (run.metrics, run.status) == ({"m": 1.0}, "crashed")  # its recorder was closed in order, and not stopped
 
 
+def test_a_disk_that_hangs_keeps_neither_health_nor_the_end(store_path, tmp_path):
+    """More requests than there are threads wait for a file that somebody else does not let go of."""
+    journal = open_journal(str(tmp_path), uid := new_uid())
+    journal.scalar("m", 1.0, 0)
+    journal.close()
+    content, told = Path(journal.path).read_bytes(), []
+    with started("server", "--store", store_path, "--port", 0) as (process, address):
+        client = Client(address)
+        client.announce("e", uid)
+        client.append("e", uid, journal.writer, 0, content)
+        client.close()
+
+        def append():
+            asker = Client(address, PATIENCE_S)
+            with pytest.raises((Later, Unreachable)) as raised:
+                asker.append("e", uid, journal.writer, 0, content)
+            told.append(str(raised.value))
+            asker.close()
+
+        with open(f"{store_path}/runs/e/{uid}/journal/{journal.writer}.rlj", "rb+") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            senders = [threading.Thread(target=append) for _ in range(THREADS + 5)]
+            for sender in senders:
+                sender.start()
+            while measured(address, "runlore_requests_active") < len(senders):
+                time.sleep(0.01)  # they are taken by another process
+            assert healthy(address)
+            process.send_signal(signal.SIGTERM)
+            ended(process)
+            for sender in senders:
+                sender.join()
+        assert any("503" in text for text in told), told
+        assert "Traceback" not in process.stderr.read()
+
+
 # -- several workers ----------------------------------------------------------------------------------------------
 
 
@@ -164,10 +214,11 @@ def test_records_of_one_run_go_through_several_workers_some_of_which_are_killed(
         recorder.stop("succeeded", {"status": "succeeded"})
         recorder.close()
         assert recorder.lost == 0
-        deadline = time.monotonic() + PATIENCE_S
-        while len(set(children(process.pid)) - killed) < 3 or killed & set(children(process.pid)):
+        deadline, answer = time.monotonic() + PATIENCE_S, set()
+        while len(answer) < 3:  # those that were started instead of the killed ones do so by and by
             assert time.monotonic() < deadline
-            time.sleep(0.01)  # they are started by another process
+            answer.add(int(measured(address, "runlore_process_id")))
+        assert answer == set(children(process.pid))
         for place in (store_path, address):
             run = runlore.get_run(uid, store=place)
             assert (run.status, run.number, run.metrics) == ("succeeded", 1, {"m": 39.0})
