@@ -82,6 +82,10 @@ def ui(port: int, no_browser: bool, base_path: str, store: str | None, json: boo
     help="The claim of the provider's tokens that has names of teams.",
 )  # fmt: skip
 @option(
+    "--oidc-userinfo", is_flag=True,
+    help="Ask the provider's userinfo endpoint for that claim where its tokens lack it.",
+)  # fmt: skip
+@option(
     "--rate-limit", metavar="N", type=float,
     help="Requests a second that one token may send, in each worker; more are answered with 429.",
 )  # fmt: skip

@@ -87,7 +87,12 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
 def _provider(settings: Settings) -> Provider | None:
     if settings.oidc_issuer is None:
         return None
-    return Provider(ProviderSettings(settings.oidc_issuer, settings.oidc_client, settings.oidc_groups_claim))
+    return Provider(
+        ProviderSettings(
+            settings.oidc_issuer, settings.oidc_client, settings.oidc_groups_claim,
+            asks_userinfo=settings.oidc_userinfo,
+        )
+    )  # fmt: skip
 
 
 def list_endpoints() -> list[tuple[str, Endpoint]]:
