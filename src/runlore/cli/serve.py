@@ -87,7 +87,7 @@ def ui(port: int, no_browser: bool, base_path: str, store: str | None, json: boo
 )  # fmt: skip
 @option(
     "--rate-limit", metavar="N", type=float,
-    help="Requests a second that one token may send, in each worker; more are answered with 429.",
+    help="Requests a second that one token may send; more are answered with 429.",
 )  # fmt: skip
 @option("--ssl-certfile", "tls_certificate", metavar="FILE", help="Certificate, PEM: answer by HTTPS.")
 @option("--ssl-keyfile", "tls_key", metavar="FILE", help="Its key, where that is in a file of its own.")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from runlore.errors import InvalidArgument, NotReachable
+from runlore.server.accounts.rates import Rates
 from runlore.server.app import make_app
 from runlore.server.context import Context
 from runlore.server.impatient import impatient
@@ -132,9 +133,10 @@ def serve(settings: Settings, listening: socket.socket, when_ready: Callable[[],
         StoreNotFound, UnsupportedFormat, ReadOnlyStore: the store cannot be served.
         NotReachable: a worker could not be started.
     """
+    rates = Rates(settings.rate_limit)  # before there are workers, which share it
 
     def work(when_ready: Callable[[], None] | None) -> None:
-        Serving(settings, Context.open(settings), when_ready).run(sockets=[listening])
+        Serving(settings, Context.open(settings), when_ready, rates).run(sockets=[listening])
 
     allow_descriptors()
     if settings.workers == 1:
@@ -158,10 +160,13 @@ class Serving(uvicorn.Server):
         settings: how.
         context: what it works on; closed at the end.
         when_ready: called when it answers.
+        rates: which the workers share; None: this is the only one.
     """
 
-    def __init__(self, settings: Settings, context: Context, when_ready: Callable[[], None] | None) -> None:
-        super().__init__(_config(make_app(settings, context), settings))
+    def __init__(
+        self, settings: Settings, context: Context, when_ready: Callable[[], None] | None, rates: Rates | None = None
+    ) -> None:  # fmt: skip
+        super().__init__(_config(make_app(settings, context, rates), settings))
         self._settings = settings
         self._context = context
         self._when_ready = when_ready
