@@ -219,7 +219,8 @@ def test_the_api_for_sending_takes_any_noise(store, tmp_path, times):
             assert answer.status_code < 500, (answer.request.url, answer.text[:500])
         assert client.get("/ready").status_code == 200
     growth.check()
-    assert found_by_doctor(store) == []
+    found = found_by_doctor(store)  # a journal that was damaged when it was sent is one here
+    assert [one for one in found if one.what != "journal" or f"iris/noise/{run.uid}/" not in one.where] == []
     after = what_is_there(store)
     assert {known: after[known] for known in there} == there
     assert not any(name == "0" * 64 for _, _, names in os.walk(f"{store}/blobs") for name in names)
