@@ -94,6 +94,22 @@ def test_a_port_that_is_taken(store_path):
             assert "Traceback" not in error
 
 
+@pytest.mark.parametrize("host", ["::1", "localhost"])
+def test_a_host_with_a_name_or_of_ipv6(store_path, host):
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    with started("server", "--store", store_path, "--host", host, "--port", port, "--base-path", "/lore") as (
+        process, address,
+    ):  # fmt: skip
+        with runlore.start("e", store=address, capture=False) as run:
+            run.log_metric("m", 1.0)
+            assert run.number == 1
+        assert runlore.get_run(run.uid, store=address).metrics == {"m": 1.0}
+        process.send_signal(signal.SIGTERM)
+        ended(process)
+        assert "taken" not in process.stderr.read()
+
+
 def test_a_server_may_open_more_files_than_programs_usually_do(store_path):
     limited = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 4096)); from runlore.cli import main"
     with started("server", "--store", store_path, "--port", 0, code=("-c", f"{limited}; main()")) as (process, address):

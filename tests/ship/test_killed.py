@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 
 import pytest
-from tests.ship.trainings import Training, compare, sync
+from tests.ship.trainings import Training, compare, free_port, sync
 
 import runlore
 
@@ -21,8 +20,7 @@ class Server:
     """A server in a process of its own, which can be killed and started again at the same address."""
 
     def __init__(self, store_path):
-        with socket.create_server(("127.0.0.1", 0)) as found:
-            self.port = found.getsockname()[1]
+        self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.store_path = store_path
         self.process = None

@@ -117,6 +117,19 @@ def test_ranks_and_forks_write_journals_of_the_same_run(address, store_path, spo
     assert left_in(spool_root) == []
 
 
+def test_who_joins_is_told_the_number_also_where_the_first_process_sends_its_journal(address):
+    """The shipper of the run's first process may see the journal before the one of the process that writes it."""
+    program = (
+        "import runlore\nfrom runlore.ship.journals import Outgoing\nOutgoing.take = lambda journal: None\n"
+        "with runlore.start('ignored', capture=False) as run:\n    print(run.uid, run.number)"
+    )
+    with runlore.start("iris", store=address, capture=False) as run:
+        done = subprocess.run(
+            [sys.executable, "-c", program], env={**os.environ, **run.env()}, capture_output=True, text=True, check=True
+        )
+    assert done.stdout.split() == [run.uid, "1"], done.stderr
+
+
 def test_offline_nothing_is_sent_and_sync_sends_it(address, store_path, spool_root, monkeypatch):
     monkeypatch.setenv("RUNLORE_OFFLINE", "1")
     with runlore.start("iris", store=address, capture=False) as run:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import socket
 import subprocess
 import sys
 import threading
@@ -51,6 +53,21 @@ def sync(address, *options, **environment):
         command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120, check=False
     )
     return done.returncode, done.stdout, done.stderr
+
+
+def free_port():
+    """A port that is free, and stays so: none of those that the system gives to clients.
+
+    One who tries again and again to connect to one of those, while nobody listens there, is in the end its own server.
+    """
+    while True:
+        port = random.randrange(15_000, 30_000)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+            break
+        except OSError:
+            continue
+    return port
 
 
 def journals(root):

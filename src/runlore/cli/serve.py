@@ -200,7 +200,7 @@ def _serve(
         if accounts is not None:
             settings, first = _with_accounts(settings, accounts)
         address = address_of(listening, settings)
-        if settings.port and f"://{settings.host}:{settings.port}/" not in address:
+        if settings.port not in (0, listening.getsockname()[1]):
             note(f"port {settings.port} is taken")
         if first is not None and not json:
             name, password = first

@@ -72,19 +72,21 @@ class Series:
         step: float64; NaN: none.
         time_ns: int64, since 1970 UTC.
         value: float64.
+        sharing: how many series have these steps and times in common.
     """
 
     step: NDArray[np.float64]
     time_ns: NDArray[np.int64]
     value: NDArray[np.float64]
+    sharing: int = 1
 
     def __len__(self) -> int:
         return len(self.value)
 
     @property
     def nbytes(self) -> int:
-        """What it takes in memory."""
-        return self.step.nbytes + self.time_ns.nbytes + self.value.nbytes + ENTRY_BYTES
+        """What it takes in memory: its values, and its share of what it has in common with others."""
+        return (self.step.nbytes + self.time_ns.nbytes) // self.sharing + self.value.nbytes + ENTRY_BYTES
 
 
 class Read(NamedTuple):
@@ -182,12 +184,37 @@ def split(points: RunPoints) -> dict[str, Series]:
     """
     import numpy as np
 
-    if len(points.names) == 1:
+    count = len(points.names)
+    if count == 1:
         return {points.names[0]: Series(points.step, points.time_ns, points.value)}
-    order = np.argsort(points.key, kind="stable")
-    ends = np.searchsorted(points.key[order], np.arange(len(points.names) + 1))
+    if _in_rows(points):
+        step, time_ns = points.step[::count].copy(), points.time_ns[::count].copy()
+        places = np.argsort(points.key[:count]).tolist()
+        return {
+            name: Series(step, time_ns, points.value[place::count].copy(), count)
+            for name, place in zip(points.names, places, strict=True)
+        }
+    is_short = count <= 1 << 16  # such numbers are sorted digit by digit
+    keys = points.key.astype(np.uint16) if is_short else points.key
+    order = np.argsort(keys, kind="stable")
+    ends = np.searchsorted(keys[order], np.arange(count + 1))
     found = {}
     for number, name in enumerate(points.names):
         rows = order[ends[number] : ends[number + 1]]
         found[name] = Series(points.step[rows], points.time_ns[rows], points.value[rows])
     return found
+
+
+def _in_rows(points: RunPoints) -> bool:
+    """Whether the points are rows of all keys, in one order, with one step and one time each: as most runs log them."""
+    import numpy as np
+
+    count = len(points.names)
+    if not count or len(points) % count or len(set(points.key[:count].tolist())) < count:
+        return False
+    columns = (points.key, points.step.view(np.int64), points.time_ns)
+    key, step, time_ns = (column.reshape(-1, count) for column in columns)
+    return all(
+        bool((table == expected).all())
+        for table, expected in ((key, key[0]), (step, step[:, :1]), (time_ns, time_ns[:, :1]))
+    )

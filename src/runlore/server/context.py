@@ -20,6 +20,7 @@ from runlore.server.measures import Measures
 from runlore.server.problems import Problem
 from runlore.server.recorders import Recorders
 from runlore.server.sharing import SharedAnswers
+from runlore.server.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -123,6 +124,7 @@ class Context:
         measures: what was done.
         shared: answers that several callers ask for at once.
         recorders: of the runs that others send piecemeal.
+        threads: in which endpoints answer.
         served: the store and its index themselves, for who checks by itself what the caller may do.
         sight: what of them the caller sees; None: all, and it may do all.
     """
@@ -140,6 +142,7 @@ class Context:
     measures: Measures = field(default_factory=Measures)
     shared: SharedAnswers = field(default_factory=SharedAnswers)
     recorders: Recorders = field(init=False)
+    threads: Threads = field(default_factory=Threads)
     served: Session = field(init=False)
     sight: Sight | None = None
 
@@ -269,6 +272,7 @@ class Context:
 
     def close(self) -> None:
         """Let go of what the rooms keep, and of the store."""
+        self.threads.close()
         for part in self._parts.values():
             if hasattr(part, "close"):
                 part.close()

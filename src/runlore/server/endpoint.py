@@ -18,7 +18,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.responses import Response
 from starlette.routing import Route
@@ -139,7 +138,7 @@ class Endpoint:
             if self.needs in (WRITE, ADMIN):  # also where it failed half-way
                 context.freshness.wrote(call.wrote)
         if self.audited is not None and response.status_code < 400:
-            await run_in_threadpool(context.access.record, call, self.audited(call))
+            await context.threads.run(context.access.record, call, self.audited(call))
         return response
 
     async def _answered(self, call: Call) -> Response:
@@ -149,12 +148,12 @@ class Endpoint:
         else:
             if self.body is not None:
                 call.raw = await context.read_body(request)
-            answered = await run_in_threadpool(self._shared if self.is_shared else self.answer_with, call)
+            answered = await context.threads.run(self._shared if self.is_shared else self.answer_with, call)
         if isinstance(answered, Response):
             return answered
         if self.answer is None:
             return Response(status_code=204 if self.status == 200 else self.status)
-        return await run_in_threadpool(self._respond, request, answered)
+        return await context.threads.run(self._respond, request, answered)
 
     def _shared(self, call: Call) -> Response:
         """The answer to a question that may be one of several that are asked at once."""

@@ -49,7 +49,7 @@ class Settings:
     max_body_bytes: int = 64 << 20
     max_upload_bytes: int = 1 << 40
     index_age_s: float = 0.5
-    series_cache_bytes: int = 256 << 20
+    series_cache_bytes: int = 512 << 20
     console_cache_bytes: int = 64 << 20
     slow_client_s: float = 60.0
     max_requests: int = 1_000

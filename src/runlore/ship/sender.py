@@ -107,6 +107,26 @@ class Sender:
             else:
                 self.held[journal.path] = outgoing
 
+    def learn(self, journals: Iterable[SpooledJournal]) -> None:
+        """Ask the server of a run of which other processes of the machine send all journals, also the one of this.
+
+        They have its first records sent, as they take a journal to send it at once.
+
+        Args:
+            journals: of the run.
+
+        Raises:
+            Unreachable: the server does not answer as it should.
+        """
+        first = next(iter(journals), None)
+        if first is None or first.uid in self.runs or first.uid in self.begun:
+            return
+        if any(outgoing.journal.uid == first.uid for outgoing in self.held.values()):
+            return  # it is announced with its journal
+        with suppress(Refused):  # whoever sends them is told so, and says it
+            self.runs[first.uid] = self._client.announce(first.experiment, first.uid)
+        self.begun.add(first.uid)
+
     def round(self) -> Round:
         """Send some of all that waits.
 

@@ -196,7 +196,9 @@ class Shipper:
         """One round; returns how long to pause."""
         for uid, directory in list(self._runs.items()):
             if os.path.isdir(directory):
-                sender.take(self._spool.journals_of(directory))
+                journals = self._spool.journals_of(directory)
+                sender.take(journals)
+                sender.learn(journals)
             else:
                 self._runs.pop(uid, None)  # all of it was sent; whoever records more of it says so
         while len(sender.held) < _FEW_HELD:

@@ -127,7 +127,7 @@ def join(parts: Sequence[Part]) -> Joined:
             none.astype(np.int64),
         )  # fmt: skip
     names, keys = _names(parts)
-    writer = _one([np.broadcast_to(np.asarray(part.writer, dtype=np.uint32), part.value.shape) for part in parts])
+    writer = _writers(parts)
     columns = (
         _one(keys), _one([part.step for part in parts]), _one([part.time_ns for part in parts]),
         _one([part.value for part in parts]), writer, _one([part.sequence for part in parts]),
@@ -137,6 +137,19 @@ def join(parts: Sequence[Part]) -> Joined:
         columns = tuple(column[order] for column in columns)
     key, step, time_ns, value, writer, sequence = columns
     return Joined(key, names, step, time_ns, value, writer, sequence)
+
+
+def _writers(parts: Sequence[Part]) -> NDArray[np.uint32]:
+    """The writer of each point; one number in memory where all are of one."""
+    import numpy as np
+
+    first = parts[0].writer
+    if isinstance(first, int) and all(isinstance(part.writer, int) and part.writer == first for part in parts):
+        return np.broadcast_to(np.uint32(first), (sum(len(part.value) for part in parts),))
+    found: NDArray[np.uint32] = _one(
+        [np.broadcast_to(np.asarray(part.writer, dtype=np.uint32), part.value.shape) for part in parts]
+    )
+    return found
 
 
 def _one(arrays: list[Any]) -> Any:

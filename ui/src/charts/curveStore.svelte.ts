@@ -15,7 +15,7 @@ export interface Want {
   buckets: number;
 }
 
-const KEYS_AT_ONCE = 4;
+const KEYS_AT_ONCE = 24;
 /** The server's limit of runs times keys. */
 const CURVES_AT_ONCE = 20_000;
 /** Points that are kept of charts: 16 bytes each. */

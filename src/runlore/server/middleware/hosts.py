@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
-
 from runlore.server.middleware.answers import answer
+from runlore.server.middleware.headers import header
 from runlore.server.problems import Problem
 from runlore.server.settings import LOOPBACK
 
@@ -37,12 +36,11 @@ class Hosts:
             await answer(problem, scope.get("request_id", ""))(scope, receive, send)
 
     def _problem(self, scope: Scope) -> Problem | None:
-        headers = Headers(scope=scope)
-        host = headers.get("host", "")
+        host = header(scope, b"host")
         if not self._any and _name(host) not in self._names:
             hint = "start the server with --allow-host NAME where it is called so, for example behind a proxy"
             return Problem(421, f"Host: {host[:100]!r} is none of the names of this server; {hint}", field="Host")
-        origin = headers.get("origin")
+        origin = header(scope, b"origin")
         if origin and scope["method"] not in _SAFE and urlsplit(origin).netloc != host:
             return Problem(403, f"Origin: {origin[:100]!r} is another page, which may not change things here",
                            field="Origin")  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING
 
 from runlore.server.middleware.answers import answer
@@ -50,7 +51,7 @@ class Limits:
             if is_whole:  # what is waited for now is that the client goes
                 return await receive()
             try:
-                message = await asyncio.wait_for(receive(), seconds)
+                message = await _within(seconds, receive)
             except asyncio.TimeoutError:
                 said = f"nothing of the request came for {seconds:g} seconds; send it again, in one go"
                 raise Problem(408, said, headers={"connection": "close"}) from None
@@ -58,3 +59,15 @@ class Limits:
             return message
 
         return receiving
+
+
+if sys.version_info >= (3, 11):
+
+    async def _within(seconds: float, receive: Receive) -> Message:
+        async with asyncio.timeout(seconds):  # `wait_for` makes a task of it there, which is dear
+            return await receive()
+
+else:
+
+    async def _within(seconds: float, receive: Receive) -> Message:
+        return await asyncio.wait_for(receive(), seconds)

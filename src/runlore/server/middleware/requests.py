@@ -13,9 +13,11 @@ import secrets
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from starlette.datastructures import Headers
+from runlore.server.middleware.headers import header
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from runlore.server.measures import Measures
@@ -25,14 +27,13 @@ log = logging.getLogger("runlore.access")
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
-SECURITY_HEADERS = {
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "cache-control": "private, no-cache",
-}
-_RAW_HEADERS = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+_SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"private, no-cache"),
+)
 """Of every answer that does not say otherwise."""
 
 
@@ -49,7 +50,7 @@ class Requests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
+        given = header(scope, b"x-request-id")
         request_id = scope["request_id"] = given if _PLAIN_ID.fullmatch(given) else secrets.token_hex(8)
         begun = perf_counter()
         status, size = 0, 0
@@ -59,12 +60,7 @@ class Requests:
             nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]
-                given_names = {name for name, _ in message["headers"]}
-                message["headers"] = [
-                    *message["headers"],
-                    (b"x-request-id", request_id.encode()),
-                    *(header for header in _RAW_HEADERS if header[0] not in given_names),
-                ]
+                message["headers"] = _completed(message["headers"], request_id)
             elif message["type"] == "http.response.body":
                 size += len(message.get("body", b""))
             await send(message)
@@ -89,3 +85,11 @@ class Requests:
         else:  # `repr` leaves no line break of a caller's in the log
             log.info("%s %s %s %s %d bytes %.1f ms %s", fields["client"], fields["method"], repr(fields["path"])[1:-1],
                      status, size, fields["ms"], request_id)  # fmt: skip
+
+
+def _completed(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer with those that every answer has. One that is shared has another request's id."""
+    told = [pair for pair in headers if pair[0] != b"x-request-id"]
+    names = {name for name, _ in told}
+    missing = [pair for pair in _SECURITY if pair[0] not in names]
+    return [*told, *missing, (b"x-request-id", request_id.encode("ascii"))]
