@@ -124,7 +124,9 @@ def _serve_others(
         from runlore.server.accounts.oidc import Provider, ProviderSettings
 
         Provider(ProviderSettings(settings.oidc_issuer, settings.oidc_client)).close()  # says what is wrong with it
-    _log_requests()
+    from runlore.server.logs import log_requests
+
+    log_requests()
     _serve(settings, next_free=False, browser=False, json=json, accounts=accounts)
 
 
@@ -229,14 +231,3 @@ def _told(
             webbrowser.open(address)
 
     return when_ready
-
-
-def _log_requests() -> None:
-    """Lines of the log go to stderr: requests, and what went wrong."""
-    import logging
-
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("runlore.access").setLevel(logging.INFO)
-    # What no line shows is not found out for each: one is written for every request.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None  # noqa: SLF001 - as the documentation of `logging` advises: who called is not looked for

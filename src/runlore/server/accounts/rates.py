@@ -1,7 +1,7 @@
 """How many requests one caller may send: a bucket for each token, session or user, which all workers share.
 
-The buckets lie in memory that was there before the workers were forked. Of each one moment is kept: when it would be
-full again. Workers take turns by a lock on a file, which the system lets go of where a worker dies.
+The buckets lie in a file that has no name, which the workers map into their memory. Of each one moment is kept: when it
+would be full again. Workers take turns by a lock on the file, which the system lets go of where a worker dies.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import math
 import mmap
+import os
 import struct
 import tempfile
 import threading
@@ -35,15 +36,22 @@ class Rates:
 
     Args:
         per_second: requests that one caller may send in the long run; None: as many as it likes.
+        taken: descriptor of another one's, which is shared with it; None: a new one.
     """
 
-    def __init__(self, per_second: float | None) -> None:
+    def __init__(self, per_second: float | None, taken: int | None = None) -> None:
         self._per_second = per_second
         if per_second is None:
             return
         self._turn = threading.Lock()
-        self._turns = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
-        self._buckets = mmap.mmap(-1, _ROWS * _ROW_BYTES)
+        self._file = tempfile.TemporaryFile() if taken is None else os.fdopen(taken, "r+b")  # noqa: SIM115 - see `close`
+        os.posix_fallocate(self._file.fileno(), 0, _ROWS * _ROW_BYTES)  # so that no page of it lacks room later
+        self._buckets = mmap.mmap(self._file.fileno(), _ROWS * _ROW_BYTES)
+
+    @property
+    def descriptor(self) -> int:
+        """Of the file by which others share it; -1 where there is no limit."""
+        return -1 if self._per_second is None else self._file.fileno()
 
     def take(self, caller: Caller) -> None:
         """Count a request.
@@ -56,11 +64,11 @@ class Rates:
         kind, name = ("token", caller.token) if caller.token is not None else ("user", str(caller.user))
         whose = hashlib.blake2b(f"{kind} {name}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
         with self._turn:
-            fcntl.lockf(self._turns, fcntl.LOCK_EX)
+            fcntl.lockf(self._file, fcntl.LOCK_EX)
             try:
                 left = self._take(whose, self._per_second)
             finally:
-                fcntl.lockf(self._turns, fcntl.LOCK_UN)
+                fcntl.lockf(self._file, fcntl.LOCK_UN)
         if left < 1.0:
             wait_s = math.ceil((1.0 - left) / self._per_second)
             raise Problem(
@@ -72,7 +80,7 @@ class Rates:
     def close(self) -> None:
         """Let go of the memory; other processes keep theirs."""
         if self._per_second is not None:
-            self._turns.close()
+            self._file.close()
             self._buckets.close()
 
     def _take(self, whose: bytes, per_second: float) -> float:
