@@ -19,7 +19,7 @@ from runlore.server.accounts.rates import Rates
 from runlore.server.app import make_app
 from runlore.server.context import Context
 from runlore.server.impatient import impatient
-from runlore.server.worker import Taken, become
+from runlore.server.taking_over import Taken, become
 from runlore.server.workers import Workers
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from runlore.errors import NotReachable
-from runlore.server.worker import PID_BYTES, end_with_parent, say_ready
+from runlore.server.taking_over import PID_BYTES, end_with_parent, say_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
