@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 import runlore
@@ -224,13 +225,73 @@ def test_records_of_one_run_go_through_several_workers_some_of_which_are_killed(
             assert (run.status, run.number, run.metrics) == ("succeeded", 1, {"m": 39.0})
             assert run.metric("m")["value"].tolist() == [float(step) for step in range(40)]
             assert [event.key for event in run.recorded().events(["alert"])] == ["late"]
-        process.send_signal(signal.SIGHUP)  # as for a new certificate: it ends nothing
-        assert healthy(address)
         process.send_signal(signal.SIGTERM)
         assert ended(process) == 0
         log = process.stderr.read()
         assert log.count("another one is started") == 2
-        assert log.count("SIGHUP: there is no certificate to take anew") == 3
+
+
+class Asking(threading.Thread):
+    """A client that records without a pause: over one connection as long as that is left to it, or always a new one."""
+
+    def __init__(self, address, uid, key, *, keeps):
+        super().__init__(daemon=True)
+        self.confirmed, self.failed, self.over = [], [], threading.Event()
+        self._address, self._uid, self._key, self._keeps = address, uid, key, keeps
+
+    def run(self):
+        limits = httpx.Limits(max_keepalive_connections=1 if self._keeps else 0)
+        with httpx.Client(base_url=self._address, limits=limits, timeout=PATIENCE_S) as client:
+            while not self.over.is_set():
+                step = len(self.confirmed)
+                point = {"run_id": self._uid, "key": self._key, "value": step, "step": step, "timestamp": 1}
+                try:
+                    client.post("/api/2.0/mlflow/runs/log-metric", json=point).raise_for_status()
+                except httpx.HTTPError as error:
+                    self.failed.append(repr(error))
+                self.confirmed.append(step)
+
+
+def awaited(condition):
+    """Wait until something is so that another process does."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.soak)])
+def test_other_workers_take_over_without_losing_a_request(store_path, times):
+    with started("server", "--store", store_path, "--port", 0, "--workers", 2) as (process, address):
+        made = httpx.post(f"{address}/api/2.0/mlflow/runs/create", json={"experiment_id": "0"})
+        uid = made.json()["run"]["info"]["run_id"]
+        log = []
+        threading.Thread(target=lambda: log.extend(process.stderr), daemon=True).start()
+        clients = [Asking(address, uid, key, keeps=key == "kept") for key in ("kept", "new")]
+        for client in clients:
+            client.start()
+        for _ in range(times):
+            before = set(children(process.pid))
+            with following(address):
+                process.send_signal(signal.SIGHUP)
+                awaited(lambda before=before: len(set(children(process.pid)) - before) == 2)
+            awaited(lambda before=before: not set(children(process.pid)) & before)
+            at = [len(client.confirmed) for client in clients]
+            awaited(lambda at=at: all(len(one.confirmed) > then for one, then in zip(clients, at, strict=True)))
+        programs = [Path(f"/proc/{pid}/cmdline").read_text() for pid in children(process.pid)]
+        os.kill(children(process.pid)[0], signal.SIGKILL)  # one of the new kind is replaced by such a one
+        awaited(lambda: any("another one is started" in line for line in log))
+        for client in clients:
+            client.over.set()
+            client.join()
+        awaited(lambda: len(children(process.pid)) == 2)
+        process.send_signal(signal.SIGTERM)
+        assert ended(process) == 0
+    assert all("runlore.server.worker" in program for program in programs), "of the code that is there now"
+    run = runlore.get_run(uid, store=store_path)
+    for client, key in zip(clients, ("kept", "new"), strict=True):
+        assert len(client.failed) <= 1, "those that the killed worker had"
+        assert len(run.metric(key)["step"]) >= len(client.confirmed) - len(client.failed)
 
 
 def test_workers_end_with_the_process_that_started_them(store_path):
