@@ -188,6 +188,11 @@ class Catalog(Index):
         with self.database.reading() as connection:
             return run_answers.latest_runs(connection, limit, facts=facts)
 
+    def arrivals(self, limit: int, *, facts: bool = False) -> list[RunRecord]:  # noqa: D102
+        check_limit(limit)
+        with self.database.reading() as connection:
+            return run_answers.arrived_runs(connection, limit, facts=facts)
+
     def series(self, uids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, dict[str, SeriesRecord]]:  # noqa: D102
         with self.database.reading() as connection:
             return run_answers.series(connection, uids, keys)

@@ -50,6 +50,12 @@ def latest_runs(connection: Connection, limit: int, *, facts: bool) -> list[RunR
     return [reader.record(row) for row in rows]
 
 
+def arrived_runs(connection: Connection, limit: int, *, facts: bool) -> list[RunRecord]:
+    """The runs that the catalog took in last: those with the greatest row ids."""
+    ids = [run_id for (run_id,) in connection.rows("SELECT id FROM runs ORDER BY id DESC LIMIT ?", limit)]
+    return runs_by_id(connection, ids, facts=facts)
+
+
 def find_runs(connection: Connection, reference: RunReference, *, facts: bool) -> list[RunRecord]:
     """The runs that a reference could mean, at most three."""
     reader = RecordsReader(facts=facts)

@@ -190,6 +190,19 @@ class Index(ABC):
         """
         return list(self.page(None, "-updated", limit, include_deleted=True, facts=facts, last=True).runs)
 
+    def arrivals(self, limit: int, *, facts: bool = False) -> list[RunRecord]:
+        """The runs that this index learnt of last, the latest first, deleted ones included, however old they are.
+
+        A run that was recorded elsewhere may arrive long after its last record: it is not among the `latest`. Here
+        nothing is known of when a run arrived, and these are the `latest`; an index that numbers its runs as it takes
+        them in goes by that.
+
+        Args:
+            limit: at most so many.
+            facts: whether the records have their facts.
+        """
+        return self.latest(limit, facts=facts)
+
     def holders(self, digests: Sequence[str]) -> list[HolderRecord]:
         """Every run and card that has contents with one of these SHA-256 as an artifact, by digest, kind and uid.
 

@@ -1,9 +1,9 @@
 """Which runs changed, for those who watch: pages that are open.
 
-While somebody watches, the runs that changed last are looked at after each refresh of the index, and those that were
-running. What changed has the moment at which that was seen, in ms since 1970 UTC, as its place: whoever comes back
-says the last place that they know of, and gets what came after it. Where that cannot be told, as by another worker or
-after a restart, they are told to ask for everything anew.
+While somebody watches, the runs that changed last are looked at after each refresh of the index, those that it took in
+last, however old they are, and those that were running. What changed has the moment at which that was seen, in ms since
+1970 UTC, as its place: whoever comes back says the last place that they know of, and gets what came after it. Where
+that cannot be told, as by another worker or after a restart, they are told to ask for everything anew.
 """
 
 from __future__ import annotations
@@ -113,8 +113,9 @@ class Changes:
 
     def _look(self) -> None:
         """Find what changed; called after each refresh, in one thread."""
-        found = self._latest()
         index = self._session.index
+        found = self._new_of(index.latest)
+        found.update(self._new_of(index.arrivals))
         page = index.page(_RUNNING, None, MOST_RUNNING, include_deleted=True, facts=True, last=True)
         running = {run.uid: run for run in page.runs}
         ended = [uid for uid in self._running if uid not in running]
@@ -140,11 +141,11 @@ class Changes:
         for listener in listeners:
             listener()
 
-    def _latest(self) -> dict[str, RunRecord]:
-        """The runs that changed last: as many as are new, and some that are not."""
+    def _new_of(self, newest: Callable[..., list[RunRecord]]) -> dict[str, RunRecord]:
+        """The first runs in an order of the index: as many as are new, and some that are not."""
         limit = FIRST_LOOK
         while True:
-            runs = self._session.index.latest(limit, facts=True)
+            runs = newest(limit, facts=True)
             known = any(self._versions.get(run.uid) == _version(run) for run in runs)
             if known or len(runs) < limit or self._begun_at is None or limit >= REMEMBERED:
                 return {run.uid: run for run in runs}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from runlore.errors import DamagedFile, RunNotFound
 from runlore.journal import liveness
 from runlore.journal.decode import CLOSED, Context, Damage, read_pieces
+from runlore.journal.facts import closed_facts
 from runlore.store import points, segments
 from runlore.store.journal_files import journal_paths
 from runlore.store.points import Part, RunPoints
@@ -260,19 +261,29 @@ def _read_events(directory: str, run: Sealed | None, wanted: frozenset[str] | No
         extras += run.extras
         found += [StoredEvent(*event) for event in run.events(wanted)]
     for journal in unsealed(directory, run):
-        context = journal.context
-        pieces: list[tuple[Iterable[Event], Iterable[tuple[int, dict[str, Any]]]]] = []
-        segment = segments.refresh(directory, *journal)
-        if segment is not None:
-            context = segment.context
-            pieces.append(segment.events())
-        pieces += [(chunk.events, chunk.extras) for chunk in read_pieces(journal.path, context)]
-        for events, changes in pieces:
+        for events, changes in _event_pieces(directory, journal):
             extras += [(journal.writer, sequence, columns) for sequence, columns in changes]
             found += [StoredEvent(journal.writer, *event) for event in events if wanted is None or event.kind in wanted]
     found = _with_extras(found, _changes(extras))
     found.sort(key=lambda event: (event.time_ns, event.writer, event.sequence))
     return found
+
+
+def _event_pieces(
+    directory: str, journal: UnsealedJournal
+) -> list[tuple[Iterable[Event], Iterable[tuple[int, dict[str, Any]]]]]:
+    """The events of a journal and its extra columns, in pieces."""
+    context = journal.context
+    whole = closed_facts(journal.path) if context is None else None
+    if whole is not None:
+        return [whole]
+    pieces: list[tuple[Iterable[Event], Iterable[tuple[int, dict[str, Any]]]]] = []
+    segment = segments.refresh(directory, *journal)
+    if segment is not None:
+        context = segment.context
+        pieces.append(segment.events())
+    pieces += [(chunk.events, chunk.extras) for chunk in read_pieces(journal.path, context)]
+    return pieces
 
 
 def _with_extras(found: list[StoredEvent], changes: list[tuple[str, int, dict[str, Any]]]) -> list[StoredEvent]:

@@ -90,6 +90,9 @@ class SeenIndex(Index):
     def latest(self, limit: int, *, facts: bool = False) -> list[RunRecord]:  # noqa: D102
         return self._index.latest(limit, facts=facts) if self._sees_all else super().latest(limit, facts=facts)
 
+    def arrivals(self, limit: int, *, facts: bool = False) -> list[RunRecord]:  # noqa: D102
+        return self._index.arrivals(limit, facts=facts) if self._sees_all else super().arrivals(limit, facts=facts)
+
     def series(  # noqa: D102
         self, uids: Sequence[str], keys: Sequence[str] | None = None
     ) -> dict[str, dict[str, SeriesRecord]]:
