@@ -20,7 +20,7 @@ from runlore.model import new_uid
 from runlore.remote.store import open_server
 from runlore.store import open_store
 
-ENDS_WITHIN_S = 5
+ENDS_WITHIN_S = 20
 PATIENCE_S = 30
 
 
