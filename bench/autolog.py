@@ -177,8 +177,31 @@ def transformers():
     return train
 
 
+def ultralytics():
+    os.environ["YOLO_VERBOSE"] = "False"
+    import ultralytics as library
+    from PIL import Image
+
+    place = os.environ["RUNLORE_STORE"] + "-pictures"
+    for part in ("train", "val"):
+        for kind in ("dark", "light"):
+            folder = os.path.join(place, part, kind)
+            os.makedirs(folder)
+            for number in range(4):
+                value = 40 + number + 160 * (kind == "light")
+                Image.fromarray(np.full((32, 32, 3), value, np.uint8)).save(os.path.join(folder, f"{number}.png"))
+    options = {"epochs": 3, "imgsz": 32, "batch": 2, "workers": 0, "device": "cpu", "plots": False, "verbose": False}
+
+    def train():
+        model = library.YOLO("yolo11n-cls.yaml", verbose=False)
+        model.train(data=place, project=place + "-out", exist_ok=True, **options)
+
+    return train
+
+
 LIBRARIES = (
     sklearn, xgboost, lightgbm, catboost, optuna, torch, keras, lightning, transformers, accelerate, fastai,
+    ultralytics,
 )  # fmt: skip
 
 
