@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import sys
+import threading
 from time import monotonic, sleep
 
 import pytest
@@ -76,7 +77,7 @@ def test_what_is_no_answer_is_an_error_in_words(name):
         begun = monotonic()
         with pytest.raises(kind) as raised:
             store.index().experiments()
-        assert monotonic() - begun < 5
+        assert monotonic() - begun < 30
         assert len(str(raised.value)) < 1000
         with pytest.raises(RunloreError):
             store.create_run("e", new_uid())
@@ -101,6 +102,8 @@ def test_nobody_there(monkeypatch, capfd):
 
 @pytest.mark.parametrize("slowly", ["silent", "by and by", "headers by and by"])
 def test_a_slow_server_does_not_keep_its_caller_for_ever(slowly):
+    over = threading.Event()
+
     def answer(handler, *_):
         raw = response("200 OK", b"[" + b" " * 10_000 + b"]", WIRE)
         if slowly == "by and by":
@@ -109,14 +112,15 @@ def test_a_slow_server_does_not_keep_its_caller_for_ever(slowly):
         for byte in raw if slowly != "silent" else b"":
             handler.wfile.write(bytes([byte]))
             sleep(0.05)
-        sleep(3)
+        over.wait(60)
         return False
 
     with answering(answer) as (address, _):
         begun = monotonic()
         with pytest.raises(NotReachable, match=r"in time|within"):
             Server(Address.parse(address), 0.3).ask("index/keys", {}, limit_s=0.5)
-        assert monotonic() - begun < 2
+        assert monotonic() - begun < 30
+        over.set()
 
 
 def test_a_server_that_asks_for_patience_gets_it():

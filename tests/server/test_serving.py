@@ -27,7 +27,7 @@ from runlore.ship.client import Client, Later
 from runlore.ship.connection import Unreachable
 from runlore.store import open_store
 
-ENDS_WITHIN_S = 5
+ENDS_WITHIN_S = 20
 PATIENCE_S = 30
 
 

@@ -118,10 +118,14 @@ def test_values_that_json_does_not_have_are_marked(api, store):
 def test_what_others_record_is_seen_within_a_second(store_path, store):
     with serving(store_path) as address, httpx.Client(base_url=f"{address}/api/v1/") as api:
         assert ask(api)["uids"] == []
-        uid = make_run(store)
-        begun = monotonic()
-        while ask(api)["uids"] != [uid]:
-            assert monotonic() - begun < 1
+        took_s = []
+        for _ in range(3):  # a machine that stands still for a moment delays one of them, a slow server all
+            uid = make_run(store)
+            begun = monotonic()
+            while uid not in ask(api)["uids"]:
+                assert monotonic() - begun < 60
+            took_s.append(monotonic() - begun)
+        assert min(took_s) < 1
 
 
 @pytest.mark.parametrize(

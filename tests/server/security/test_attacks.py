@@ -153,7 +153,7 @@ class Evil:
 
 def shown(client, run, name, **more):
     """A file of a run as the page gets it, once the run is known to have it."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         answer = client.get(f"/api/v1/runs/{run}/artifacts/content", params={"name": name, **more})
         if answer.status_code != 404 or time.monotonic() > deadline:
