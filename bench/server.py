@@ -5,7 +5,8 @@
 A store gets 10,000 runs with 25 params and 25 metrics each, and 40 runs with a series of 100,000 points. For each
 question stand the median and the greatest time over HTTP in ms, the same of the library alone, and their ratio: what
 the server adds. The goals are printed beside them. Before that stands how long a server takes from the start of its
-process to its first answer, beside a Python that does nothing. The last part has 20 readers and 20 writers at once.
+process to its first answer, beside a Python that does nothing. The last part has 20 readers and 20 writers at once. The
+server has one worker all the time, as `runlore server` has unless it is told otherwise.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def fill(store):
 @contextlib.contextmanager
 def serving(location):
     """The server, in a process of its own; gives its address."""
-    command = [sys.executable, "-m", "runlore", "server", "--store", location, "--port", "0"]
+    command = [sys.executable, "-m", "runlore", "server", "--store", location, "--port", "0", "--workers", "1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         yield process.stdout.readline().rpartition(" ")[2].strip()
@@ -176,7 +177,7 @@ def together(address, location, page, curves):
     over.set()
     for thread in threads:
         thread.join()
-    print(f"\n{TOGETHER} readers and {TOGETHER} writers at once, {os.cpu_count()} cores")
+    print(f"\n{TOGETHER} readers and {TOGETHER} writers at once, one worker, {os.cpu_count()} cores")
     for path, times in found.items():
         times.sort()
         median, late = statistics.median(times), times[int(len(times) * 0.95)]

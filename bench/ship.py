@@ -3,8 +3,8 @@
     python bench/ship.py [--quick]
 
 What a metric costs where the store is a server, against a directory; journal bytes a second into one worker; small
-appends a second; and many runs that are sent at once. A client in Python takes as much of the machine as the server:
-what is measured here is both together.
+appends a second; and many runs that are sent at once. The server has one worker all the time. A client in Python takes
+as much of the machine as the server: what is measured here is both together.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Server:
 
     def __init__(self, store):
         open_store(store, create=True)
-        command = [sys.executable, "-m", "runlore", "server", "--port", "0", "--store", str(store)]
+        command = [sys.executable, "-m", "runlore", "server", "--port", "0", "--workers", "1", "--store", str(store)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.address = self.process.stdout.readline().split()[-1].rstrip("/")
 
@@ -177,7 +177,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     quick = parser.parse_args().quick
-    table = Table("what", "measured")
+    table = Table("what", "measured", title=f"one worker, {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         os.environ["RUNLORE_SPOOL"] = str(directory / "spool")

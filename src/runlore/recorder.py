@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
 
@@ -72,6 +72,16 @@ class Recorder(ABC):
 
         Raises:
             WrongType, InvalidArgument, RunEnded: as for `scalar`.
+        """
+
+    def reserve(self, sizes: Iterable[int]) -> None:  # noqa: B027 - where nothing can be known, nothing is done
+        """Have room for records with payloads of so many bytes: those that come next are all kept.
+
+        For who can tell a client of its own that nothing was stored. Where it cannot be known, nothing happens.
+
+        Raises:
+            OSError: there is no room. Nothing was recorded, and nothing is counted as lost.
+            RunEnded: the recorder was closed.
         """
 
     @abstractmethod

@@ -6,6 +6,7 @@ import errno
 import math
 import os
 import sys
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from types import FunctionType
 
@@ -20,6 +21,8 @@ from runlore.errors import InvalidArgument, InvalidName, RunEnded, RunloreError,
 from runlore.journal import format as fmt
 from runlore.journal import open_journal
 from runlore.journal.decode import CLOSED, OPEN, read
+from runlore.journal.values import event_bytes
+from runlore.journal.writer import JournalWriter
 
 KEYS = st.text(st.characters(exclude_characters="\0", exclude_categories=()), min_size=1, max_size=12)
 FLOATS = st.floats(allow_nan=True, allow_infinity=True)
@@ -332,3 +335,24 @@ def test_what_the_disk_does_not_confirm_is_kept_and_not_counted_as_lost(tmp_path
     assert journal.lost == 0
     assert read(journal.path).points.value.tolist() == [0.0, 1.0, 2.0, 3.0]
     assert capfd.readouterr().err.count("the disk does not confirm it (Input/output error)") == 1
+
+
+@pytest.mark.parametrize("sizes", [[0] * 1000, [2_000] * 40, [3_000] * 40, [20_000, 10, 70_000, 10] * 5, [2 << 20]])
+@pytest.mark.parametrize("first", [0, 100, 450])
+def test_what_was_reserved_takes_records_of_these_sizes_without_asking_for_more(tmp_path, monkeypatch, sizes, first):
+    with closing(JournalWriter(str(tmp_path), RUN)) as writer:
+        for step in range(first):
+            writer.scalar("m", 1.0, step)
+        writer.reserve([1, *sizes])
+
+        def no_room(*_):
+            raise OSError(errno.ENOSPC, "full")
+
+        monkeypatch.setattr(os, "posix_fallocate", no_room)
+        around = len(event_bytes("e", "k", "", None))
+        for size in sizes:
+            writer.event("e", "k", "x" * (size - around)) if size > around else writer.scalar("m", 1.0)
+        assert writer.lost == 0
+        with pytest.raises(OSError, match="full"):
+            writer.reserve([64 << 20])
+        assert writer.lost == 0

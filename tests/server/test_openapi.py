@@ -15,6 +15,8 @@ from tests.examples import examples
 from tests.reader.made_runs import make_run
 from tests.server.live import serving
 
+from runlore.housekeeping.doctor import examine
+from runlore.reader.session import Session
 from runlore.server.app import list_endpoints
 from runlore.server.native.endpoints import ENDPOINTS, PREFIX
 from runlore.server.openapi import describe
@@ -39,6 +41,7 @@ def filled(tmp_path_factory):
         )  # fmt: skip
     with serving(store.location) as address:
         yield address
+    assert examine(Session(open_store(store.location)).refresh()) == [], "nothing is half stored of what was asked"
 
 
 @schema.parametrize()

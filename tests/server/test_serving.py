@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 import runlore
+from runlore.journal import open_journal
 from runlore.model import new_uid
 from runlore.remote.store import open_server
+from runlore.server.threads import THREADS
+from runlore.ship.client import Client, Later
+from runlore.ship.connection import Unreachable
 from runlore.store import open_store
 
 ENDS_WITHIN_S = 5
@@ -50,6 +57,15 @@ def healthy(address):
     status = connection.getresponse().status
     connection.close()
     return status == 200
+
+
+def measured(address, name):
+    """A value of `/metrics`."""
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE_S)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    return float(next(line.split()[1] for line in text.splitlines() if line.startswith(f"{name} ")))
 
 
 @contextlib.contextmanager
@@ -141,6 +157,41 @@ def test_it_ends_at_once_and_nothing_is_lost(store_path, number, workers):
     assert (run.metrics, run.status) == ({"m": 1.0}, "crashed")  # its recorder was closed in order, and not stopped
 
 
+def test_a_disk_that_hangs_keeps_neither_health_nor_the_end(store_path, tmp_path):
+    """More requests than there are threads wait for a file that somebody else does not let go of."""
+    journal = open_journal(str(tmp_path), uid := new_uid())
+    journal.scalar("m", 1.0, 0)
+    journal.close()
+    content, told = Path(journal.path).read_bytes(), []
+    with started("server", "--store", store_path, "--port", 0) as (process, address):
+        client = Client(address)
+        client.announce("e", uid)
+        client.append("e", uid, journal.writer, 0, content)
+        client.close()
+
+        def append():
+            asker = Client(address, PATIENCE_S)
+            with pytest.raises((Later, Unreachable)) as raised:
+                asker.append("e", uid, journal.writer, 0, content)
+            told.append(str(raised.value))
+            asker.close()
+
+        with open(f"{store_path}/runs/e/{uid}/journal/{journal.writer}.rlj", "rb+") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            senders = [threading.Thread(target=append) for _ in range(THREADS + 5)]
+            for sender in senders:
+                sender.start()
+            while measured(address, "runlore_requests_active") < len(senders):
+                time.sleep(0.01)  # they are taken by another process
+            assert healthy(address)
+            process.send_signal(signal.SIGTERM)
+            ended(process)
+            for sender in senders:
+                sender.join()
+        assert any("503" in text for text in told), told
+        assert "Traceback" not in process.stderr.read()
+
+
 # -- several workers ----------------------------------------------------------------------------------------------
 
 
@@ -164,22 +215,83 @@ def test_records_of_one_run_go_through_several_workers_some_of_which_are_killed(
         recorder.stop("succeeded", {"status": "succeeded"})
         recorder.close()
         assert recorder.lost == 0
-        deadline = time.monotonic() + PATIENCE_S
-        while len(set(children(process.pid)) - killed) < 3 or killed & set(children(process.pid)):
+        deadline, answer = time.monotonic() + PATIENCE_S, set()
+        while len(answer) < 3:  # those that were started instead of the killed ones do so by and by
             assert time.monotonic() < deadline
-            time.sleep(0.01)  # they are started by another process
+            answer.add(int(measured(address, "runlore_process_id")))
+        assert answer == set(children(process.pid))
         for place in (store_path, address):
             run = runlore.get_run(uid, store=place)
             assert (run.status, run.number, run.metrics) == ("succeeded", 1, {"m": 39.0})
             assert run.metric("m")["value"].tolist() == [float(step) for step in range(40)]
             assert [event.key for event in run.recorded().events(["alert"])] == ["late"]
-        process.send_signal(signal.SIGHUP)  # as for a new certificate: it ends nothing
-        assert healthy(address)
         process.send_signal(signal.SIGTERM)
         assert ended(process) == 0
         log = process.stderr.read()
         assert log.count("another one is started") == 2
-        assert log.count("SIGHUP: there is no certificate to take anew") == 3
+
+
+class Asking(threading.Thread):
+    """A client that records without a pause: over one connection as long as that is left to it, or always a new one."""
+
+    def __init__(self, address, uid, key, *, keeps):
+        super().__init__(daemon=True)
+        self.confirmed, self.failed, self.over = [], [], threading.Event()
+        self._address, self._uid, self._key, self._keeps = address, uid, key, keeps
+
+    def run(self):
+        limits = httpx.Limits(max_keepalive_connections=1 if self._keeps else 0)
+        with httpx.Client(base_url=self._address, limits=limits, timeout=PATIENCE_S) as client:
+            while not self.over.is_set():
+                step = len(self.confirmed)
+                point = {"run_id": self._uid, "key": self._key, "value": step, "step": step, "timestamp": 1}
+                try:
+                    client.post("/api/2.0/mlflow/runs/log-metric", json=point).raise_for_status()
+                except httpx.HTTPError as error:
+                    self.failed.append(repr(error))
+                self.confirmed.append(step)
+
+
+def awaited(condition):
+    """Wait until something is so that another process does."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.soak)])
+def test_other_workers_take_over_without_losing_a_request(store_path, times):
+    with started("server", "--store", store_path, "--port", 0, "--workers", 2) as (process, address):
+        made = httpx.post(f"{address}/api/2.0/mlflow/runs/create", json={"experiment_id": "0"})
+        uid = made.json()["run"]["info"]["run_id"]
+        log = []
+        threading.Thread(target=lambda: log.extend(process.stderr), daemon=True).start()
+        clients = [Asking(address, uid, key, keeps=key == "kept") for key in ("kept", "new")]
+        for client in clients:
+            client.start()
+        for _ in range(times):
+            before = set(children(process.pid))
+            with following(address):
+                process.send_signal(signal.SIGHUP)
+                awaited(lambda before=before: len(set(children(process.pid)) - before) == 2)
+            awaited(lambda before=before: not set(children(process.pid)) & before)
+            at = [len(client.confirmed) for client in clients]
+            awaited(lambda at=at: all(len(one.confirmed) > then for one, then in zip(clients, at, strict=True)))
+        programs = [Path(f"/proc/{pid}/cmdline").read_text() for pid in children(process.pid)]
+        os.kill(children(process.pid)[0], signal.SIGKILL)  # one of the new kind is replaced by such a one
+        awaited(lambda: any("another one is started" in line for line in log))
+        for client in clients:
+            client.over.set()
+            client.join()
+        awaited(lambda: len(children(process.pid)) == 2)
+        process.send_signal(signal.SIGTERM)
+        assert ended(process) == 0
+    assert all("runlore.server.worker" in program for program in programs), "of the code that is there now"
+    run = runlore.get_run(uid, store=store_path)
+    for client, key in zip(clients, ("kept", "new"), strict=True):
+        assert len(client.failed) <= 1, "those that the killed worker had"
+        assert len(run.metric(key)["step"]) >= len(client.confirmed) - len(client.failed)
 
 
 def test_workers_end_with_the_process_that_started_them(store_path):

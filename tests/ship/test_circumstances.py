@@ -89,5 +89,5 @@ def test_on_a_terminal_the_end_shows_what_is_still_to_be_sent(address):
                 shown += piece
         os.close(ours)
         assert process.wait(30) == 0
-    assert f"MB to {proxy.address} (Ctrl-C: later)\r".encode() in shown
+    assert f"kB to {proxy.address} (Ctrl-C: later)\r".encode() in shown
     assert shown.index(b"(Ctrl-C: later)") < shown.index(b"still to be sent")

@@ -24,24 +24,26 @@ from runlore.ship.client import Client
 from runlore.ship.connection import Unreachable
 
 ENDS_WITHIN_S = 5
-POINTS = 100_000
+POINTS = 3_000
+"""For each server: more than is sent to one, so that there is always something to be sent."""
 
 
 class Sending:
     """A thread that sends a journal in small pieces, to whichever server there is."""
 
-    def __init__(self, address, folder, store_path):
+    def __init__(self, address, folder, store_path, points):
         self.uid = new_uid()
         folder.mkdir()
         journal = open_journal(str(folder), self.uid)
         journal.event("start", "start", {"experiment": "e", "number": 1})
-        for step in range(POINTS):
+        for step in range(points):
             journal.scalar("m", float(step), step)
         journal.close()
         self.content = Path(journal.path).read_bytes()
         self.stored = Path(store_path, "runs", "e", self.uid, "journal", f"{journal.writer}.rlj")
         self.writer = journal.writer
         self.confirmed = 0
+        self.answers = 0
         self.over = threading.Event()
         self.client = Client(address, 30)
         self.failed: list[Exception] = []
@@ -51,13 +53,14 @@ class Sending:
     def send(self):
         chance, is_announced = random.Random(0), False
         while not self.over.is_set() and not self.failed:
-            piece = self.content[self.confirmed : self.confirmed + chance.choice([1_000, 5_000, 20_000])]
+            piece = self.content[self.confirmed : self.confirmed + chance.choice([600, 1_000, 2_000])]
             try:
                 if not is_announced:
                     self.client.announce("e", self.uid)
                     is_announced = True
                 self.confirmed = self.client.append("e", self.uid, self.writer, self.confirmed, piece)
-                self.over.wait(0.01)  # the journal is to last
+                self.answers += 1
+                self.over.wait(0.02)  # the journal is to last
             except Unreachable:
                 self.over.wait(0.01)
             except Exception as error:  # noqa: BLE001 - above all a gap: bytes that were confirmed are gone
@@ -122,22 +125,23 @@ def wait_until_free(port):
 
 def end_servers(tmp_path, store_path, count, seed):
     chance = random.Random(seed)
-    port = free_port()
-    sending = Sending(f"http://127.0.0.1:{port}", tmp_path / "sent", store_path)
+    port, points = free_port(), count * POINTS
+    sending = Sending(f"http://127.0.0.1:{port}", tmp_path / "sent", store_path, points)
     process = None
     try:
         for round_ in range(count):
             process = start(store_path, port, workers=chance.choice([1, 1, 2]))
             if round_ % 2 == 0:
                 await_start(process)
-                before, deadline = sending.confirmed, time.monotonic() + 30
-                while sending.confirmed == before and not sending.failed:
+                before, deadline = sending.answers, time.monotonic() + 30
+                while sending.answers == before and not sending.failed:
                     assert time.monotonic() < deadline
                     time.sleep(0.001)
             time.sleep(chance.random() * (0.1 if round_ % 2 == 0 else 0.8))  # the moment is what varies
             end(process, chance.choice([signal.SIGTERM, signal.SIGINT, signal.SIGKILL]))
             wait_until_free(port)
             sending.compare()
+        assert sending.confirmed < len(sending.content)
         process = start(store_path, port, workers=1)
         await_start(process)
         sending.finish()
@@ -148,7 +152,7 @@ def end_servers(tmp_path, store_path, count, seed):
             process.kill()
             process.communicate()
     run = runlore.get_run(sending.uid, store=store_path)
-    assert run.metric("m")["value"].tolist() == [float(step) for step in range(POINTS)]
+    assert run.metric("m")["value"].tolist() == [float(step) for step in range(points)]
 
 
 def test_servers_are_ended_at_random_moments(tmp_path, store_path):

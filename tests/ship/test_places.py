@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from tests.server.live import serving
 from tests.ship.trainings import journals
 
 import runlore
+from runlore.errors import NotStored
 from runlore.store import open_store
 
 
@@ -125,3 +127,34 @@ def test_what_is_no_place_for_a_spool_is_said(address, place):
     assert told.returncode == 1
     assert "RUNLORE_SPOOL" in told.stderr
     assert "Traceback" not in told.stderr
+
+
+def start_as_nobody(address, said):
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+    try:
+        runlore.start("e", store=address, capture=False)
+    except NotStored as error:
+        said.put(str(error))
+    else:
+        said.put("it was recorded")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs privileges")
+@pytest.mark.parametrize("mode", [0o700, 0o777])
+def test_the_spool_of_another_user_is_said(address, tmp_path, spool_root, monkeypatch, mode):
+    """With a mode that lets others in, ours is within it and theirs cannot be."""
+    monkeypatch.setenv("RUNLORE_OFFLINE", "1")
+    runlore.start("e", store=address, capture=False).finish()
+    spool_root.chmod(mode)
+    context = multiprocessing.get_context("fork")
+    said = context.Queue()
+    child = context.Process(target=start_as_nobody, args=(address, said))
+    child.start()
+    text = said.get(timeout=30)
+    child.join()
+    assert text.startswith(f"the spool '{spool_root}")
+    assert text.endswith(
+        "cannot be used: Permission denied. Nothing was recorded; name another place with RUNLORE_SPOOL"
+    )

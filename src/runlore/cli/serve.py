@@ -82,8 +82,12 @@ def ui(port: int, no_browser: bool, base_path: str, store: str | None, json: boo
     help="The claim of the provider's tokens that has names of teams.",
 )  # fmt: skip
 @option(
+    "--oidc-userinfo", is_flag=True,
+    help="Ask the provider's userinfo endpoint for that claim where its tokens lack it.",
+)  # fmt: skip
+@option(
     "--rate-limit", metavar="N", type=float,
-    help="Requests a second that one token may send, in each worker; more are answered with 429.",
+    help="Requests a second that one token may send; more are answered with 429.",
 )  # fmt: skip
 @option("--ssl-certfile", "tls_certificate", metavar="FILE", help="Certificate, PEM: answer by HTTPS.")
 @option("--ssl-keyfile", "tls_key", metavar="FILE", help="Its key, where that is in a file of its own.")
@@ -120,7 +124,9 @@ def _serve_others(
         from runlore.server.accounts.oidc import Provider, ProviderSettings
 
         Provider(ProviderSettings(settings.oidc_issuer, settings.oidc_client)).close()  # says what is wrong with it
-    _log_requests()
+    from runlore.server.logs import log_requests
+
+    log_requests()
     _serve(settings, next_free=False, browser=False, json=json, accounts=accounts)
 
 
@@ -225,14 +231,3 @@ def _told(
             webbrowser.open(address)
 
     return when_ready
-
-
-def _log_requests() -> None:
-    """Lines of the log go to stderr: requests, and what went wrong."""
-    import logging
-
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("runlore.access").setLevel(logging.INFO)
-    # What no line shows is not found out for each: one is written for every request.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None  # noqa: SLF001 - as the documentation of `logging` advises: who called is not looked for

@@ -19,6 +19,10 @@ from runlore.journal.tally import count_records
 from runlore.journal.values import to_bytes
 from runlore.model import LOST
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _RETRY_SECONDS = 1.0
 _NAN = float("nan")
 _pack_tail = fmt.TAIL.pack_into
@@ -116,11 +120,39 @@ class Appender(JournalFile):
             self._refused_span = 0
             return True
         finally:
-            self._busy = False
-            self.buffer = self._direct()
-            if self._close_wanted:
-                self._close_wanted = False
-                self.close()
+            self._done()
+
+    def reserve(self, sizes: Iterable[int]) -> None:
+        """Have room for records with payloads of so many bytes: those that come next are all kept.
+
+        A handler that interrupted the writer is promised nothing. What nobody uses is given back at the end.
+
+        Raises:
+            OSError: there is no room. Nothing was recorded, and nothing is counted as lost.
+            RunEnded: the writer was closed.
+        """
+        known = list(sizes)
+        least = sum(map(fmt.size_of, known))
+        with self.lock:
+            if self._closed:
+                raise self._ended()
+            if self._busy or self.offset + least <= len(self.buffer):
+                return
+            self._busy = True
+            self.buffer = NOTHING
+            try:
+                self._settle()
+                self._reserve_ahead(fmt.room_for(known))
+            finally:
+                self._done()
+
+    def _done(self) -> None:
+        """Whoever was busy is it no more; what was asked for meanwhile is done."""
+        self._busy = False
+        self.buffer = self._direct()
+        if self._close_wanted:
+            self._close_wanted = False
+            self.close()
 
     def _direct(self) -> memoryview:
         """Where records may be packed without further ado."""

@@ -179,6 +179,17 @@ class JournalFile:
         base = position // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
         return base, memoryview(mmap.mmap(self._fd, position - base + wanted, offset=base))
 
+    def _reserve_ahead(self, length: int) -> None:
+        """Have so many bytes behind the current frame ready for the frames that come next.
+
+        Raises:
+            OSError: there is no room.
+        """
+        behind = self._position + self._span * fmt.FRAME_BYTES
+        base, chunk = self._chunk
+        if behind + length > base + len(chunk):
+            self._chunk = self._reserve(behind, length)
+
     def _allocate(self, position: int, length: int, *, final: bool = False) -> int:
         """Reserve so many bytes; 0 if there is no room for them, unless this is the last attempt."""
         try:

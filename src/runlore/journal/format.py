@@ -38,6 +38,10 @@ from zlib import crc32
 
 from runlore.model import FAILED, STOPPED, SUCCEEDED
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 MAGIC = b"RUNLORE\n"
 VERSION = 1
 FRAME_BYTES = 16 * 1024
@@ -100,6 +104,28 @@ def span_of(size: int) -> int:
         return 1
     wanted = min(8 * size, max(size, 1 << 20)) + 2 * RECORD_BYTES
     return -(-wanted // FRAME_BYTES)
+
+
+def size_of(payload_bytes: int) -> int:
+    """Bytes of a record with a payload of so many."""
+    return RECORD_BYTES + payload_bytes + (-payload_bytes & 7)
+
+
+def room_for(sizes: Iterable[int]) -> int:
+    """Bytes of frames that suffice for records with payloads of these sizes, wherever the first one begins.
+
+    A record that does not fit into what is left of a frame begins the next one: of a frame of the usual size an eighth
+    may stay empty, and each record for which that is too small may need a frame of its own.
+    """
+    small, frames = 0, 2
+    for size in sizes:
+        span = span_of(size_of(size))
+        if span > 1:
+            frames += span + 1
+        else:
+            small += size_of(size)
+    frames += -(-small // (FRAME_BYTES - FRAME_BYTES // 8 - 2 * RECORD_BYTES))
+    return frames * FRAME_BYTES
 
 
 def header_length(text_bytes: int) -> int:

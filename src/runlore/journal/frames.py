@@ -69,6 +69,7 @@ class FrameReader:
         self.closing = self._find_closing()
         self.reached = self.closing[0] if self.closing is not None else 0
         self.header = read_header(source, self.window.size, describe=not context.header)
+        self._ahead: tuple[int, FrameHeader] | None = None  # the header behind the last frame: right whenever it was read
 
     def run(self) -> Chunk:
         """Read to the end, or to `max_bytes`."""
@@ -138,8 +139,12 @@ class FrameReader:
             self._load(start, frame.end)
 
     def _judge(self, start: int) -> _Frame:
-        """What the window says of the frame at `start`. Whatever it is based on that lies behind raises `reached`."""
-        header = self._header(start)
+        """What the window says of the frame at `start`. Whatever it is based on that lies behind raises `reached`.
+
+        Whether the records of a frame match their CRC is what the header behind it says, or the closing record.
+        """
+        ahead = self._ahead
+        header = ahead[1] if ahead is not None and ahead[0] == start else self._header(start)
         if header is not None:
             end = start + header.span_bytes
         elif self._is_passed(start):
@@ -151,23 +156,19 @@ class FrameReader:
             self._load(start, end)
         following = self._header(end)
         if following is not None:
+            self._ahead = end, following
             used = start + following.used
-            verdict = self._compared(start, used, end, following.check)
-            return _Frame(start, end, used, verdict, is_headless)
+            if self._matches(start, used, end, following.check):
+                return _Frame(start, end, used, _Verdict.WHOLE, is_headless)
+            self._saw(end)
+            return _Frame(start, end, used, _Verdict.DAMAGED, is_headless)
         if self._is_passed(end):
             return _Frame(start, end, end, _Verdict.UNACCOUNTED, is_headless)
         return _Frame(start, end, end, _Verdict.LAST, is_headless)
 
-    def _compared(self, start: int, used: int, end: int, check: int) -> _Verdict:
-        """Whether a frame's records match their CRC, which stands behind them."""
-        if self._matches(start, used, end, check):
-            return _Verdict.WHOLE
-        self._saw(end)
-        return _Verdict.DAMAGED
-
     def _matches(self, start: int, used: int, end: int, check: int) -> bool:
-        body = self._body(start)
-        return body <= used <= end and self.window.holds(start, used) and check_of(self.window, body, used) == check
+        body, window = self._body(start), self.window
+        return body <= used <= end and window.holds(start, used) and check_of(window, body, used) == check
 
     def _body(self, start: int) -> int:
         """Where the first record of a frame is."""

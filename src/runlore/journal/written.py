@@ -161,6 +161,16 @@ class WrittenJournal(JournalWriter):
             finally:
                 os.close(directory)
 
+    def _reserve_ahead(self, length: int) -> None:
+        """See whether there is room by now. Nothing is reserved: who shares the disk may still be faster.
+
+        Raises:
+            OSError: there is none.
+        """
+        about = os.fstatvfs(self._fd)
+        if about.f_blocks and about.f_bavail * about.f_frsize < length:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     def _room(self, position: int, length: int) -> memoryview:  # noqa: ARG002 - nothing is reserved: any place will do
         return memoryview(bytearray(length))
 

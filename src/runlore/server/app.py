@@ -17,6 +17,7 @@ from runlore.server.accounts.endpoints import ENDPOINTS as ACCOUNTS
 from runlore.server.accounts.endpoints import PAGES as ACCOUNT_PAGES
 from runlore.server.accounts.endpoints import PREFIX as ACCOUNTS_PREFIX
 from runlore.server.accounts.oidc import Provider, ProviderSettings
+from runlore.server.accounts.rates import Rates
 from runlore.server.context import Context
 from runlore.server.contract.endpoints import ENDPOINTS as CONTRACT
 from runlore.server.contract.endpoints import PREFIX as CONTRACT_PREFIX
@@ -46,12 +47,13 @@ WARM_UP_S = 0.1
 """After which the first answers are prepared: the very first one, that there is a server, does not wait for that."""
 
 
-def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
+def make_app(settings: Settings, context: Context | None = None, rates: Rates | None = None) -> ASGIApp:
     """An ASGI application that serves a store.
 
     Args:
         settings: which store, and how.
         context: what it works on; None: opened from the settings.
+        rates: which the workers share; None: those of the settings, for this process alone.
 
     Raises:
         StoreNotFound, UnsupportedFormat, ReadOnlyStore: the store cannot be served.
@@ -60,7 +62,7 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
     opened = context or Context.open(settings)
     if settings.accounts is not None and not opened.access.has_accounts:
         book, provider = Book(settings.accounts), _provider(settings)
-        opened.access = Accounts(book, settings.base_path, provider, settings.rate_limit)
+        opened.access = Accounts(book, settings.base_path, provider, rates or Rates(settings.rate_limit))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -87,7 +89,12 @@ def make_app(settings: Settings, context: Context | None = None) -> ASGIApp:
 def _provider(settings: Settings) -> Provider | None:
     if settings.oidc_issuer is None:
         return None
-    return Provider(ProviderSettings(settings.oidc_issuer, settings.oidc_client, settings.oidc_groups_claim))
+    return Provider(
+        ProviderSettings(
+            settings.oidc_issuer, settings.oidc_client, settings.oidc_groups_claim,
+            asks_userinfo=settings.oidc_userinfo,
+        )
+    )  # fmt: skip
 
 
 def list_endpoints() -> list[tuple[str, Endpoint]]:

@@ -1,4 +1,7 @@
-"""For who operates it: whether it lives, and whether it can answer."""
+"""For who operates it: whether it lives, and whether it can answer.
+
+What asks nothing of the store is answered where no thread is needed: also while all of them wait for a disk.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from starlette.responses import Response
 
-from runlore.server.endpoint import OPEN, Endpoint
+from runlore.server.endpoint import OPEN, Endpoint, json_response
 from runlore.server.measures import MEDIA_TYPE
 from runlore.server.problems import Problem
 
@@ -21,9 +24,9 @@ class Health(msgspec.Struct):
     status: str = "ok"
 
 
-def health(call: Call) -> Health:  # noqa: ARG001 - every endpoint gets it
+async def health(call: Call) -> Response:  # noqa: ARG001 - every endpoint gets it
     """Nothing is asked of the store."""
-    return Health()
+    return json_response(Health())
 
 
 def ready(call: Call) -> Health:
@@ -39,7 +42,7 @@ def ready(call: Call) -> Health:
     return Health()
 
 
-def measures(call: Call) -> Response:
+async def measures(call: Call) -> Response:
     """What this worker did."""
     context = call.context
     text = context.measures.text({

@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from runlore.errors import InvalidArgument, NotReachable
+from runlore.server.accounts.rates import Rates
 from runlore.server.app import make_app
 from runlore.server.context import Context
 from runlore.server.impatient import impatient
+from runlore.server.taking_over import Taken, become
 from runlore.server.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from starlette.types import ASGIApp
 
@@ -34,6 +37,9 @@ TRIED_PORTS = 100
 
 DESCRIPTORS = 1 << 16
 """That a server may have open. The usual 1,024 are fewer than what some hundred clients take."""
+
+DRAIN_S = 10.0
+"""How long a worker that takes no further connection waits for those that it has, before it closes idle ones."""
 
 GRACE_S = 3
 """How long requests that are being answered may go on when the server is told to end."""
@@ -132,15 +138,20 @@ def serve(settings: Settings, listening: socket.socket, when_ready: Callable[[],
         StoreNotFound, UnsupportedFormat, ReadOnlyStore: the store cannot be served.
         NotReachable: a worker could not be started.
     """
+    rates = Rates(settings.rate_limit)  # before there are workers, which share it
 
     def work(when_ready: Callable[[], None] | None) -> None:
-        Serving(settings, Context.open(settings), when_ready).run(sockets=[listening])
+        Serving(settings, Context.open(settings), when_ready, rates).run(sockets=[listening])
 
     allow_descriptors()
     if settings.workers == 1:
         work(when_ready)
     else:
-        Workers(settings.workers, work, GRACE_S + 1).run(when_ready)
+
+        def anew(lifeline: int, tell: int) -> None:
+            become(settings, Taken(listening.fileno(), rates.descriptor, lifeline, tell))
+
+        Workers(settings.workers, work, GRACE_S + 1, anew).run(when_ready)
 
 
 def allow_descriptors() -> None:
@@ -154,17 +165,23 @@ def allow_descriptors() -> None:
 class Serving(uvicorn.Server):
     """One process that answers. On SIGHUP it takes the certificate anew; connections and requests go on.
 
+    On SIGUSR1 it ends gently, as others answer at the port: it ends connections with their next answer.
+
     Args:
         settings: how.
         context: what it works on; closed at the end.
         when_ready: called when it answers.
+        rates: which the workers share; None: this is the only one.
     """
 
-    def __init__(self, settings: Settings, context: Context, when_ready: Callable[[], None] | None) -> None:
-        super().__init__(_config(make_app(settings, context), settings))
+    def __init__(
+        self, settings: Settings, context: Context, when_ready: Callable[[], None] | None, rates: Rates | None = None
+    ) -> None:  # fmt: skip
+        super().__init__(_config(make_app(settings, context, rates), settings))
         self._settings = settings
         self._context = context
         self._when_ready = when_ready
+        self._leaves = False
 
     def _reload(self) -> None:
         if self._settings.tls_certificate is None or self.config.ssl is None:
@@ -181,7 +198,10 @@ class Serving(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
         if threading.current_thread() is threading.main_thread():
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+            loop = asyncio.get_running_loop()
+            if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+                loop.add_signal_handler(signal.SIGHUP, self._reload)
+            loop.add_signal_handler(signal.SIGUSR1, self._leave)
         await super().startup(sockets)
         if self._when_ready is not None:
             self._when_ready()
@@ -189,7 +209,27 @@ class Serving(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what was asked, and end. Streams of events, which would go on, are ended first."""
         self._context.changes.end()
+        if self._leaves:
+            await self._drain()
         await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM and SIGINT: end now."""
+        self._leaves = False
+        super().handle_exit(sig, frame)
+
+    def _leave(self) -> None:
+        self._leaves = self.should_exit = True
+
+    async def _drain(self) -> None:
+        """Take no further connection, and wait until nobody has one; with each answer one is closed."""
+        for server in self.servers:
+            server.close()
+        state, loop = self.server_state, asyncio.get_running_loop()
+        state.default_headers = [*state.default_headers, (b"connection", b"close")]
+        deadline = loop.time() + DRAIN_S
+        while self._leaves and state.connections and loop.time() < deadline:  # noqa: ASYNC110 - as uvicorn waits itself
+            await asyncio.sleep(0.05)
 
 
 def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:

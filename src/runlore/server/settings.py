@@ -34,7 +34,8 @@ class Settings:
         oidc_issuer: the provider with whom one may sign in; None: there is none.
         oidc_client: the id under which it knows this server.
         oidc_groups_claim: the claim of its tokens that has names of teams.
-        rate_limit: requests a second that one token may send, in each worker; None: as many as it likes.
+        oidc_userinfo: whether its userinfo endpoint is asked where its tokens say nothing of groups.
+        rate_limit: requests a second that one token may send, to all workers together; None: as many as it likes.
         tls_certificate: file with the certificate and those between it and its authority, PEM; None: no TLS.
         tls_key: file with its key, PEM; None: it is in the file of the certificate.
     """
@@ -58,6 +59,7 @@ class Settings:
     oidc_issuer: str | None = None
     oidc_client: str = ""
     oidc_groups_claim: str = "groups"
+    oidc_userinfo: bool = False
     rate_limit: float | None = None
     tls_certificate: str | None = None
     tls_key: str | None = None

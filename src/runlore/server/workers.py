@@ -2,9 +2,12 @@
 
 The process that was started answers nothing. It forks the workers while it has no thread, no open store and no
 connection, so that they share what was imported, and are there as soon as one of them would be. Then it waits: a worker
-that dies is replaced, SIGTERM or SIGINT end all of them, and SIGHUP is passed on to each. Workers hold the reading end
-of a pipe of which only the parent has the other: when the parent is gone, however it ended, they end too, and the port
-is free.
+that dies is replaced, and SIGTERM or SIGINT end all of them. Workers hold the reading end of a pipe of which only the
+parent has the other: when the parent is gone, however it ended, they end too, and the port is free.
+
+With SIGHUP as many others are started at the same port, which are programs of their own: of the code, and with the
+certificate, that are there now. When all of them answer, those before get SIGUSR1: they take no further connection, and
+end with those that they have. If one of the others does not come to answer, all stays as it was.
 """
 
 from __future__ import annotations
@@ -16,11 +19,11 @@ import os
 import select
 import signal
 import sys
-import threading
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from runlore.errors import NotReachable
+from runlore.server.taking_over import PID_BYTES, end_with_parent, say_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +33,6 @@ log = logging.getLogger("runlore.server")
 PAUSE_S = 1.0
 """Before a worker is started again that died before it was ready."""
 
-_PID_BYTES = 8
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -42,11 +44,20 @@ class Workers:
         work: what a worker does until it gets SIGTERM or SIGINT, and returns then. It is called with a function that
             it calls as soon as it answers.
         grace_s: for ending, after which a worker is killed.
+        anew: become a worker that is a program of its own, in a forked process; it is called with the reading end of
+            the lifeline, and with where the worker says that it answers.
     """
 
-    def __init__(self, count: int, work: Callable[[Callable[[], None]], None], grace_s: float) -> None:
+    def __init__(
+        self, count: int, work: Callable[[Callable[[], None]], None], grace_s: float,
+        anew: Callable[[int, int], None] | None = None,
+    ) -> None:  # fmt: skip
         self._count = count
         self._work = work
+        self._anew = anew
+        self._next: dict[int, bool] = {}
+        self._leaving: set[int] = set()
+        self._is_renewed = False
         self._grace_s = grace_s
         self._ready: dict[int, bool] = {}
         self._due = 0.0
@@ -110,10 +121,11 @@ class Workers:
                 were_ready = True
                 if when_ready is not None:
                     when_ready()
-            if self._is_hung_up:
+            if self._next and all(self._next.values()):
+                self._change_over()
+            if self._is_hung_up and not self._next and all(self._ready.values()):
                 self._is_hung_up = False
-                for pid in self._ready:
-                    os.kill(pid, signal.SIGHUP)
+                self._renew()
             if monotonic() >= self._due:
                 self._start()
 
@@ -122,14 +134,17 @@ class Workers:
         select.select([self._woken, self._told], [], [], seconds)
         _drained(self._woken)
         told = _drained(self._told)
-        for at in range(0, len(told), _PID_BYTES):
-            pid = int.from_bytes(told[at : at + _PID_BYTES], "little")
-            if pid in self._ready:
-                self._ready[pid] = True
+        for at in range(0, len(told), PID_BYTES):
+            pid = int.from_bytes(told[at : at + PID_BYTES], "little")
+            for known in (self._ready, self._next):
+                if pid in known:
+                    known[pid] = True
 
     def _dead(self) -> list[tuple[int, int]]:
         """Those that ended, with their exit codes, less than 0 for a signal; they are forgotten."""
         found = []
+        self._leaving = {pid for pid in self._leaving if not os.waitpid(pid, os.WNOHANG)[0]}
+        self._look_at_next()
         for pid in list(self._ready):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
@@ -141,27 +156,64 @@ class Workers:
     def _start(self) -> None:
         """Start as many as are missing."""
         while len(self._ready) < self._count:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            pid = os.fork()
-            if pid == 0:
-                self._be_worker()
-            self._ready[pid] = False
+            self._ready[self._forked()] = False
+
+    def _forked(self) -> int:
+        """A new worker: after a renewal, a program of its own."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            self._be_worker()
+        return pid
+
+    # -- renewal ------------------------------------------------------------------------------------------------
+
+    def _renew(self) -> None:
+        """Start as many others."""
+        was_renewed, self._is_renewed = self._is_renewed, self._anew is not None
+        self._next = {self._forked(): False for _ in range(self._count)}
+        self._is_renewed = was_renewed
+
+    def _look_at_next(self) -> None:
+        """Give up a renewal of which a worker ended before all answered."""
+        for pid in self._next:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                code = os.waitstatus_to_exitcode(status)
+                log.warning("SIGHUP: all stays as it was, because a new worker, %d, ended with %d", pid, code)
+                self._leaving |= set(self._next) - {pid}
+                self._next = {}
+                for other in self._leaving:
+                    os.kill(other, signal.SIGTERM)
+                return
+
+    def _change_over(self) -> None:
+        """Let the others answer from now on, and those before go."""
+        log.info("SIGHUP: %d new workers answer; those before end with their connections", self._count)
+        self._leaving |= set(self._ready)
+        for pid in self._ready:
+            os.kill(pid, signal.SIGUSR1)
+        self._ready, self._next, self._is_renewed = self._next, {}, self._anew is not None
+
+    # -- the end ------------------------------------------------------------------------------------------------
 
     def _end(self) -> None:
         """End all of them."""
-        for pid in self._ready:
+        self._leaving |= {*self._ready, *self._next}
+        self._ready, self._next = {}, {}
+        for pid in self._leaving:
             os.kill(pid, signal.SIGTERM)
         deadline = monotonic() + self._grace_s
-        while self._ready and monotonic() < deadline:
+        while self._leaving and monotonic() < deadline:
             self._dead()
-            if self._ready:
+            if self._leaving:
                 self._wait(max(deadline - monotonic(), 0.0))
-        for pid in self._ready:
+        for pid in self._leaving:
             log.warning("worker %d does not end, and is killed", pid)
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-        self._ready.clear()
+        self._leaving.clear()
 
     # -- a worker -----------------------------------------------------------------------------------------------
 
@@ -173,11 +225,13 @@ class Workers:
             for number in _ENDING:
                 signal.signal(number, lambda *_: os._exit(0))  # uvicorn has its own, and calls these when it is done
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it serves, there is nothing to take anew
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the parent starts others
+            if self._is_renewed and self._anew is not None:
+                self._anew(self._lifeline, self._tell)
             for end in (self._held, self._told, self._woken, self._wake):
                 os.close(end)
-            threading.Thread(target=self._end_with_parent, name="runlore-lifeline", daemon=True).start()
-            self._work(self._say_ready)
+            end_with_parent(self._lifeline)
+            self._work(lambda: say_ready(self._tell))
             code = 0
         except Exception:
             log.exception("worker %d failed", os.getpid())
@@ -187,14 +241,6 @@ class Workers:
             logging.shutdown()
             sys.stderr.flush()
             os._exit(code)
-
-    def _say_ready(self) -> None:
-        os.write(self._tell, os.getpid().to_bytes(_PID_BYTES, "little"))
-
-    def _end_with_parent(self) -> None:
-        """Wait until nobody holds the other end, which is when the parent is gone."""
-        os.read(self._lifeline, 1)
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _drained(descriptor: int) -> bytes:

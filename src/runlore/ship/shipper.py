@@ -228,6 +228,16 @@ class Shipper:
             self._sender.drop()
 
 
+def amount(count: int) -> str:
+    """A number of bytes that wait.
+
+    Example:
+        >>> amount(300), amount(12_345_678)
+        ('0.3 kB', '12.3 MB')
+    """
+    return f"{count / 1e3:.1f} kB" if count < 100_000 else f"{count / 1e6:,.1f} MB"
+
+
 class _Progress:
     """A line on the terminal that says what is still to be sent; none where nobody looks."""
 
@@ -247,7 +257,7 @@ class _Progress:
         stream = sys.__stderr__
         if monotonic() < self._due or stream is None or not stream.isatty():
             return
-        text = f"runlore: sending {waiting_bytes / 1e6:,.1f} MB to {self._address} (Ctrl-C: later)"
+        text = f"runlore: sending {amount(waiting_bytes)} to {self._address} (Ctrl-C: later)"
         self._write(text.ljust(self._shown) + "\r")
         self._shown = len(text)
 

@@ -20,7 +20,7 @@ import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from runlore.errors import DamagedFile, NotStored, RunNotFound
+from runlore.errors import DamagedFile, NotStored, ReadOnlyStore, RunNotFound
 from runlore.failures import reason_of
 from runlore.files import is_directory, is_regular, read_bytes
 from runlore.journal.folder import JOURNAL, journals_in
@@ -234,8 +234,9 @@ def open_spool(address: str) -> Spool:
     try:
         _make(root, address)
     except OSError as error:
+        told = error.__cause__ if isinstance(error, ReadOnlyStore) and error.__cause__ else error
         raise NotStored(
-            f"the spool {root!r}, in which runs wait that are sent to {address}, cannot be used: {reason_of(error)}. "
+            f"the spool {root!r}, in which runs wait that are sent to {address}, cannot be used: {reason_of(told)}. "
             "Nothing was recorded; name another place with RUNLORE_SPOOL"
         ) from error
     return Spool(address, root)

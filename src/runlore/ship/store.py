@@ -13,7 +13,7 @@ from runlore.names import is_uid
 from runlore.notices import say_once
 from runlore.remote.address import Address
 from runlore.ship.settings import is_offline, sync_timeout_s
-from runlore.ship.shipper import shipper_of
+from runlore.ship.shipper import amount, shipper_of
 from runlore.ship.spool import open_spool
 from runlore.store.base import RecordedRun
 from runlore.store.directory_run import DirectoryRun
@@ -322,7 +322,7 @@ class SpooledRun(RecordedRun):
         left = self._shipper.wait(self.uid, timeout_s)
         if left:
             say_once(
-                f"{spool.waiting_bytes(left) / 1e6:,.1f} MB of run {self._experiment} {self.uid} are still to be sent "
+                f"{amount(spool.waiting_bytes(left))} of run {self._experiment} {self.uid} are still to be sent "
                 f"to {spool.address}: {self._shipper.reason(left)}. They are kept; `runlore sync --store "
                 f"{spool.address}` sends them"
             )

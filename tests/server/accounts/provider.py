@@ -27,6 +27,7 @@ class Provider:
         key: signs tokens.
         published: its public part, as `jwks_uri` has it.
         algorithm: of the signature.
+        userinfo: what the userinfo endpoint says to whoever shows the token that was given last; None: there is none.
         asked: (method, path, parameters) of what it was sent.
     """
 
@@ -36,6 +37,7 @@ class Provider:
         self.algorithm = "RS256"
         self.new_key()
         self.codes, self.asked = {}, []
+        self.userinfo, self.access = None, secrets.token_urlsafe(8)
 
     def new_key(self):
         self.key = jwk.RSAKey.generate_key(2048, {"kid": secrets.token_hex(4)}, private=True)
@@ -44,7 +46,8 @@ class Provider:
     def about(self):
         return {
             "issuer": self.issuer, "authorization_endpoint": f"{self.issuer}/authorize",
-            "token_endpoint": f"{self.issuer}/token", "jwks_uri": f"{self.issuer}/keys", **self.discovery,
+            "token_endpoint": f"{self.issuer}/token", "jwks_uri": f"{self.issuer}/keys",
+            "userinfo_endpoint": f"{self.issuer}/userinfo", **self.discovery,
         }  # fmt: skip
 
     def authorize(self, query):
@@ -70,7 +73,8 @@ class Provider:
         }  # fmt: skip
         claims = {name: value for name, value in claims.items() if value is not None}
         header = {"alg": self.algorithm, "kid": self.key.kid}
-        return 200, {"access_token": "x", "token_type": "Bearer", "id_token": self.signed(header, claims)}
+        self.access = secrets.token_urlsafe(8)
+        return 200, {"access_token": self.access, "token_type": "Bearer", "id_token": self.signed(header, claims)}
 
     def signed(self, header, claims):
         return jwt.encode(header, claims, self.key, algorithms=[header["alg"]])
@@ -91,6 +95,9 @@ def providing():
                 self.end_headers()
             elif parts.path == "/.well-known/openid-configuration":
                 self._json(200, made.about())
+            elif parts.path == "/userinfo" and made.userinfo is not None:
+                is_shown = self.headers["authorization"] == f"Bearer {made.access}"
+                self._json(200 if is_shown else 401, made.userinfo if is_shown else {})
             elif parts.path == "/keys":
                 self._json(200, {"keys": made.published})
             else:

@@ -16,10 +16,11 @@ from tests.server.accounts.provider import CLIENT, SECRET, providing
 from tests.server.live import serving
 
 import runlore
-from runlore.errors import InvalidArgument
+from runlore.errors import InvalidArgument, NotReachable
 from runlore.server.accounts import oidc
 from runlore.server.accounts.book import Book, place_of
-from runlore.server.accounts.oidc import ProviderSettings
+from runlore.server.accounts.oidc import Identity, ProviderSettings
+from runlore.server.problems import Problem
 from runlore.store import open_store
 
 
@@ -49,7 +50,7 @@ def server(tmp_path_factory, provider):
 @pytest.fixture(autouse=True)
 def as_it_was(provider):
     provider.user = {"sub": "kim-1", "preferred_username": "kim", "groups": ["crew"]}
-    provider.changes, provider.discovery, provider.algorithm = {}, {}, "RS256"
+    provider.changes, provider.discovery, provider.algorithm, provider.userinfo = {}, {}, "RS256", None
 
 
 @pytest.fixture
@@ -232,3 +233,70 @@ def test_no_secret_of_the_sign_in_is_where_it_could_be_read(provider, browser, c
     assert SECRET not in caplog.text
     form = [form for method, _, form in provider.asked if method == "POST"][-1]
     assert form["code_verifier"] not in caplog.text
+
+
+# -- groups that only the userinfo endpoint tells ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def confirmed(server, provider, monkeypatch):
+    """Who a provider that is asked for its userinfo says it is, after a whole sign-in."""
+    monkeypatch.setenv(oidc.SECRET_VARIABLE, SECRET)
+    asking = oidc.Provider(ProviderSettings(provider.issuer, CLIENT, asks_userinfo=True))
+
+    def sign_in_again():
+        begun = asking.begin("http://127.0.0.1/back")
+        query = parse_qs(urlsplit(httpx.get(begun.address).headers["location"]).query)
+        return asking.finish(
+            query["code"][0], verifier=begun.verifier, nonce=begun.nonce, redirect="http://127.0.0.1/back"
+        )
+
+    yield sign_in_again
+    asking.close()
+
+
+def test_groups_are_asked_for_where_the_token_has_none(provider, confirmed):
+    del provider.user["groups"]
+    provider.userinfo = {"sub": "kim-1", "groups": ["others", "crew", 7], "preferred_username": "root"}
+    assert confirmed() == Identity(provider.issuer, "kim-1", "kim", ("crew", "others")), "groups, and nothing else"
+    provider.userinfo = {"sub": "kim-1"}
+    assert confirmed().groups is None, "it says nothing of them either"
+
+
+def test_userinfo_is_not_asked_where_the_token_tells(provider, confirmed):
+    provider.asked.clear()
+    provider.userinfo = {"sub": "kim-1", "groups": ["others"]}
+    assert confirmed().groups == ("crew",)
+    assert not [path for _, path, _ in provider.asked if path == "/userinfo"]
+
+
+@pytest.mark.parametrize(
+    ("userinfo", "discovery", "error"),
+    [
+        ({"sub": "lou-1", "groups": ["crew"]}, {}, Problem),
+        ({"groups": ["crew"]}, {}, Problem),
+        (None, {}, NotReachable),
+        ({"sub": "kim-1"}, {"userinfo_endpoint": "http://elsewhere.example/userinfo"}, NotReachable),
+        ({"sub": "kim-1"}, {"userinfo_endpoint": None}, NotReachable),
+    ],
+    ids=["of somebody else", "of nobody", "does not answer", "without TLS", "there is none"],
+)
+def test_userinfo_that_is_not_right_signs_nobody_in(provider, confirmed, userinfo, discovery, error):
+    del provider.user["groups"]
+    provider.userinfo, provider.discovery = userinfo, discovery
+    with pytest.raises(error):
+        confirmed()
+
+
+def test_a_server_that_is_told_so_asks_for_groups(tmp_path, provider, monkeypatch):
+    monkeypatch.setenv(oidc.SECRET_VARIABLE, SECRET)
+    store = open_store(tmp_path / "store", create=True).location
+    book = Book(place_of(store), create=True)
+    book.people.add_team("crew")
+    del provider.user["groups"]
+    provider.userinfo = {"sub": "kim-1", "groups": ["crew"]}
+    told = {"oidc_issuer": provider.issuer, "oidc_client": CLIENT, "oidc_userinfo": True}
+    with serving(store, accounts=place_of(store), **told) as address, httpx.Client(base_url=address) as browser:
+        assert sign_in(browser).status_code == 303
+    assert book.people.user("kim").teams == ("crew",)
+    book.close()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 import zlib
+from contextlib import ExitStack, closing
 from types import SimpleNamespace
 
+import httpx
+import psutil
 import pytest
 from tests.server.security.conftest import made_world
 from tests.server.security.test_attacks import contract
 from tests.server.security.test_sending import Sender, put_content, refresh
+from tests.server.test_serving import started
 
 import runlore
 from runlore import registry
@@ -19,7 +23,7 @@ from runlore.housekeeping.usage import usage
 from runlore.model import START, new_uid
 from runlore.reader.session import Session
 from runlore.server.accounts import rates
-from runlore.server.accounts.book import Book
+from runlore.server.accounts.book import Book, place_of
 from runlore.server.accounts.keeper import Keeper
 from runlore.server.accounts.rates import Rates
 from runlore.server.caller import Caller
@@ -143,18 +147,60 @@ def test_a_token_sends_so_many_requests_and_others_go_on(tmp_path):
 def test_what_was_not_sent_may_be_sent_later(monkeypatch):
     now = 1000.0
     monkeypatch.setattr(rates, "monotonic", lambda: now)
-    limited, caller = Rates(2.0), Caller("ada", token="x")
-    for _ in range(20):
+    caller = Caller("ada", token="x")
+    with closing(Rates(2.0)) as limited:
+        for _ in range(20):
+            limited.take(caller)
+        with pytest.raises(Problem) as error:
+            limited.take(caller)
+        assert (error.value.status, error.value.headers) == (429, {"retry-after": "1"})
+        now += 1.0
         limited.take(caller)
-    with pytest.raises(Problem) as error:
         limited.take(caller)
-    assert (error.value.status, error.value.headers) == (429, {"retry-after": "1"})
-    now += 1.0
-    limited.take(caller)
-    limited.take(caller)
-    with pytest.raises(Problem):
-        limited.take(caller)
+        with pytest.raises(Problem):
+            limited.take(caller)
     Rates(None).take(caller)
+
+
+def test_workers_count_together(tmp_path):
+    with made_world(tmp_path) as world, ExitStack() as opened:
+        arguments = ("--store", world.store, "--accounts", place_of(world.store), "--port", 0, "--workers", 2)
+        process, address = opened.enter_context(started("server", *arguments, "--rate-limit", "0.5"))
+        shown = {"authorization": f"Bearer {world.tokens['ada']}"}
+        clients = []
+        while not answering(process) or len(clients) < 16:
+            clients.append(opened.enter_context(httpx.Client(base_url=address, timeout=30)))
+            assert clients[-1].get("/health").status_code == 200
+        begun = time.monotonic()
+        statuses = [client.get("/api/v1/account", headers=shown).status_code for client in clients]
+        passed = 5 + 0.5 * (time.monotonic() - begun)
+        assert set(statuses) == {200, 429}
+        assert 5 <= statuses.count(200) <= passed, "not once as many for each worker"
+        for worker in psutil.Process(process.pid).children():
+            worker.kill()
+        with httpx.Client(base_url=address, timeout=30, transport=httpx.HTTPTransport(retries=5)) as client:
+            assert client.get("/health").status_code == 200
+            most = 5 + 0.5 * (time.monotonic() - begun) - statuses.count(200)
+            more = [client.get("/api/v1/account", headers=shown).status_code for _ in range(6)]
+            assert more.count(200) <= most + 1, "new workers count on"
+
+
+def answering(process):
+    """Whether each worker has a connection to a client."""
+    workers = psutil.Process(process.pid).children()
+    return len(workers) == 2 and all(
+        any(one.status == psutil.CONN_ESTABLISHED for one in worker.net_connections("tcp")) for worker in workers
+    )
+
+
+def test_a_full_row_of_buckets_forgets_the_fullest():
+    with closing(Rates(1.0)) as limited:
+        for number in range(20_000):
+            limited.take(Caller("ada", token=str(number)))
+        for _ in range(9):
+            limited.take(Caller("ada", token="19999"))
+        with pytest.raises(Problem):
+            limited.take(Caller("ada", token="19999"))
 
 
 def test_the_sending_side_waits_as_it_is_told(tmp_path, monkeypatch):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from contextlib import contextmanager, suppress
 
 import httpx
@@ -58,28 +57,61 @@ def log(client, uid, steps):
 
 
 def steps_of(store, uid):
-    return set(runlore.get_run(uid, store=store).metric("loss")["step"])
+    """Every step of every point, also of those that are there twice."""
+    return sorted(runlore.get_run(uid, store=store).metric("loss")["step"])
 
 
 def test_mlflows_clients_are_told_of_every_point_that_was_not_kept(disk, store, client):
     _, uid = begin(client)
-    confirmed = set()
+    confirmed = list(range(2_000))
+    assert log(client, uid, confirmed[:1_000]).status_code == log(client, uid, confirmed[1_000:]).status_code == 200
     with full(disk):
-        for first in range(0, 1_000_000, 1000):
+        for first in range(2_000, 1_000_000, 1000):
             answer = log(client, uid, range(first, first + 1000))
             if answer.status_code != 200:
                 break
-            confirmed |= set(range(first, first + 1000))
+            confirmed += range(first, first + 1000)
         assert (answer.status_code, answer.json()["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
         assert "disk is full" in answer.json()["message"]
-        assert confirmed <= steps_of(store, uid)
-    time.sleep(1.1)  # after which a journal tries again to grow
+        assert steps_of(store, uid) == confirmed, "a batch that is refused leaves nothing"
     again = range(first, first + 1000)
     assert log(client, uid, again).status_code == 200
-    assert steps_of(store, uid) == confirmed | set(again)
+    assert steps_of(store, uid) == [*confirmed, *again]
+    assert runlore.get_run(uid, store=store).lost == 0
     asked = {"run_id": uid, "metric_key": "loss", "max_results": 25_000}
     found = [point["step"] for point in client.get(f"{MLFLOW}/metrics/get-history", params=asked).json()["metrics"]]
-    assert sorted(found) == sorted(confirmed | set(again)), "each once, also those of the batch that was half there"
+    assert sorted(found) == [*confirmed, *again]
+
+
+def a_batch(uid, number, size):
+    return {
+        "run_id": uid,
+        "metrics": [{"key": f"m{at}", "value": number, "step": number, "timestamp": 1} for at in range(20)],
+        "params": [{"key": f"p{number}.{at}", "value": "é" * (size // 2)} for at in range(5)],
+        "tags": [{"key": f"t{number}.{at}", "value": "x" * size} for at in range(5)],
+    }
+
+
+@pytest.mark.parametrize("size", [2_000, 6_000])
+def test_of_a_batch_all_is_kept_or_nothing_whatever_is_in_it(disk, store, client, size):
+    """Points of new metrics, params and tags, of which some take a frame of their own."""
+    _, uid = begin(client)
+    kept = 0
+    with full(disk):
+        for round_ in range(3):
+            os.truncate(disk / "filler", os.stat(disk / "filler").st_size - (1_000_000 << round_))
+            for number in range(kept, kept + 2_000):
+                answer = client.post(f"{MLFLOW}/runs/log-batch", json=a_batch(uid, number, size))
+                if answer.status_code != 200:
+                    break
+            assert number > kept
+            kept = number
+    run = runlore.get_run(uid, store=store)
+    assert answer.status_code == 503
+    assert run.lost == 0
+    assert [len(run.metric(f"m{at}")["step"]) for at in (0, 19)] == [kept, kept]
+    assert len(run.params) == 5 * kept
+    assert sum(key.startswith("t") for key in run.tags) == 5 * kept
 
 
 def test_what_cannot_begin_leaves_nothing(disk, store, client):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 
 import httpx
 import pytest
 from tests.server.security.conftest import PASSWORD, made_world
+
+import runlore
 
 
 def origin(world):
@@ -180,3 +183,45 @@ def test_what_an_admin_does_is_done_and_recorded(world):
         assert said in lines
     assert password not in lines
     assert world.tokens["root"] not in lines
+
+
+def test_changes_are_recorded_by_whatever_way_they_are_made(tmp_path, monkeypatch):
+    """The library, MLflow's protocol and names of the contract: each change has an entry, and no secret is in one."""
+    mlflow = "/api/2.0/mlflow"
+    with made_world(tmp_path) as world, world.client("root") as root:
+        uid = world.runs["vision/cifar"]
+        monkeypatch.setenv("RUNLORE_TOKEN", world.tokens["ada"])
+        runlore.get_run(uid, store=world.address).set_tag("quality", "good")
+        monkeypatch.setenv("RUNLORE_TOKEN", world.tokens["root"])
+        hook = {
+            "name": "h", "url": "https://hooks.example.com/", "secret": "a secret of hooks",
+            "events": [{"entity": "REGISTERED_MODEL", "action": "CREATED"}],
+        }  # fmt: skip
+        changes = [
+            ("POST", "registered-models/create", {"name": "prod"}),
+            ("POST", "model-versions/create", {"name": "prod", "source": f"runs:/{uid}/notes.txt", "run_id": uid}),
+            ("POST", "registered-models/alias", {"name": "prod", "alias": "champion", "version": "1"}),
+            ("POST", "model-versions/transition-stage", {"name": "prod", "version": "1", "stage": "Production"}),
+            ("POST", "model-versions/set-tag", {"name": "prod", "version": "1", "key": "k", "value": "v"}),
+            ("DELETE", "registered-models/alias", {"name": "prod", "alias": "champion"}),
+            ("POST", "registered-models/rename", {"name": "prod", "new_name": "secret of naming"}),
+            ("POST", "experiments/create", {"name": "vision/later"}),
+            ("POST", "webhooks", hook),
+        ]
+        for method, path, body in changes:
+            answer = root.request(method, f"{mlflow}/{path}", json=body)
+            assert answer.is_success, (path, answer.text)
+        webhook = answer.json()["webhook"]["webhook_id"]
+        assert root.patch(f"{mlflow}/webhooks/{webhook}", json={"secret": "another secret"}).is_success
+        assert root.delete(f"{mlflow}/webhooks/{webhook}").is_success
+        lines = [json.loads(line) for line in root.get("/api/v1/accounts/audit").text.splitlines()]
+    told = {(line["actor"], line["action"].replace(f"{mlflow}/", "")): line["target"] for line in lines}
+    assert told["ada", "POST /api/v1/store/annotate"] == f"{uid}: tag quality"
+    for method, path, body in changes:
+        if path not in {"experiments/create", "webhooks"}:
+            assert json.loads(told["root", f"{method} {path}"]) == body
+    assert ("root", "POST experiments/create") not in told, "that is how recording begins"
+    assert json.loads(told["root", "POST webhooks"])["url"] == hook["url"]
+    assert {("root", f"{method} webhooks/{webhook}") for method in ("PATCH", "DELETE")} <= set(told)
+    assert "a secret of hooks" not in json.dumps(lines)
+    assert "another secret" not in json.dumps(lines)

@@ -20,14 +20,23 @@ class Asker:
     def __init__(self) -> None:
         self._client = httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, headers={"accept": "application/json"})
 
-    def ask(self, method: str, address: str, form: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+    def ask(
+        self, method: str, address: str, form: dict[str, str] | None = None, *, bearer: str | None = None
+    ) -> tuple[int, dict[str, Any]]:  # fmt: skip
         """Status and JSON object of an answer.
+
+        Args:
+            method: of HTTP.
+            address: to ask at.
+            form: what is sent.
+            bearer: a token that is shown.
 
         Raises:
             NotReachable: there is none, or it is none of the kind.
         """
         try:
-            with self._client.stream(method, address, data=form) as answer:
+            shown = {} if bearer is None else {"authorization": f"Bearer {bearer}"}
+            with self._client.stream(method, address, data=form, headers=shown) as answer:
                 found = json.loads(_read(answer) or b"{}")
                 status = answer.status_code
         except (httpx.HTTPError, ValueError, RecursionError) as error:

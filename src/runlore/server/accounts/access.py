@@ -44,18 +44,18 @@ class Accounts:
         book: the accounts.
         base_path: before every path of the server.
         provider: with whom one may sign in too; None: by name and password alone.
-        requests_per_second: that one token, or user without one, may send; None: as many as it likes.
+        rates: how many requests one token, or user without one, may send; None: as many as it likes.
     """
 
     has_accounts = True
 
     def __init__(
-        self, book: Book, base_path: str, provider: Provider | None = None, requests_per_second: float | None = None
+        self, book: Book, base_path: str, provider: Provider | None = None, rates: Rates | None = None
     ) -> None:  # fmt: skip
         self.book = book
         self.provider = provider
         self.base_path = base_path
-        self.rates = Rates(requests_per_second)
+        self.rates = rates or Rates(None)
         self._keeper: Keeper | None = None
 
     async def admit(self, request: Request, needs: str, context: Context) -> Context:
@@ -102,6 +102,7 @@ class Accounts:
             self._keeper.close()
         if self.provider is not None:
             self.provider.close()
+        self.rates.close()
         self.book.close()
 
     # -- who ------------------------------------------------------------------------------------------------------

@@ -41,12 +41,14 @@ class ProviderSettings:
         client: id under which this server is registered there.
         groups_claim: name of the claim that has groups: their names are those of teams.
         scopes: what is asked for.
+        asks_userinfo: ask the provider's userinfo endpoint for the groups where its token says nothing of them.
     """
 
     issuer: str
     client: str
     groups_claim: str = "groups"
     scopes: str = "openid profile email"
+    asks_userinfo: bool = False
 
     def __post_init__(self) -> None:
         if not _is_safe(self.issuer):
@@ -141,7 +143,10 @@ class Provider:
         token = answer.get("id_token")
         if not isinstance(token, str):
             raise Problem(403, "the provider did not confirm the sign-in; begin again")
-        return self._identity(self._claims(token, nonce))
+        claims = self._claims(token, nonce)
+        if self.settings.asks_userinfo and self.settings.groups_claim not in claims:
+            claims = {**claims, **self._said_of_groups(answer.get("access_token"), str(claims["sub"]))}
+        return self._identity(claims)
 
     def close(self) -> None:
         """Let go of connections."""
@@ -157,6 +162,21 @@ class Provider:
                 if attempt:
                     raise Problem(403, f"{error}; begin again") from None
         raise AssertionError("unreachable")
+
+    def _said_of_groups(self, access: object, subject: str) -> dict[str, Any]:
+        """The claim with groups, as the userinfo endpoint has it; empty where it says nothing of them.
+
+        Raises:
+            Problem: what it says is of somebody else (403): tokens may have been exchanged on the way.
+            NotReachable: it does not answer as it should.
+        """
+        if not isinstance(access, str) or not access.isascii() or not access.isprintable():
+            raise NotReachable("the provider gave no access token with which its userinfo could be asked")
+        said = self._ask("GET", self._endpoint("userinfo_endpoint"), bearer=access)
+        if said.get("sub") != subject:
+            raise Problem(403, "the provider's userinfo is of somebody else; begin again")
+        claim = self.settings.groups_claim
+        return {claim: said[claim]} if claim in said else {}
 
     def _identity(self, claims: Mapping[str, Any]) -> Identity:
         names = (claims.get(claim) for claim in ("preferred_username", "email", "sub"))
@@ -186,8 +206,10 @@ class Provider:
             self._known[address] = monotonic(), found
         return found
 
-    def _ask(self, method: str, address: str, form: dict[str, str] | None = None) -> dict[str, Any]:
-        status, found = self._asker.ask(method, address, form)
+    def _ask(
+        self, method: str, address: str, form: dict[str, str] | None = None, *, bearer: str | None = None
+    ) -> dict[str, Any]:  # fmt: skip
+        status, found = self._asker.ask(method, address, form, bearer=bearer)
         if status == 400 and form is not None:
             raise Problem(403, "the provider did not take the code of the sign-in; begin again")
         if status != 200:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runlore.errors import CardNotFound, InvalidName, NotLocal, RunNotFound
 from runlore.model import uid_time_ns
 from runlore.names import check_path_name, is_uid
-from runlore.server.contract.calls import answering, arguments, came_again, changing
+from runlore.server.contract.audited import edited, removed
+from runlore.server.contract.calls import answering, came_again, changing
 from runlore.server.endpoint import READ, WRITE, Endpoint
 from runlore.store.cards import CardName, read_card
 from runlore.versions import Version
@@ -300,16 +300,14 @@ def _asks(function: Callable[[Call, dict[str, Any]], Any], summary: str, example
     )  # fmt: skip
 
 
-def _changes(function: Callable[[Call, dict[str, Any]], Any], summary: str, example: Any) -> Endpoint:
+def _changes(
+    function: Callable[[Call, dict[str, Any]], Any], summary: str, example: Any,
+    audited: Callable[[Call], str] | None = None,
+) -> Endpoint:  # fmt: skip
     return Endpoint(
         "POST", f"/store/{function.__name__}", changing(function), summary, WRITE, body=text.MEDIA_TYPE,
-        answer=text.MEDIA_TYPE, problems=[404, 409, 413, 415, 503, 507], example=example,
+        answer=text.MEDIA_TYPE, problems=[404, 409, 413, 415, 503, 507], example=example, audited=audited,
     )  # fmt: skip
-
-
-def _removed(call: Call) -> str:
-    """The experiment that was removed, for the audit log."""
-    return str(arguments(call).get("experiment"))
 
 
 _RUN = {"experiment": "iris", "uid": "0" * 32}
@@ -321,28 +319,29 @@ ENDPOINTS = (
     _changes(create_run, "Make a run; whether it is new.", _RUN),
     _changes(abandon_run, "Take back a run through which nothing was recorded.", _RUN),
     _asks(open_run, "Whether a run is there, and of which experiment.", _RUN),
-    replace(
-        _changes(delete_experiment, "Remove an experiment for good; how many runs it had.", {"experiment": "iris"}),
-        audited=_removed,
+    _changes(
+        delete_experiment, "Remove an experiment for good; how many runs it had.", {"experiment": "iris"}, removed
     ),
     _asks(start, "What the start event of a run says.", _RUN),
     _asks(is_alive, "Whether a writer of the run lives, and how that was found.", _RUN),
-    _changes(annotate, "Record facts of a run from outside; at which time.", {**_RUN, "facts": [["tag", "k", "v"]]}),
+    _changes(
+        annotate, "Record facts of a run from outside; at which time.", {**_RUN, "facts": [["tag", "k", "v"]]}, edited
+    ),
     _changes(claim_number, "The next number of the experiment, for this run.", _RUN),
-    _changes(claim, "Claim a name that only one may have; whether it was free.", _CLAIM),
+    _changes(claim, "Claim a name that only one may have; whether it was free.", _CLAIM, edited),
     _asks(claimed, "What was said when a name was claimed.", {"namespace": "names", "name": "best"}),
     _asks(claims, "All claims of a namespace.", {"namespace": "names"}),
-    _changes(release, "Give a name back; whether it was claimed with this.", _CLAIM),
+    _changes(release, "Give a name back; whether it was claimed with this.", _CLAIM, edited),
     _changes(
-        reclaim, "Remember something else of a name; whether it was claimed with this.", {**_CLAIM, "instead": {}}
+        reclaim, "Remember something else of a name; whether it was claimed with this.", {**_CLAIM, "instead": {}},
+        edited,
     ),
     _asks(has_content, "Whether there are contents of this SHA-256.", {"digest": "0" * 64}),
     _asks(versions_taken, "Every version of a card that was ever claimed.", {"card": _CARD["card"]}),
     _changes(claim_version, "Claim a version of a card.", _CARD),
-    _changes(complete_card, "Make a claimed version a card.", {**_CARD, "about": _ABOUT}),
+    _changes(complete_card, "Make a claimed version a card.", {**_CARD, "about": _ABOUT}, edited),
     _changes(
-        annotate_card,
-        "Record facts of a card; at which time.",
-        {**_CARD, "uid": "0" * 32, "facts": [["tag", "k", "v"]]},
+        annotate_card, "Record facts of a card; at which time.",
+        {**_CARD, "uid": "0" * 32, "facts": [["tag", "k", "v"]]}, edited,
     ),
-)
+)  # fmt: skip

@@ -6,6 +6,7 @@ by side, else it is made here; it goes back with the answer.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -13,7 +14,9 @@ import secrets
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from runlore.server.middleware.answers import answer
 from runlore.server.middleware.headers import header
+from runlore.server.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +38,11 @@ _SECURITY = (
     (b"cache-control", b"private, no-cache"),
 )
 """Of every answer that does not say otherwise."""
+
+
+_ENDS = Problem(
+    503, "the server ends, and this took too long to wait for; try again soon", headers={"retry-after": "1"}
+)
 
 
 class Requests:
@@ -67,6 +75,9 @@ class Requests:
 
         try:
             await self._app(scope, receive, sending)
+        except asyncio.CancelledError:  # the server ends, and has waited for this one as long as it does
+            if not status:
+                await answer(_ENDS, request_id)(scope, receive, sending)
         finally:
             seconds = perf_counter() - begun
             self._measures.ended(scope["method"], scope.get("runlore.route", ""), status, size, seconds)

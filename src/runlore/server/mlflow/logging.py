@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from contextlib import contextmanager
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
@@ -35,6 +37,7 @@ from runlore.server.mlflow.values import (
     read_pair,
     read_point,
 )
+from runlore.server.problems import NO_ROOM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -216,6 +219,7 @@ def log_batch(message: Message) -> dict[str, Any]:
     _check_unique(pairs)
     with _held_alone(message, uid) as found:
         recorder = found.recorder
+        _make_room(recorder, uid, _sizes(points, metrics, [*pairs, *words]))
         for point, item in zip(points, metrics, strict=True):
             recorder.scalar(*point)
             link_to_model(found, point, item)
@@ -224,6 +228,46 @@ def log_batch(message: Message) -> dict[str, Any]:
         for key, value in words:
             record_tag(recorder, key, value)
     return {}
+
+
+def _sizes(points: list[Point], metrics: list[Message], texts: list[tuple[str, str]]) -> Iterator[int]:
+    """At most how long the payloads are of the records that a batch becomes."""
+    yield from repeat(0, len(points))
+    yield from (_as_json(key) for key in {point.key for point in points})
+    for point, item in zip(points, metrics, strict=True):
+        if not item.fields.keys().isdisjoint(_LINKS):
+            said = [item.text(name) for name in _LINKS if item.has(name)]
+            yield _as_json([point.key, said])
+            yield _as_json(said)
+    for key, value in texts:
+        size = max(_as_json([key, from_text(value)]), _as_json([key, value]))
+        yield size
+        if key in _ATTRIBUTES:
+            yield size
+
+
+def _as_json(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")) + _AROUND
+
+
+_AROUND = 200
+"""What an event has around its key and value, at most, in bytes."""
+
+
+def _make_room(recorder: Recorder, uid: str, sizes: Iterator[int]) -> None:
+    """See that a batch is kept as a whole: a client whose batch is refused sends all of it once more.
+
+    Raises:
+        NotStored: there is no room for it. Nothing of it was recorded.
+    """
+    try:
+        recorder.reserve(sizes)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise NotStored(
+            f"nothing of the batch was recorded for run {uid}: the disk is full. Send it again later"
+        ) from None
 
 
 def _whole(metrics: list[Message]) -> list[Message]:
@@ -251,8 +295,6 @@ def _check_unique(pairs: list[tuple[str, str]]) -> None:
 
 def log_model(message: Message) -> dict[str, Any]:
     """Record that the run logged a model, as older clients say it: one more entry of a tag."""
-    import json
-
     uid = run_id(message)
     try:
         said = json.loads(message.required("model_json"))

@@ -15,7 +15,8 @@ from starlette.responses import Response
 
 from runlore import errors
 from runlore.server import problems
-from runlore.server.endpoint import JSON, READ, WRITE, Call, Endpoint
+from runlore.server.endpoint import JSON, READ, Call, Endpoint
+from runlore.server.mlflow.audited import is_audited, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -271,18 +272,10 @@ def endpoint(
     def answer(call: Call) -> Response:
         return guarded(lambda: handler(read(call)))
 
-    removes = needs == WRITE and (method == "DELETE" or path.endswith(_REMOVING))
     return Endpoint(
-        method, prefix + path, answer, summary, needs, body=body, answer=JSON, audited=_named if removes else None
-    )
-
-
-_REMOVING = ("/delete", "/delete-runs", "/delete-traces", "/restore")
-
-
-def _named(call: Call) -> str:
-    """What was removed, or came back, for the audit log: as the client named it."""
-    return (call.raw.decode("utf-8", "replace") or call.request.url.query)[:500]
+        method, prefix + path, answer, summary, needs, body=body, answer=JSON,
+        audited=named if is_audited(method, path, needs) else None,
+    )  # fmt: skip
 
 
 def guarded(work: Callable[[], Any]) -> Response:
