@@ -14,6 +14,7 @@ import pytest
 
 import runlore
 from runlore.cli import run as run_command
+from runlore.cli._importing import take_in
 from runlore.errors import InvalidName
 from runlore.importers import Source, SourceRun, import_runs
 from runlore.importers._names import uid_of
@@ -206,6 +207,21 @@ def test_the_command_says_what_it_did_and_proves_it(store, tmp_path, capsys):
     document = json.loads(out)
     assert (code, document["whole"], document["states"]) == (1, False, {"unchanged": 1})
     assert document["runs"][0]["sample"] == [{"key": "x", "step": 1.0, "source": 7.0, "store": 2.0}]
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_an_import_that_was_interrupted_says_how_it_goes_on(store, capsys, dry):
+    def interrupted():
+        yield points()
+        raise KeyboardInterrupt
+
+    source, second = Lists(*WHOLE), Lists(name="two").runs()
+    second[0].records = interrupted
+    source.runs = lambda: [source._run, *second]
+    with pytest.raises(KeyboardInterrupt):
+        take_in(lambda: source, None, store.location, dry=dry, json=False)
+    assert ("the same command again adds the rest" in capsys.readouterr().err) is not dry
+    assert [run.state for run in import_runs(store, Lists(*WHOLE)).runs] == ["added" if dry else "unchanged"]
 
 
 def test_a_dry_run_makes_no_store_and_bad_input_neither(tmp_path, capsys):

@@ -94,6 +94,8 @@ def test_what_makes_no_sense_is_refused_before_anything_is_recorded(store):
             run.define_metric("acc", best="most")
         with pytest.raises(InvalidArgument, match="says nothing"):
             run.define_metric("acc")
+        with pytest.raises(InvalidArgument, match="x='acc' is the metric itself"):
+            run.define_metric("acc", x="acc")
         with pytest.raises(InvalidName):
             run.define_metric("", best="max")
     with pytest.raises(RunEnded):

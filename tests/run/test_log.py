@@ -47,8 +47,9 @@ def test_numbers_are_metrics_and_objects_are_artifacts(run):
 @pytest.mark.parametrize(
     ("value", "advice"),
     [
-        (np.zeros((2, 2)), "log_image"), (b"bytes", "log_artifact"), (None, "numbers"), ([1, 2], "numbers"),
-        (object(), "log_params"), (pd.Series([1.0, 2.0]), "log_table"), (lambda: 1, "numbers"),
+        (np.zeros((2, 2)), "log_image"), (b"bytes", "log_artifact"), (None, "leave out"), ([1, 2], "log_histogram"),
+        (("a",), "name of its own"), (object(), "log_params"), (pd.Series([1.0, 2.0]), "log_table"),
+        (lambda: 1, "numbers"),
     ],
 )  # fmt: skip
 def test_what_could_be_several_things_is_refused_and_nothing_is_recorded(run, value, advice):

@@ -34,7 +34,12 @@ def take_in(
     source = open_source()  # before the store is made, where there is none yet
     place = _open(store, dry=dry)
     with Bar("Reading" if dry else "Importing") as bar:
-        report = import_runs(place, source, experiment=experiment, dry=dry, progress=bar.update)
+        try:
+            report = import_runs(place, source, experiment=experiment, dry=dry, progress=bar.update)
+        except KeyboardInterrupt:
+            if not dry:
+                note("what was taken in stays; the same command again adds the rest")
+            raise
     tell(report, json=json)
 
 

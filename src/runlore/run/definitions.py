@@ -19,6 +19,8 @@ def define_metric(recorder: Recorder, key: Any, x: Any, best: Any) -> None:
     check_key(key, "key")
     if x is not None:
         check_key(x, "x")
+        if x == key:
+            raise InvalidArgument(f"x={x!r} is the metric itself; give another metric, or leave x out for the step")
     if best is not None and best not in GOALS:
         raise InvalidArgument(f"best={best!r} must be 'min' or 'max'")
     if x is None and best is None:

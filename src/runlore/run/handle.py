@@ -262,7 +262,7 @@ class Run(ArtifactMethods, MediaMethods):
             best: `min` or `max`: whether the least or the greatest value is the best. None: not said.
 
         Raises:
-            InvalidArgument: neither is given, or `best` is another word. Nothing was recorded.
+            InvalidArgument: nothing is said, `best` is another word, or `x` is the metric itself. Nothing was recorded.
             InvalidName, WrongType: a key is none.
             RunEnded: the run was finished.
 

@@ -81,10 +81,18 @@ def _encoder(name: str, value: Any) -> Callable[[Any], Encoded] | None:
         return encode_table
     if _is_number(value):
         return None
-    hint = "log_image, log_histogram, log_table or log_audio says what it is" if hasattr(value, "shape") else (
-        "give numbers, texts, images, figures and tables; log_params takes settings, log_artifact files"
-    )  # fmt: skip
-    raise WrongType(f"values[{name!r}]={shown(value)} is a {type(value).__name__}; {hint}")
+    raise WrongType(f"values[{name!r}]={shown(value)} is a {type(value).__name__}; {_advice(value)}")
+
+
+def _advice(value: Any) -> str:
+    """What to do with a value that could be several things, or is none that can be logged."""
+    if value is None:
+        return "leave out what has no value, or give float('nan')"
+    if isinstance(value, (list, tuple)):
+        return "give each item a name of its own; log_histogram takes many numbers as one, log_params settings"
+    if hasattr(value, "shape"):
+        return "log_image, log_histogram, log_table or log_audio says what it is"
+    return "give numbers, texts, images, figures and tables; log_params takes settings, log_artifact files"
 
 
 def _is_number(value: Any) -> bool:
