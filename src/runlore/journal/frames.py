@@ -69,7 +69,7 @@ class FrameReader:
         self.closing = self._find_closing()
         self.reached = self.closing[0] if self.closing is not None else 0
         self.header = read_header(source, self.window.size, describe=not context.header)
-        self._ahead: tuple[int, FrameHeader] | None = None  # the header behind the last frame: right whenever it was read
+        self._ahead: tuple[int, FrameHeader] | None = None  # the header behind the last frame
 
     def run(self) -> Chunk:
         """Read to the end, or to `max_bytes`."""
