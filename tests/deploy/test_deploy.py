@@ -21,7 +21,7 @@ SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 def tool(name):
     found = shutil.which(name) or shutil.which(name, path=SCRIPTS) or next(
-        (str(path) for folder in sys.path if (path := Path(folder).parents[2] / "bin" / name).is_file()), None
+        (str(path) for folder in sys.path if (path := Path(folder, "../../../bin", name)).is_file()), None
     )  # fmt: skip
     if found is None:
         pytest.skip(f"{name} is not installed")
