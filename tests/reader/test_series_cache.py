@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runlore
-from runlore.reader.series_cache import split
+from runlore.reader.series_cache import ENTRY_BYTES, BoundedCache, Common, split
 from runlore.store.points import RunPoints
 
 ROWS = st.lists(
@@ -61,7 +61,10 @@ def test_each_series_has_its_points(rows):
 def test_series_of_equal_rows_share_their_steps_and_times(order, places):
     found = check(points_of([(order, step, time_ns) for step, time_ns in places]))
     assert len({id(series.step) for series in found.values()}) == 1
-    assert sum(series.nbytes for series in found.values()) < len(places) * (4 * 8 + 16) + 4 * 500
+    kept = BoundedCache(10_000)
+    for name, series in found.items():
+        kept.put(name, series, series.nbytes, series.common)
+    assert kept.bytes == len(places) * (4 * 8 + 16) + 4 * ENTRY_BYTES
 
 
 @pytest.mark.parametrize("keys", [2, 70_000])
@@ -83,3 +86,18 @@ def test_rows_of_a_run(tmp_path):
     points = runlore.get_run(run.uid, store=tmp_path).recorded().points()
     assert points.writer.tolist() == [0] * 10
     assert [split(points)[name].value.tolist() for name in "ab"] == [[0, -1, -2, -3, -4], [0, 1, 2, 3, 4]]
+
+
+def test_what_values_have_in_common_counts_once_and_until_the_last_of_them_is_gone():
+    kept = BoundedCache(100)
+    for name in "abc":
+        kept.put(name, name, 10, Common(7, 40))
+    assert kept.bytes == 70
+    kept.put("a", "again", 5, Common(7, 40))
+    assert kept.bytes == 65
+    kept.put("large", "x", 60)  # b and c, the oldest, make room; a still holds what they had in common
+    assert (kept.get("b"), kept.get("c"), kept.get("a"), kept.bytes) == (None, None, None, 60)
+    kept.put("d", "d", 10, Common(7, 40))
+    assert (kept.get("large"), kept.bytes) == (None, 50)
+    kept.put("none", "x", 70, Common(8, 40))
+    assert (kept.get("none"), kept.bytes) == (None, 50)

@@ -7,7 +7,7 @@ record of a run says whether it has, so an entry can be old but never wrong: it 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -32,6 +32,8 @@ ENTRY_BYTES = 400
 class BoundedCache(Generic[_T]):
     """Values by key, as many as fit into so many bytes: the ones used last. Threads may share it.
 
+    What several values have in common counts once, as long as one of them is here.
+
     Args:
         max_bytes: of all values together.
     """
@@ -39,7 +41,8 @@ class BoundedCache(Generic[_T]):
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._values: OrderedDict[Hashable, tuple[_T, int]] = OrderedDict()
+        self._values: OrderedDict[Hashable, tuple[_T, int, Common | None]] = OrderedDict()
+        self._owners: Counter[int] = Counter()
         self.bytes = 0
 
     def get(self, key: Hashable) -> _T | None:
@@ -51,17 +54,45 @@ class BoundedCache(Generic[_T]):
             self._values.move_to_end(key)
             return found[0]
 
-    def put(self, key: Hashable, value: _T, size: int) -> None:
-        """Keep a value of so many bytes; one that is larger than all the room is not kept."""
+    def put(self, key: Hashable, value: _T, size: int, common: Common | None = None) -> None:
+        """Keep a value of so many bytes; one that is larger than all the room is not kept.
+
+        Args:
+            key: of the value.
+            value: what is kept.
+            size: of what is its own.
+            common: what it has in common with other values.
+        """
         with self._lock:
-            old = self._values.pop(key, None)
-            self.bytes -= old[1] if old is not None else 0
-            if size > self._max_bytes:
+            self._drop(self._values.pop(key, None))
+            if size + (common.bytes if common is not None else 0) > self._max_bytes:
                 return
-            self._values[key] = value, size
+            self._values[key] = value, size, common
             self.bytes += size
+            if common is not None:
+                self._owners[common.number] += 1
+                if self._owners[common.number] == 1:
+                    self.bytes += common.bytes
             while self.bytes > self._max_bytes:
-                self.bytes -= self._values.popitem(last=False)[1][1]
+                self._drop(self._values.popitem(last=False)[1])
+
+    def _drop(self, old: tuple[_T, int, Common | None] | None) -> None:
+        if old is None:
+            return
+        _, size, common = old
+        self.bytes -= size
+        if common is not None:
+            self._owners[common.number] -= 1
+            if not self._owners[common.number]:
+                del self._owners[common.number]
+                self.bytes -= common.bytes
+
+
+class Common(NamedTuple):
+    """What values have in common: a number of its own while one of them lives, and its bytes."""
+
+    number: int
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -72,21 +103,27 @@ class Series:
         step: float64; NaN: none.
         time_ns: int64, since 1970 UTC.
         value: float64.
-        sharing: how many series have these steps and times in common.
+        is_sharing: whether other series of the run have the same steps and times in memory.
     """
 
     step: NDArray[np.float64]
     time_ns: NDArray[np.int64]
     value: NDArray[np.float64]
-    sharing: int = 1
+    is_sharing: bool = False
 
     def __len__(self) -> int:
         return len(self.value)
 
     @property
     def nbytes(self) -> int:
-        """What it takes in memory: its values, and its share of what it has in common with others."""
-        return (self.step.nbytes + self.time_ns.nbytes) // self.sharing + self.value.nbytes + ENTRY_BYTES
+        """What it takes in memory, but for what it has in common with others."""
+        places = 0 if self.is_sharing else self.step.nbytes + self.time_ns.nbytes
+        return places + self.value.nbytes + ENTRY_BYTES
+
+    @property
+    def common(self) -> Common | None:
+        """What it has in common with others."""
+        return Common(id(self.step), self.step.nbytes + self.time_ns.nbytes) if self.is_sharing else None
 
 
 class Read(NamedTuple):
@@ -168,7 +205,7 @@ class SeriesCache:
 
         none = np.empty(0)
         kept = series if series is not None else Series(none, none.astype(np.int64), none)
-        self._series.put(key, kept, kept.nbytes)
+        self._series.put(key, kept, kept.nbytes, kept.common)
 
 
 def split(points: RunPoints) -> dict[str, Series]:
@@ -191,7 +228,7 @@ def split(points: RunPoints) -> dict[str, Series]:
         step, time_ns = points.step[::count].copy(), points.time_ns[::count].copy()
         places = np.argsort(points.key[:count]).tolist()
         return {
-            name: Series(step, time_ns, points.value[place::count].copy(), count)
+            name: Series(step, time_ns, points.value[place::count].copy(), is_sharing=True)
             for name, place in zip(points.names, places, strict=True)
         }
     is_short = count <= 1 << 16  # such numbers are sorted digit by digit
