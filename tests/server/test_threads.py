@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -21,6 +22,12 @@ def threads():
     made.close()
 
 
+def run(coroutine):
+    """What a coroutine gives in a loop of its own. Other tests of this process may have left theirs in this thread."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
+
 def test_what_a_function_returns_or_raises_comes_back(threads):
     async def asked():
         assert await threads.run(divmod, 7, 2) == (3, 1)
@@ -31,7 +38,7 @@ def test_what_a_function_returns_or_raises_comes_back(threads):
         with pytest.raises(RuntimeError, match="StopIteration"):  # as every coroutine has it
             await threads.run(fail, StopIteration)
 
-    asyncio.run(asked())
+    run(asked())
 
 
 def fail(error):
@@ -55,14 +62,14 @@ def test_as_many_work_at_once_as_are_needed_and_may_be(threads):
         assert all(await asyncio.gather(*hanging))
         return set(await asyncio.gather(*waiting))
 
-    assert len(asyncio.run(asked())) <= 3
+    assert len(run(asked())) <= 3
 
 
 def test_one_thread_serves_those_who_ask_one_after_the_other(threads):
     async def asked():
         return {await threads.run(threading.get_native_id) for _ in range(50)}
 
-    assert len(asyncio.run(asked())) <= 2  # the first may be about to say that it is free
+    assert len(run(asked())) <= 2  # the first may be about to say that it is free
 
 
 def test_who_is_cancelled_is_not_waited_for_and_nothing_else_is_upset(threads):
@@ -82,7 +89,7 @@ def test_who_is_cancelled_is_not_waited_for_and_nothing_else_is_upset(threads):
         assert await threads.run(was_called.wait, 10)
         assert await threads.run(abs, -1) == 1
 
-    asyncio.run(asked())
+    run(asked())
 
 
 def test_nothing_of_an_answer_is_kept(threads):
@@ -92,8 +99,8 @@ def test_nothing_of_an_answer_is_kept(threads):
     async def asked():
         return weakref.ref(await threads.run(Answer))
 
-    kept = asyncio.run(asked())
-    asyncio.run(threads.run(int))  # the thread is at the next one by now
+    kept = run(asked())
+    run(threads.run(int))  # the thread is at the next one by now
     gc.collect()
     assert kept() is None
 
@@ -123,4 +130,4 @@ def test_a_disk_that_hangs_does_not_keep_the_process():
 def test_who_asks_after_the_end_is_told(threads):
     threads.close()
     with pytest.raises(RuntimeError, match="ended"):
-        asyncio.run(threads.run(int))
+        run(threads.run(int))
