@@ -119,8 +119,12 @@ class Appender(JournalFile):
                 return self._refuse(len(record), error)
             self._refused_span = 0
             return True
-        finally:
-            self._done()
+        finally:  # no function is called before this is said: a handler that raises can interrupt where one is entered
+            self._busy = False
+            self.buffer = self._direct()
+            if self._close_wanted:
+                self._close_wanted = False
+                self.close()
 
     def reserve(self, sizes: Iterable[int]) -> None:
         """Have room for records with payloads of so many bytes: those that come next are all kept.
@@ -143,16 +147,12 @@ class Appender(JournalFile):
             try:
                 self._settle()
                 self._reserve_ahead(fmt.room_for(known))
-            finally:
-                self._done()
-
-    def _done(self) -> None:
-        """Whoever was busy is it no more; what was asked for meanwhile is done."""
-        self._busy = False
-        self.buffer = self._direct()
-        if self._close_wanted:
-            self._close_wanted = False
-            self.close()
+            finally:  # as in `_append`
+                self._busy = False
+                self.buffer = self._direct()
+                if self._close_wanted:
+                    self._close_wanted = False
+                    self.close()
 
     def _direct(self) -> memoryview:
         """Where records may be packed without further ado."""

@@ -28,7 +28,7 @@ __all__ = [
     "read_header", "read_pieces", "read_source",
 ]  # fmt: skip
 
-_PIECE_BYTES = 1 << 24
+_PIECE_BYTES = 1 << 25
 _FAULTS = frozenset({errno.EACCES, errno.EPERM, errno.EIO})
 
 

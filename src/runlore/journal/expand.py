@@ -81,6 +81,15 @@ def expand(
         layout: their keys.
         out: takes the points.
     """
+    width = int(sizes[rows[0]])
+    if (
+        (sizes[rows] == width).all()
+        and np.count_nonzero(sizes) == len(rows)
+        and (layout.starts == layout.starts[0]).all()
+    ):
+        start = int(layout.starts[0])
+        _table(fields, base, places[rows], layout.keys[start : start + width], out)
+        return
     ends = np.cumsum(sizes)
     total = int(ends[-1])
     owner = np.repeat(np.arange(len(places)), sizes)
@@ -105,3 +114,14 @@ def expand(
     keys_at = np.arange(len(layout.keys), len(keys))
     keys_at[rows] = layout.starts
     np.take(keys, spread(keys_at), out=key, mode="clip")
+
+
+def _table(fields: Fields, base: int, places: Places, keys: NDArray[np.uint32], out: Columns) -> None:
+    """Append the points of rows that all have the same keys: as `expand`, without a number for every point."""
+    width = len(keys)
+    key, step, time, value, sequence = (part.reshape(-1, width) for part in out.room(len(places) * width))
+    key[:] = keys
+    step[:] = fields.step[places][:, None]
+    time[:] = fields.time[places][:, None]
+    value[:] = np.lib.stride_tricks.sliding_window_view(fields.floats, width)[places + HEAD_WORDS]
+    sequence[:] = (places.astype(np.int64, copy=False) * 8 + base)[:, None]

@@ -12,7 +12,6 @@ without an x are left out, and counted.
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,7 @@ from runlore.reader.stretches import Stretches
 from runlore.store.detail import Detail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -38,8 +37,6 @@ METRIC = "metric:"
 MAX_BUCKETS = 20_000
 POINTS_AT_ONCE = 4_000_000
 """Points of runs that are read before curves are made of them."""
-PORTIONS_AT_ONCE = 4
-"""So many times that are in memory at once, where there are as many cores."""
 _MS = 1e6
 
 
@@ -145,14 +142,11 @@ class CurveReader:
         left = [run for run in runs if any(known[run.uid, key] is None for key in keys)]
         wanted = dict.fromkeys((*keys, drawing.metric) if drawing.metric is not None else keys)
         problems: dict[str, str] = {}
-
-        def draw(some: list[RunRecord]) -> None:
+        for some in _portions(left):
             read = self._cache.read(some, list(wanted))
-            problems.update(read.problems)
+            problems |= read.problems
             for run in some:
                 self._draw(run, keys, drawing, read, known)
-
-        _each(draw, list(_portions(left)))
         curves = [curve for curve in known.values() if curve is not None]
         missing = [name for name, curve in known.items() if curve is None and name[0] not in problems]
         return Curves(tuple(curves), tuple(missing), problems)
@@ -184,20 +178,6 @@ def _portions(runs: Sequence[RunRecord]) -> Iterator[list[RunRecord]]:
             some, points = [], 0
     if some:
         yield some
-
-
-def _each(draw: Callable[[list[RunRecord]], None], portions: Sequence[list[RunRecord]]) -> None:
-    """Draw the portions, on several cores: most of the work is done by NumPy and zlib, which let other threads run."""
-    at_once = min(len(portions), PORTIONS_AT_ONCE, len(os.sched_getaffinity(0)))
-    if at_once < 2:
-        for some in portions:
-            draw(some)
-        return
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(at_once, "runlore-curves") as pool:
-        for _ in pool.map(draw, portions):
-            pass
 
 
 def _name(run: RunRecord, key: str, drawing: Drawing) -> tuple[Any, ...]:

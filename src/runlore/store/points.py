@@ -103,11 +103,11 @@ def positions(sequence: NDArray[np.int64]) -> NDArray[np.int32]:
     return (np.arange(count) - np.repeat(starts, lengths)).astype(np.int32)
 
 
-def lookup(keys: Mapping[int, str], wanted: frozenset[str] | None) -> tuple[NDArray[np.int64], list[str]]:
+def lookup(keys: Mapping[int, str], wanted: frozenset[str] | None) -> tuple[NDArray[np.int32], list[str]]:
     """A table from the ids of a journal to indices of the names returned; -1 for keys that are not wanted."""
     import numpy as np
 
-    table = np.full(max(keys, default=-1) + 1, -1, dtype=np.int64)
+    table = np.full(max(keys, default=-1) + 1, -1, dtype=np.int32)
     names: dict[str, int] = {}
     for number, name in keys.items():
         if wanted is None or name in wanted:

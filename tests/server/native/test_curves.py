@@ -151,11 +151,10 @@ def test_a_run_that_cannot_be_read_does_not_hide_the_others(api, store, two_runs
     assert answer.status_code == 409, answer.text
 
 
-def test_runs_of_many_points_are_read_in_portions_side_by_side(api, store, monkeypatch):
+def test_runs_of_many_points_are_read_in_portions(api, store, monkeypatch):
     runs = [make_run(store, "long", metrics={"loss": [number, 1.0], f"m{number % 2}": [0.5]}) for number in range(11)]
     at_once = curves(api, runs, ["loss", "m0"])
     monkeypatch.setattr("runlore.reader.curves.POINTS_AT_ONCE", 3)
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(8))
     in_portions = curves(api, runs, ["loss", "m0"], buckets=999)  # which nobody has kept
     assert in_portions == at_once
     assert (len(at_once[1]), len(at_once[0]["missing"])) == (11 + 6, 5)
