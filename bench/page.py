@@ -119,7 +119,8 @@ def measure_charts(page, address, charts):
     drawn = f"""() => {{
       const seen = [...document.querySelectorAll('.card [role=img]')].filter(
         e => e.getBoundingClientRect().top < innerHeight);
-      return seen.length >= Math.min({charts}, 4) && seen.every(e => /last/.test(e.ariaLabel));
+      const isDrawn = e => /last/.test(e.ariaLabel) && e.ariaBusy === 'false';
+      return seen.length >= Math.min({charts}, 4) && seen.every(isDrawn);
     }}"""
     act = lambda: page.goto(f"{address}/?experiment=long&layout=charts&shown=all")  # noqa: E731 - read at once
     print(f"{charts} charts of 20 long runs {timed(page, act, drawn):.2f} s")

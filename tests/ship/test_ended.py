@@ -89,7 +89,8 @@ class Sending:
 
 
 def start(store_path, port, workers):
-    command = [sys.executable, "-m", "runlore", "server", "--store", store_path, "--port", str(port)]
+    heard = ["env", "--default-signal=INT"]  # tests that are run in the background may have it ignored
+    command = [*heard, sys.executable, "-m", "runlore", "server", "--store", store_path, "--port", str(port)]
     return subprocess.Popen(
         [*command, "--workers", str(workers)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
