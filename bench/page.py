@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 
 from playwright.sync_api import sync_playwright
 
@@ -142,10 +143,9 @@ def heap(page):
     return session.send("Runtime.getHeapUsage")["usedSize"] / 1e6
 
 
-def main(runs=2000, points=100_000, charts=4):
-    scripts = {name: file for name, file in find_page().files.items() if name.endswith(".js")}
-    sizes = {name: len(gzip.compress(file.content, 9)) / 1e3 for name, file in scripts.items()}
-    print(f"script {sum(sizes.values()):.0f} kB gz in all, {max(sizes.values()):.0f} kB the largest")
+@contextmanager
+def opened(runs, points, charts):
+    """A page of the browser, and the address of a server over a store that is made for it."""
     folder = tempfile.mkdtemp(prefix="runlore-bench-page-")
     try:
         store = os.path.join(folder, "store")
@@ -157,15 +157,22 @@ def main(runs=2000, points=100_000, charts=4):
                 browser = playwright.chromium.launch(
                     executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
                 )
-                page = browser.new_page(viewport={"width": 1440, "height": 900})
-                measure(page, address, runs)
-                measure_charts(page, address, charts)
+                yield browser.new_page(viewport={"width": 1440, "height": 900}), address
                 browser.close()
         finally:
             process.terminate()
             process.wait(20)
     finally:
         shutil.rmtree(folder)
+
+
+def main(runs=2000, points=100_000, charts=4):
+    scripts = {name: file for name, file in find_page().files.items() if name.endswith(".js")}
+    sizes = {name: len(gzip.compress(file.content, 9)) / 1e3 for name, file in scripts.items()}
+    print(f"script {sum(sizes.values()):.0f} kB gz in all, {max(sizes.values()):.0f} kB the largest")
+    with opened(runs, points, charts) as (page, address):
+        measure(page, address, runs)
+        measure_charts(page, address, charts)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,9 @@ Makes a store of RUNS runs (2,000) with fifty columns, serves it, clicks each ki
 the slowest first. On a machine that does other things the CPU is what counts.
 """
 
-import os
-import shutil
 import sys
-import tempfile
 
-from playwright.sync_api import sync_playwright
-
-import runlore
-from page import cpu_s, fill, serve
+from page import cpu_s, opened
 
 # The browser's own measure of an interaction (Event Timing, in steps of 8 ms; what took less is not told of).
 WATCH = """() => {
@@ -83,24 +77,8 @@ def measure(page, address):
 
 
 def main(runs=2000):
-    folder = tempfile.mkdtemp(prefix="runlore-bench-clicks-")
-    try:
-        store = os.path.join(folder, "store")
-        fill(store, runs, 1_000, 4)
-        runlore.runs(store=store)
-        process, address = serve(store)
-        try:
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(
-                    executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-                )
-                found = measure(browser.new_page(viewport={"width": 1440, "height": 900}), address)
-                browser.close()
-        finally:
-            process.terminate()
-            process.wait(20)
-    finally:
-        shutil.rmtree(folder)
+    with opened(runs, 1_000, 4) as (page, address):
+        found = measure(page, address)
     for painted, cpu, name in sorted(found, reverse=True):
         print(f"{name:26} painted after {painted:4.0f} ms, CPU of the main thread {cpu:4.0f} ms")
 
